@@ -1,0 +1,3 @@
+"""neurorack: a neural voice that lives in a Eurorack module."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,281 @@
+"""What lies between the processes: memory-mapped files in the run directory, and no lock.
+
+Three shapes, each with one writer:
+
+`Snapshot`   the newest value of something; a torn or absent one leaves the reader's previous in force
+`EdgeRing`   every edge in order, with the kernel's timestamp; each reader keeps its own place
+`AudioTap`   the last seconds of sound, for recorders and scopes
+
+A slot is proven whole by its number at both ends *and* a checksum, since on Arm two stores may become
+visible in either order. Space is reserved with `posix_fallocate`, so a full tmpfs is an error at open
+and never a SIGBUS in the audio callback.
+"""
+
+import mmap
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from neurorack.errors import BadInput
+from neurorack.words import CV_JACKS, DESCRIPTORS, GATE_JACKS, POTS, SAMPLE_RATE_HZ
+
+VOLTS = np.dtype(
+    [
+        ("t_ns", "i8"),  # when this snapshot was written
+        ("cv_v", "f8", len(CV_JACKS)),  # calibrated and smoothed
+        ("pot", "f8", len(POTS)),  # 0…1
+        ("gate", "u1", len(GATE_JACKS)),  # level now, for the panel
+        ("chip_ok", "u1", 3),  # voct, cv and pot ADC answer
+        ("readings", "u8", 3),  # conversions read per chip since start
+        ("i2c_errors", "u8"),
+        ("pid", "i4"),
+    ]
+)
+"""Written by the jacks process, read by the panel."""
+
+CONTROLS = np.dtype(
+    [
+        ("t_ns", "i8"),  # when the youngest reading in it was converted
+        ("pitch_hz", "f8"),
+        ("descriptors", "f8", len(DESCRIPTORS)),  # knob positions 0…1
+    ]
+)
+"""Knob targets: written beside the jacks, read by the engine at every block."""
+
+PATCH = np.dtype(
+    [
+        ("base", "f8", 1 + len(DESCRIPTORS)),  # pitch in volts, knobs 0…1, where no pot is the base
+        ("pot", "i1", 1 + len(DESCRIPTORS)),  # index of the pot that is the base, or -1
+        ("attenuverter", "f8", (1 + len(DESCRIPTORS), len(CV_JACKS))),  # -1…+1
+        ("offset", "f8", 1 + len(DESCRIPTORS)),  # volts for pitch, knob units otherwise
+        ("curve", "i1", 1 + len(DESCRIPTORS)),  # index into patch.matrix.CURVES
+    ]
+)
+"""Which jack feeds which knob: written by the daemon, read beside the jacks."""
+
+INTENT = np.dtype(
+    [
+        ("bundle", "S256"),  # folder of the bundle to play
+        ("gesture", "i4"),
+        ("depth", "f8"),  # of the gesture's descriptors around its medians
+        ("gain_db", "f8"),
+        ("gate_delay_s", "f8"),
+        ("muted", "u1"),
+    ]
+)
+"""What the player chose: written by the daemon, taken up by the engine's main thread."""
+
+HISTOGRAM_BINS = 128
+"""Log-spaced: bin b counts durations in [1 µs · 2^(b/8), 1 µs · 2^((b+1)/8)), up to 65 ms."""
+
+METERS = np.dtype(
+    [
+        ("t_ns", "i8"),  # entry of the newest callback
+        ("pid", "i4"),
+        ("started_ns", "i8"),
+        ("first_sound_ns", "i8"),  # first callback that played unmuted, 0 before
+        ("blocks", "u8"),
+        ("lost", "u8"),  # ideal minus actual callbacks
+        ("deadline_misses", "u8"),
+        ("device_flags", "u8"),  # callbacks with an under- or overflow flag
+        ("nan_resets", "u8"),
+        ("edges", "u8"),
+        ("late_edges", "u8"),  # acted on after their sample had passed
+        ("clipped", "u8"),  # samples the soft limit bent by more than 1 dB
+        ("stale_controls", "u8"),  # blocks played on a previous snapshot
+        ("period_s", "f8"),
+        ("sample_rate_hz", "f8"),
+        ("block", "i4"),
+        ("level_rms", "f8"),  # of the newest block, 1.0 full scale
+        ("level_peak", "f8"),
+        ("load", "f8"),  # callback duration / period, smoothed over ~1 s
+        ("pitch_hz", "f8"),
+        ("gate", "u1"),
+        ("gesture", "i4"),
+        ("realtime", "u1"),  # SCHED_FIFO was granted
+        ("device", "S64"),
+        ("bundle", "S64"),
+        ("notice", "S96"),  # why it plays to no card, or what went wrong last
+        ("duration", "u8", HISTOGRAM_BINS),
+        ("lateness", "u8", HISTOGRAM_BINS),  # of callback entry against the delay-locked clock
+    ]
+)
+"""Written by the engine after every block."""
+
+
+class _File:
+    """A mapped file of fixed size with a magic that names its layout, so a stranger's is refused."""
+
+    def __init__(self, path: Path, size: int, layout: bytes, *, create: bool) -> None:
+        self.path = path
+        header = struct.pack("<8sII", b"neurorak", zlib.crc32(layout), size)
+        self.offset = 64  # one cache line
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        try:
+            fd = os.open(path, flags, 0o660)
+        except OSError as error:
+            raise BadInput(f"cannot open {path.name}: {error.strerror}", str(path.parent), "is the module running?") from error
+        try:
+            total = self.offset + size
+            if create and os.fstat(fd).st_size != total:
+                os.ftruncate(fd, 0)
+                os.posix_fallocate(fd, 0, total)
+            if os.fstat(fd).st_size != total:
+                raise BadInput(f"{path.name} has another size", str(path.parent), "restart the module")
+            self.map = mmap.mmap(fd, total)
+        except OSError as error:
+            raise BadInput(f"no room for {path.name}: {error.strerror}", str(path.parent), "free some space there") from error
+        finally:
+            os.close(fd)
+        if create:
+            self.map[: len(header)] = header
+        elif self.map[: len(header)] != header:
+            raise BadInput(f"{path.name} is of another version", str(path.parent), "restart the module")
+
+    def close(self) -> None:
+        self.map.close()
+
+
+class Snapshot:
+    """The newest record of one dtype. One writer, any number of readers, never a wait.
+
+    `Snapshot(path, dtype, create=True)` opens for writing; the file and what it holds survive the writer.
+    """
+
+    def __init__(self, path: Path, dtype: np.dtype, *, create: bool = False) -> None:
+        self._file = _File(path, dtype.itemsize + 24, repr(dtype).encode(), create=create)
+        self._map, self._at = self._file.map, self._file.offset
+        self._size = dtype.itemsize
+        self._ends = struct.Struct("<QI")
+        self._head = struct.Struct("<Q")
+        self._bytes = bytearray(self._size)
+        self.record = np.frombuffer(self._bytes, dtype)[0:1].view(np.recarray)[0]
+        """Fill its fields, then `publish`; after a successful `refresh` it holds the newest."""
+        self._number = self._head.unpack_from(self._map, self._at)[0]
+
+    def publish(self) -> None:
+        """Write `record` out."""
+        number = self._number = self._number + 1
+        at = self._at
+        self._head.pack_into(self._map, at, number)
+        self._map[at + 8 : at + 8 + self._size] = self._bytes
+        self._ends.pack_into(self._map, at + 8 + self._size, number, zlib.crc32(self._bytes, number & 0xFFFFFFFF))
+
+    def refresh(self) -> bool:
+        """Take up the newest whole record. False, and `record` unchanged, where there is none newer."""
+        at = self._at
+        number = self._head.unpack_from(self._map, at)[0]
+        if number == self._number and number:
+            return False
+        raw = self._map[at + 8 : at + 20 + self._size]
+        end, checksum = self._ends.unpack_from(raw, self._size)
+        if number == 0 or end != number or zlib.crc32(memoryview(raw)[: self._size], number & 0xFFFFFFFF) != checksum:
+            return False
+        self._bytes[:] = raw[: self._size]
+        self._number = number
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+
+
+EDGE_JACKS = ("gate1", "gate2", "encoder_a", "encoder_b", "encoder_push")
+
+
+class EdgeRing:
+    """Edges in order. One writer; every reader keeps its own place and hears of what it missed.
+
+    A slot is (number, t_ns, jack, level, checksum): copied first, verified after.
+    """
+
+    SLOTS = 1024
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self._slot = struct.Struct("<QqBBxxI")
+        self._file = _File(path, 8 + self.SLOTS * self._slot.size, b"edges 1", create=create)
+        self._map, self._at = self._file.map, self._file.offset
+        self._count = struct.Struct("<Q")
+        self._written = self._count.unpack_from(self._map, self._at)[0]
+        self._read = self._written
+        self.missed = 0
+        """Edges that were overwritten before this reader came to them."""
+
+    def push(self, t_ns: int, jack: str, level: int) -> None:
+        """Append one edge: `level` 1 rises, 0 falls."""
+        self._written += 1
+        number, index = self._written, EDGE_JACKS.index(jack)
+        self._slot.pack_into(self._map, self._place(number), number, t_ns, index, level, self._check(number, t_ns, index, level))
+        self._count.pack_into(self._map, self._at, number)
+
+    def read(self) -> list[tuple[int, str, int]]:
+        """Edges since the last call, oldest first: (t_ns, jack, level)."""
+        written = self._count.unpack_from(self._map, self._at)[0]
+        if written == self._read:
+            return []
+        if written < self._read or written - self._read > self.SLOTS:
+            self.missed += max(0, written - self._read - self.SLOTS)
+            self._read = max(0, written - self.SLOTS)
+        edges = []
+        while self._read < written:
+            number, t_ns, index, level, check = self._slot.unpack_from(self._map, self._place(self._read + 1))
+            if number != self._read + 1 or index >= len(EDGE_JACKS) or check != self._check(number, t_ns, index, level):
+                if number <= self._read:
+                    break  # the count arrived before the slot: next time
+                self.missed += 1
+            else:
+                edges.append((t_ns, EDGE_JACKS[index], level))
+            self._read += 1
+        return edges
+
+    def _place(self, number: int) -> int:
+        return self._at + 8 + (number % self.SLOTS) * self._slot.size
+
+    @staticmethod
+    def _check(number: int, t_ns: int, index: int, level: int) -> int:
+        return zlib.crc32(b"%d %d %d %d" % (number, t_ns, index, level))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class AudioTap:
+    """The last four seconds the engine played, mono float32, written whole blocks at a time.
+
+    The reader is far behind the writer by design, so a position is enough: what it reads is old and stands still.
+    """
+
+    SAMPLES = 4 * SAMPLE_RATE_HZ
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self._file = _File(path, 8 + 4 * self.SAMPLES, b"tap 1", create=create)
+        at = self._file.offset
+        self._count = np.frombuffer(self._file.map, "u8", 1, at)
+        self._ring = np.frombuffer(self._file.map, "f4", self.SAMPLES, at + 8)
+        self._read = self.position
+        self.missed = 0
+        """Samples that were overwritten before this reader came to them."""
+
+    @property
+    def position(self) -> int:
+        """Samples written since the ring began."""
+        return int(self._count[0])
+
+    def write(self, samples: np.ndarray) -> None:
+        """Append `samples` [n], n ≤ SAMPLES."""
+        start = self.position % self.SAMPLES
+        first = min(len(samples), self.SAMPLES - start)
+        self._ring[start : start + first] = samples[:first]
+        if first < len(samples):
+            self._ring[: len(samples) - first] = samples[first:]
+        self._count[0] += len(samples)
+
+    def read(self) -> np.ndarray:
+        """Samples since the last call [n]."""
+        end = self.position
+        begin = max(self._read, end - self.SAMPLES + SAMPLE_RATE_HZ // 4)  # the writer needs room ahead of it
+        self.missed += begin - self._read
+        self._read = end
+        return self._ring[np.arange(begin, end) % self.SAMPLES].copy()

@@ -1,0 +1,31 @@
+"""The words every layer shares: names of jacks and knobs, and the grid of time.
+
+    jack voltage → chip → volts → knob → frame → sample → jack
+"""
+
+SAMPLE_RATE_HZ = 48_000
+"""Rate of the decoder. Other device rates are converted at the very end of the road."""
+
+HOP = 64
+"""Samples per control frame (1.33 ms): the decoder's control period."""
+
+BLOCKS = (64, 128, 256, 512)
+"""Block sizes, in samples, that a sound card may ask for."""
+
+C4_HZ = 261.6255653005986
+"""Pitch at 0 V on `voct` (A4 = 440 Hz, equal temperament)."""
+
+CV_JACKS = ("voct", "cv1", "cv2", "cv3", "cv4")
+"""Jacks that carry a continuous voltage, in the order of every volts array."""
+
+GATE_JACKS = ("gate1", "gate2")
+"""Jacks that carry on and off."""
+
+POTS = ("pot1", "pot2", "pot3", "pot4")
+"""Pots of the panel, the base of the first four knobs."""
+
+DESCRIPTORS = ("rms", "centroid", "bandwidth", "sharpness", "boominess")
+"""Descriptor knobs, in the order in which their scales are conditioned."""
+
+KNOBS = ("pitch", *DESCRIPTORS)
+"""Everything a CV can be patched to."""
