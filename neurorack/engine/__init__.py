@@ -1,0 +1,1 @@
+"""Frames to samples: the process that makes the sound."""

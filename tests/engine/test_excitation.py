@@ -1,0 +1,137 @@
+"""The excitation is exactly in tune, band-limited, continuous, and the same in every block size."""
+
+import numpy as np
+import pytest
+
+from neurorack.engine.excitation import F_TOP_HZ, HARMONICS, Excitation, excite, schroeder_phases
+from neurorack.words import HOP, SAMPLE_RATE_HZ
+
+SECOND = SAMPLE_RATE_HZ // HOP
+
+
+def off_harmonic_db(signal: np.ndarray, f_hz: float) -> float:
+    """Energy that no sum of harmonics of exactly `f_hz` explains, against all energy."""
+    n = np.arange(len(signal))
+    k = np.arange(1, int(SAMPLE_RATE_HZ / 2 / f_hz) + 1)
+    angles = 2 * np.pi * np.outer(n, k) * (f_hz / SAMPLE_RATE_HZ)
+    basis = np.hstack([np.cos(angles), np.sin(angles), np.ones((len(n), 1))])
+    left = signal - basis @ np.linalg.lstsq(basis, signal, rcond=None)[0]
+    return float(10 * np.log10(np.sum(left**2) / np.sum(signal**2)))
+
+
+@pytest.mark.parametrize("octave", range(2, 9))
+def test_a_steady_pitch_is_harmonic_to_90_db_below(octave: int) -> None:
+    f_hz = 261.6255653 * 2.0 ** (octave - 4)
+    harmonics, pulse, _ = excite(np.full(32, f_hz))
+    for signal in (harmonics.sum(axis=2).ravel().astype(np.float64), pulse.ravel().astype(np.float64)):
+        if np.any(signal):
+            assert off_harmonic_db(signal, f_hz) <= -90
+
+
+def test_a_minute_in_the_phase_has_not_drifted() -> None:
+    f_hz = 1234.5678
+    source, f0 = Excitation(50), np.full(50, f_hz)
+    for _ in range(15 * 60):
+        source.render(f0)
+    n = np.arange(15 * 60 * 50 * HOP - 50 * HOP, 15 * 60 * 50 * HOP) + 1
+    expected = np.cos(2 * np.pi * np.mod(n * f_hz / SAMPLE_RATE_HZ, 1.0))
+    np.testing.assert_allclose(source.harmonics[:, :, 0].ravel(), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("f_hz", [33.0, 65.4, 130.8, 261.6, 400.0])
+def test_the_pulse_is_the_sum_of_the_weighted_cosines_above_the_first(f_hz: float) -> None:
+    _, pulse, _ = excite(np.full(20, f_hz))
+    n = np.arange(1, 20 * HOP + 1)
+    k = np.arange(HARMONICS + 1, int(F_TOP_HZ / f_hz) + 2)
+    weights = np.clip(F_TOP_HZ / f_hz - k + 1, 0, 1)
+    cosines = np.cos(2 * np.pi * np.mod(np.outer(n, k) * (f_hz / SAMPLE_RATE_HZ), 1.0))
+    expected = 2 * np.sqrt(f_hz / SAMPLE_RATE_HZ) * (cosines @ weights)
+    np.testing.assert_allclose(pulse.ravel(), expected, atol=1e-4)
+
+
+def test_the_pulse_is_finite_and_exact_on_its_very_peak() -> None:
+    f_hz = 48.0  # a thousand samples a cycle: the phase comes back to 0 within rounding
+    _, pulse, _ = excite(np.full(32, f_hz))
+    peak = 2 * np.sqrt(f_hz / SAMPLE_RATE_HZ) * (F_TOP_HZ / f_hz - HARMONICS)
+    assert np.isfinite(pulse).all()
+    assert pulse.ravel()[999] == pytest.approx(peak, rel=1e-5)
+
+
+def test_the_pulse_is_as_dense_in_power_as_the_noise() -> None:
+    _, pulse, noise = excite(np.full(SECOND, 50.0))
+    band = slice(3_000, 17_000)  # Hz, one bin each
+    density = [np.mean(np.abs(np.fft.rfft(signal.ravel()))[band] ** 2) for signal in (pulse, noise)]
+    assert 10 * np.log10(density[0] / density[1]) == pytest.approx(0.0, abs=0.2)
+
+
+def test_the_pulse_is_silent_where_the_harmonics_reach_the_top() -> None:
+    _, pulse, _ = excite(np.full(8, F_TOP_HZ / HARMONICS + 1))
+    assert not pulse.any()
+
+
+def test_every_partial_fades_out_on_its_way_up() -> None:
+    f_hz = np.geomspace(300, 5_000, 3_000)
+    harmonics, _, _ = excite(f_hz)
+    level = np.sqrt(np.mean(harmonics.reshape(-1, 8 * HOP, HARMONICS) ** 2, axis=1))
+    above = np.outer(f_hz[::8], np.arange(HARMONICS)) > F_TOP_HZ  # the harmonic's lower neighbour is over the top
+    assert not level[above].any()
+    assert np.abs(np.diff(level, axis=0)).max() < 0.1
+
+
+def test_a_glide_has_no_corner_in_phase() -> None:
+    f_hz = 200 * 2 ** (np.sin(np.arange(400) / 20) * 0.5)
+    harmonics, _, _ = excite(f_hz)
+    first = harmonics[:, :, 0].ravel().astype(np.float64)
+    step = np.abs(np.diff(first)).max()
+    assert step <= 2 * np.pi * f_hz.max() / SAMPLE_RATE_HZ * 1.001
+
+
+def test_the_pitch_glides_over_one_hop() -> None:
+    source = Excitation(1)
+    source.render(np.array([100.0]))
+    source.render(np.array([200.0]))
+    turns = np.arccos(np.clip(source.harmonics[0, :, 0], -1, 1)) / (2 * np.pi)
+    speed_hz = np.abs(np.diff(turns)) * SAMPLE_RATE_HZ
+    middle = speed_hz[5:-5]
+    assert np.all(np.diff(middle) > 0)
+    np.testing.assert_allclose(np.diff(middle), 100 / HOP, rtol=0.2)
+
+
+@pytest.mark.parametrize("hops", [1, 2, 4, 8])
+def test_blocks_of_every_size_give_the_offline_pass_bit_for_bit(hops: int) -> None:
+    f0_hz = np.geomspace(40, 6_000, 80)
+    whole = excite(f0_hz, seed=3)
+    source = Excitation(hops, seed=3)
+    for at in range(0, 80, hops):
+        source.render(f0_hz[at : at + hops])
+        for streamed, offline in zip((source.harmonics, source.pulse, source.noise), whole, strict=True):
+            np.testing.assert_array_equal(streamed, offline[at : at + hops])
+
+
+def test_a_seed_repeats_and_another_differs() -> None:
+    f0_hz = np.full(4, 100.0)
+    assert np.array_equal(excite(f0_hz, 1)[2], excite(f0_hz, 1)[2])
+    assert not np.array_equal(excite(f0_hz, 1)[2], excite(f0_hz, 2)[2])
+
+
+def test_reset_starts_over() -> None:
+    source, f0_hz = Excitation(2, seed=5), np.array([100.0, 300.0])
+    source.render(f0_hz)
+    first = [array.copy() for array in (source.harmonics, source.pulse, source.noise)]
+    source.render(f0_hz)
+    source.reset()
+    source.render(f0_hz)
+    for before, after in zip(first, (source.harmonics, source.pulse, source.noise), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_wild_pitches_are_clamped() -> None:
+    harmonics, pulse, _ = excite(np.array([0.0, -5.0, 1e9, 1e-9]))
+    assert np.isfinite(harmonics).all()
+    assert np.isfinite(pulse).all()
+
+
+def test_schroeder_phases_halve_the_peak() -> None:
+    harmonics, _, _ = excite(np.full(64, 100.0))
+    assert np.abs(harmonics.sum(axis=2)).max() < HARMONICS / 2
+    assert schroeder_phases(HARMONICS)[0] == 0.0
