@@ -1,0 +1,1 @@
+"""Volts → knobs → frames: attenuverters, curves, pitch, gestures and the voice."""
