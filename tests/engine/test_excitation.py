@@ -73,9 +73,10 @@ def test_every_partial_fades_out_on_its_way_up() -> None:
     f_hz = np.geomspace(300, 5_000, 3_000)
     harmonics, _, _ = excite(f_hz)
     level = np.sqrt(np.mean(harmonics.reshape(-1, 8 * HOP, HARMONICS) ** 2, axis=1))
-    above = np.outer(f_hz[::8], np.arange(HARMONICS)) > F_TOP_HZ  # the harmonic's lower neighbour is over the top
+    lowest_hz = np.concatenate([f_hz[:1], f_hz[7:-1:8]])
+    above = np.outer(lowest_hz, np.arange(HARMONICS)) > F_TOP_HZ  # the lower neighbour is over the top
     assert not level[above].any()
-    assert np.abs(np.diff(level, axis=0)).max() < 0.1
+    assert np.abs(np.diff(level, axis=0)).max() < 0.25  # 10.7 ms of a fast sweep; a jump would be 0.7
 
 
 def test_a_glide_has_no_corner_in_phase() -> None:

@@ -1,0 +1,396 @@
+"""A bundle: one instrument as a folder with a card, a decoder and gestures.
+
+    models/NAME/card.json  decoder.onnx  [encoder.onnx]  gestures.safetensors
+
+`load` reads everything once, into memory, and proves it before anything of it is used: a bundle from a stranger can be
+wrong, never dangerous. Sizes are bounded, files stay inside the folder and are plain files, sha256 must agree, nothing
+is unpickled, and the decoder's graph is walked (`onnx_graph`) before a runtime sees it.
+"""
+
+import hashlib
+import math
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from neurorack.errors import BadInput
+from neurorack.onnx_graph import Graph, Port, Refused, read_graph
+from neurorack.words import DESCRIPTORS, HOP, SAMPLE_RATE_HZ
+
+SCHEMA = 1
+CARD = "card.json"
+CARD_BYTES_MAX = 1 << 20
+ONNX_BYTES_MAX = 32 << 20
+GESTURES_BYTES_MAX = 32 << 20
+STATE_FLOATS_MAX = 1 << 20
+"""All states of a decoder together."""
+
+CONTROLS_BEFORE_LATENT = 1 + len(DESCRIPTORS)
+"""Columns of the decoder's `controls` before the latent: pitch in octaves re C4, then the descriptors."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where sounds the bundle has learned from came from."""
+
+    name: str
+    license: str
+    what: str
+
+
+class Tensor(msgspec.Struct, frozen=True):
+    """An input or output of a network. The one symbolic axis is called `frames`."""
+
+    name: str
+    shape: list[int | str]
+    dtype: str
+
+
+class Network(msgspec.Struct, frozen=True):
+    """An ONNX file: stateless, each state an input `state_*` and an output `next_*`."""
+
+    file: str
+    sha256: str
+    bytes: int
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+    states: list[tuple[str, str]]
+
+
+class Gestures(msgspec.Struct, frozen=True):
+    """A safetensors file with `NAME/latent`, `NAME/descriptors`, `NAME/median` and `NAME/marks` for every name."""
+
+    file: str
+    sha256: str
+    bytes: int
+    names: list[str]
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """What a knob's scale depends on, clamped to low…high and then taken to −1…+1 for the polynomials.
+
+    `name` is `pitch` (octaves re C4) or a descriptor before this one (in its own unit).
+    """
+
+    name: str
+    low: float
+    high: float
+
+
+class Knob(msgspec.Struct, frozen=True):
+    """A descriptor knob and its scale: y = location(x) + spread(x) · Q(u), u = 0…1.
+
+    `terms` [n][conditions] are exponents; location(x) = Σ location[j] · Π x_i^terms[j][i], and spread(x) likewise but
+    never below `spread_floor`. `quantiles` is Q at equal steps of u, rising. Without conditions there is one term, [].
+    """
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    conditions: list[Condition]
+    terms: list[list[int]]
+    location: list[float]
+    spread: list[float]
+    spread_floor: float
+    quantiles: list[float]
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """Of the decoder, per second of audio."""
+
+    parameters: int
+    macs_per_s: float
+
+
+class Card(msgspec.Struct, frozen=True, omit_defaults=True):
+    """card.json. Fields that this version does not know are passed over."""
+
+    schema: int
+    name: str
+    title: str
+    version: str
+    license: str
+    sources: list[Source]
+    sample_rate_hz: int
+    hop: int
+    latent: int
+    harmonics: int
+    delay_samples: int
+    decoder: Network
+    gestures: Gestures
+    knobs: list[Knob]
+    cost: Cost
+    quality: dict[str, float]
+    encoder: Network | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Gesture:
+    """A recorded trajectory: one row a hop. Attack up to `loop_start`, loop up to `loop_end`, release to the end."""
+
+    name: str
+    latent: np.ndarray  # [N, latent] float32
+    descriptors: np.ndarray  # [N, 5] float32: rms in dB, the others as knob positions 0…1
+    median: np.ndarray  # [5] float32, of the descriptors over the gesture
+    loop_start: int
+    loop_end: int
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """One instrument, proven whole, in memory."""
+
+    folder: Path
+    card: Card
+    decoder_onnx: bytes
+    gestures: tuple[Gesture, ...]
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+
+def folders() -> list[Path]:
+    """Where bundles are looked for by name: $NEURORACK_MODELS, else `models/` beside or inside the package."""
+    given = os.environ.get("NEURORACK_MODELS")
+    package = Path(__file__).resolve().parent
+    return [Path(given)] if given else [package.parent / "models", package / "models"]
+
+
+def installed() -> list[Path]:
+    """Folders of all bundles that have a card, sorted by name."""
+    return sorted((p.parent for f in folders() for p in f.glob(f"*/{CARD}")), key=lambda folder: folder.name)
+
+
+def find(name: str | Path) -> Path:
+    """The folder of a bundle, given its name or the folder itself."""
+    direct = Path(name)
+    if direct.is_dir():
+        return direct
+    if len(direct.parts) == 1 and str(name) not in (".", ".."):
+        for folder in folders():
+            if (folder / direct).is_dir():
+                return folder / direct
+    known = ", ".join(folder.name for folder in installed()) or "none is installed"
+    raise BadInput(f"no bundle {str(name)!r}", ", ".join(map(str, folders())), f"give a folder or one of: {known}")
+
+
+def load(name: str | Path) -> Bundle:
+    """The bundle of that name or in that folder, every part of it checked. BadInput says what is wrong where."""
+    folder = find(name)
+    card = read_card(folder)
+    decoder = _read(folder, card.decoder.file, ONNX_BYTES_MAX, card.decoder.sha256, card.decoder.bytes)
+    _check_network(card, card.decoder, decoder, folder)
+    if card.encoder is not None:
+        encoder = _read(folder, card.encoder.file, ONNX_BYTES_MAX, card.encoder.sha256, card.encoder.bytes)
+        _graph(encoder, folder / card.encoder.file)
+    held = _read(folder, card.gestures.file, GESTURES_BYTES_MAX, card.gestures.sha256, card.gestures.bytes)
+    return Bundle(folder, card, decoder, _gestures(card, held, folder / card.gestures.file))
+
+
+def read_card(folder: Path) -> Card:
+    """The card alone: parsed and plausible, the files it names not looked at."""
+    path = folder / CARD
+    raw = _read(folder, CARD, CARD_BYTES_MAX)
+    try:
+        card = msgspec.json.decode(raw, type=Card)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"the card is damaged: {error}", str(path), "install the bundle again") from error
+    _check_card(card, path)
+    return card
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write card.json, readable and with a line per field; a card that `read_card` would refuse is a BadInput."""
+    _check_card(card, folder / CARD)
+    (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
+
+
+def describe_network(path: Path) -> Network:
+    """What the card says of the ONNX file at `path`, taken from the file itself."""
+    data = path.read_bytes()
+    graph = _graph(data, path)
+    inputs, outputs = (
+        [Tensor(p.name, list(p.shape), p.dtype) for p in ports] for ports in (graph.inputs, graph.outputs)
+    )
+    states = [(t.name, "next_" + t.name[len("state_") :]) for t in inputs if t.name.startswith("state_")]
+    return Network(path.name, hashlib.sha256(data).hexdigest(), len(data), inputs, outputs, states)
+
+
+def describe_gestures(path: Path, names: Sequence[str]) -> Gestures:
+    """What the card says of the gestures file at `path`."""
+    data = path.read_bytes()
+    return Gestures(path.name, hashlib.sha256(data).hexdigest(), len(data), list(names))
+
+
+def _read(folder: Path, file: str, limit: int, sha256: str | None = None, size: int | None = None) -> bytes:
+    """A plain file of the folder, whole, at most `limit` bytes, with the size and sha256 the card gives."""
+    where, again = str(folder / file), "install the bundle again"
+    if not file or file != os.path.basename(file) or file in (".", "..") or "\0" in file or "\\" in file:
+        raise BadInput(
+            f"the card names a file outside the bundle, {file[:60]!r}",
+            str(folder / CARD),
+            "use file names without folders",
+        )
+    try:
+        # Neither a link out of the folder nor a pipe that would hold us up.
+        fd = os.open(folder / file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise BadInput("a file of the bundle is missing", where, again) from error
+    except OSError as error:
+        link = (folder / file).is_symlink()
+        what = "a file of the bundle is a link" if link else f"cannot read the bundle: {error.strerror}"
+        raise BadInput(what, where, "put the file itself there" if link else again) from error
+    with open(fd, "rb") as stream:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise BadInput("not a plain file", where, again)
+        if status.st_size > limit:
+            raise BadInput(f"too big: {status.st_size} bytes, at most {limit}", where, again)
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise BadInput(f"too big: more than {limit} bytes", where, again)
+    if size is not None and len(data) != size:
+        kind = "truncated" if len(data) < size else "longer than the card says"
+        raise BadInput(f"{kind}: {len(data)} bytes of {size}", where, again)
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256.lower():
+        raise BadInput("its sha256 is not the card's: the file was changed", where, again)
+    return data
+
+
+def _check_card(card: Card, path: Path) -> None:
+    def fail(what: str, mend: str = "install the bundle again") -> None:
+        raise BadInput(what, str(path), mend)
+
+    if card.schema != SCHEMA:
+        fail(f"the card is of schema {card.schema}, this is {SCHEMA}", "update neurorack or the bundle")
+    if card.sample_rate_hz != SAMPLE_RATE_HZ or card.hop != HOP:
+        fail(f"made for {card.sample_rate_hz} Hz and hops of {card.hop}, not {SAMPLE_RATE_HZ} and {HOP}")
+    if not (1 <= card.latent <= 64 and 1 <= card.harmonics <= 128 and 0 <= card.delay_samples <= 48 * 3):
+        fail("latent must be 1…64, harmonics 1…128 and the delay at most 3 ms")
+    if [knob.name for knob in card.knobs] != list(DESCRIPTORS):
+        fail(f"the knobs must be {', '.join(DESCRIPTORS)}, in this order")
+    for index, knob in enumerate(card.knobs):
+        wrong = _knob_fault(knob, ("pitch", *DESCRIPTORS[:index]))
+        if wrong:
+            fail(f"knob {knob.name}: {wrong}")
+    names = card.gestures.names
+    if not 1 <= len(names) <= 256 or len(set(names)) != len(names) or not all(n and len(n) <= 64 for n in names):
+        fail("there must be 1…256 gestures with different, short names")
+    if not all(map(math.isfinite, card.quality.values())):
+        fail("a quality figure is not finite")
+
+
+def _knob_fault(knob: Knob, before: tuple[str, ...]) -> str:
+    """What is wrong with a knob's scale, or ''."""
+    numbers = [knob.low, knob.high, knob.spread_floor, *knob.location, *knob.spread, *knob.quantiles]
+    numbers += [edge for condition in knob.conditions for edge in (condition.low, condition.high)]
+    if not all(math.isfinite(number) and abs(number) < 1e6 for number in numbers):
+        return "a number in its tables is not finite or far too big"
+    if not knob.low < knob.high or knob.spread_floor <= 0:
+        return "low must be below high and spread_floor above 0"
+    if [c.name for c in knob.conditions if c.name not in before] or not all(c.low < c.high for c in knob.conditions):
+        return f"conditions must be among {', '.join(before)}, each with low < high"
+    if len({c.name for c in knob.conditions}) != len(knob.conditions):
+        return "the same condition twice"
+    if not 1 <= len(knob.terms) <= 64 or not len(knob.terms) == len(knob.location) == len(knob.spread):
+        return "terms, location and spread must be equally many, 1…64"
+    if not all(len(term) == len(knob.conditions) and all(0 <= power <= 8 for power in term) for term in knob.terms):
+        return "every term needs one power 0…8 for each condition"
+    table = np.array(knob.quantiles)
+    if not 2 <= len(table) <= 1025 or np.any(np.diff(table) < 0) or table[0] == table[-1]:
+        return "its quantiles must rise, 2…1025 of them"
+    return ""
+
+
+def _graph(data: bytes, path: Path) -> Graph:
+    try:
+        return read_graph(data)
+    except Refused as refusal:
+        raise BadInput(f"the network is refused: {refusal}", str(path), "use a bundle you trust") from refusal
+
+
+def _check_network(card: Card, network: Network, data: bytes, folder: Path) -> None:
+    """The decoder's graph says what the card says, and both what the engine will bind."""
+    path = folder / network.file
+    graph = _graph(data, path)
+
+    def fail(what: str) -> None:
+        raise BadInput(what, str(path), "export the bundle again")
+
+    for kind, ports, tensors in (("inputs", graph.inputs, network.inputs), ("outputs", graph.outputs, network.outputs)):
+        if {_as_tensor(port) for port in ports} != {(t.name, tuple(t.shape), t.dtype) for t in tensors}:
+            fail(f"its {kind} are not the card's")
+        if any(t.dtype != "float32" for t in tensors):
+            fail(f"its {kind} must be float32")
+    inputs, outputs = ({t.name: tuple(t.shape) for t in tensors} for tensors in (network.inputs, network.outputs))
+    expected_in: dict[str, tuple[int | str, ...]] = {
+        "controls": ("frames", CONTROLS_BEFORE_LATENT + card.latent),
+        "harmonics": ("frames", HOP, card.harmonics),
+        "pulse": ("frames", HOP),
+        "noise": ("frames", HOP),
+    }
+    expected_out: dict[str, tuple[int | str, ...]] = {"audio": ("frames", HOP)}
+    total = 0
+    for state, following in network.states:
+        shape = inputs.get(state)
+        if shape is None or not state.startswith("state_") or following != "next_" + state[len("state_") :]:
+            fail(f"state {state!r} must be an input state_* with an output next_*")
+        elif not all(isinstance(size, int) and size > 0 for size in shape):
+            fail(f"state {state!r} must have a fixed shape")
+        else:
+            expected_in[state] = expected_out[following] = shape
+            total += math.prod(int(size) for size in shape)
+    if total > STATE_FLOATS_MAX:
+        fail(f"its states hold {total} numbers, at most {STATE_FLOATS_MAX}")
+    for kind, got, expected in (("input", inputs, expected_in), ("output", outputs, expected_out)):
+        for name in sorted(got.keys() | expected.keys()):
+            if got.get(name) != expected.get(name):
+                fail(f"{kind} {name!r} has shape {got.get(name)}, expected {expected.get(name)}")
+
+
+def _as_tensor(port: Port) -> tuple[str, tuple[int | str, ...], str]:
+    return port.name, port.shape, port.dtype
+
+
+def _gestures(card: Card, data: bytes, path: Path) -> tuple[Gesture, ...]:
+    import safetensors  # a module that only lists bundles does without
+    import safetensors.numpy
+
+    try:
+        arrays = safetensors.numpy.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"the gestures are damaged: {error}", str(path), "install the bundle again") from error
+
+    def part(name: str, what: str, shape: tuple[int | None, ...], kind: str) -> np.ndarray:
+        array = arrays.get(f"{name}/{what}")
+        fits = array is not None and array.ndim == len(shape) and array.dtype == np.dtype(kind)
+        if array is None or not fits or any(n is not None and n != m for n, m in zip(shape, array.shape, strict=True)):
+            raise BadInput(
+                f"gesture {name!r}: {what} is missing or of another shape or type", str(path), "export the bundle again"
+            )
+        if not np.isfinite(array).all():
+            raise BadInput(
+                f"gesture {name!r}: {what} holds a number that is not finite", str(path), "export the bundle again"
+            )
+        return array
+
+    gestures = []
+    for name in card.gestures.names:
+        latent = part(name, "latent", (None, card.latent), "f4")
+        descriptors = part(name, "descriptors", (len(latent), len(DESCRIPTORS)), "f4")
+        median = part(name, "median", (len(DESCRIPTORS),), "f4")
+        start, end = (int(mark) for mark in part(name, "marks", (2,), "i4"))
+        if not 0 <= start < end <= len(latent):
+            raise BadInput(
+                f"gesture {name!r}: its loop {start}…{end} does not lie in its {len(latent)} hops",
+                str(path),
+                "export the bundle again",
+            )
+        gestures.append(Gesture(name, latent, descriptors, median, start, end))
+    return tuple(gestures)

@@ -1,0 +1,197 @@
+"""A look into an ONNX file without the `onnx` package: what it takes, what it gives, and whether it is harmless.
+
+ONNX Runtime would tell names and shapes too, but only after it has run a stranger's graph through its optimiser. So a
+small protobuf reader (field numbers as in onnx.proto3) walks the file first and refuses what could reach outside of it
+or never end: external data, operators of other domains, functions, and control flow.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+FIELDS_MAX = 200_000
+"""Fields read before a file is refused: bounds the walk to about half a second on a slow core."""
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_DTYPES = {1: "float32", 7: "int64", 6: "int32", 9: "bool", 11: "float64"}
+_DOMAINS = ("", "ai.onnx")
+
+
+class Refused(Exception):
+    """The file is not ONNX, or holds what a bundle may not hold. The text says what."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input or output. Symbolic axes keep their names."""
+
+    name: str
+    shape: tuple[int | str, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Graph:
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    operators: tuple[str, ...]
+    """Operator of every node, in order."""
+
+
+def read_graph(data: bytes) -> Graph:
+    """The graph in `data`; Refused where it is damaged or could be dangerous."""
+    return _Reader(memoryview(data)).model()
+
+
+class _Reader:
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+        self.left = FIELDS_MAX
+
+    def model(self) -> Graph:
+        graph = None
+        for number, value in self.fields(self.data):
+            if number == 7:
+                graph = self.graph(_submessage(value))
+            elif number == 8:
+                self.opset(_submessage(value))
+            elif number in (20, 25):
+                raise Refused("it defines functions or training steps of its own")
+        if graph is None:
+            raise Refused("it holds no graph")
+        return graph
+
+    def opset(self, data: memoryview) -> None:
+        for number, value in self.fields(data):
+            if number == 1:
+                _check_domain(_text(value))
+
+    def graph(self, data: memoryview) -> Graph:
+        inputs, outputs, operators = [], [], []
+        initialised = set()
+        for number, value in self.fields(data):
+            if number == 1:
+                operators.append(self.node(_submessage(value)))
+            elif number == 5:
+                initialised.add(self.tensor(_submessage(value)))
+            elif number == 11:
+                inputs.append(self.port(_submessage(value)))
+            elif number == 12:
+                outputs.append(self.port(_submessage(value)))
+            elif number == 15:
+                raise Refused("it holds sparse tensors")
+        return Graph(tuple(p for p in inputs if p.name not in initialised), tuple(outputs), tuple(operators))
+
+    def node(self, data: memoryview) -> str:
+        operator = ""
+        for number, value in self.fields(data):
+            if number == 4:
+                operator = _text(value)
+            elif number == 5:
+                self.attribute(_submessage(value))
+            elif number == 7:
+                _check_domain(_text(value))
+        return operator
+
+    def attribute(self, data: memoryview) -> None:
+        for number, value in self.fields(data):
+            if number in (5, 10):
+                self.tensor(_submessage(value))
+            elif number in (6, 11):
+                raise Refused("it holds control flow (a graph inside a node)")
+            elif number in (22, 23):
+                raise Refused("it holds sparse tensors")
+
+    def tensor(self, data: memoryview) -> str:
+        name = ""
+        for number, value in self.fields(data):
+            if number == 8:
+                name = _text(value)
+            elif number == 13 or (number == 14 and value != 0):
+                raise Refused("it keeps weights in external data")
+        return name
+
+    def port(self, data: memoryview) -> Port:
+        name, dtype, shape = "", "", []
+        for number, value in self.fields(data):
+            if number == 1:
+                name = _text(value)
+            elif number == 2:
+                dtype, shape = self.tensor_type(_submessage(value))
+        return Port(name, tuple(shape), dtype)
+
+    def tensor_type(self, data: memoryview) -> tuple[str, list[int | str]]:
+        dtype = ""
+        shape: list[int | str] = []
+        for outer, tensor in self.fields(data):
+            if outer != 1:
+                raise Refused("an input or output is no plain tensor")
+            for number, value in self.fields(_submessage(tensor)):
+                if number == 1:
+                    dtype = _DTYPES.get(value, f"type {value}") if isinstance(value, int) else ""
+                elif number == 2:
+                    shape = [self.axis(_submessage(v)) for n, v in self.fields(_submessage(value)) if n == 1]
+        return dtype, shape
+
+    def axis(self, data: memoryview) -> int | str:
+        for number, value in self.fields(data):
+            if number == 1 and isinstance(value, int):
+                return value
+            if number == 2:
+                return _text(value)
+        return "?"
+
+    def fields(self, data: memoryview) -> Iterator[tuple[int, "int | memoryview"]]:
+        """Every field of one message: (number, varint or bytes). Fixed-width numbers are passed over."""
+        at, end = 0, len(data)
+        while at < end:
+            self.left -= 1
+            if self.left < 0:
+                raise Refused(f"it has more than {FIELDS_MAX} fields")
+            key, at = _varint(data, at)
+            number, kind = key >> 3, key & 7
+            if kind == _VARINT:
+                value, at = _varint(data, at)
+                yield number, value
+            elif kind == _BYTES:
+                size, at = _varint(data, at)
+                if size > end - at:
+                    raise Refused("it is truncated or not ONNX")
+                yield number, data[at : at + size]
+                at += size
+            elif kind in (_FIXED64, _FIXED32):
+                at += 8 if kind == _FIXED64 else 4
+            else:
+                raise Refused("it is damaged or not ONNX")
+        if at != end:
+            raise Refused("it is truncated or not ONNX")
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            raise Refused("it is truncated or not ONNX")
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise Refused("it is damaged or not ONNX")
+
+
+def _submessage(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise Refused("it is damaged or not ONNX")
+    return value
+
+
+def _text(value: int | memoryview) -> str:
+    try:
+        return bytes(_submessage(value)[:1024]).decode()
+    except UnicodeDecodeError as error:
+        raise Refused("it is damaged or not ONNX") from error
+
+
+def _check_domain(domain: str) -> None:
+    if domain not in _DOMAINS:
+        raise Refused(f"it uses operators of another domain, {domain[:40]!r}")
