@@ -1,1 +1,1 @@
-"""Frames to samples: the process that makes the sound."""
+"""Frames → samples: the process that makes sound, and everything the callback touches."""
