@@ -1,0 +1,111 @@
+# `make run` plays the module, `make test` tests it. Each sets up all it needs on a fresh Debian or Ubuntu first;
+# a second call goes straight to work. PYTHON=python3.12 chooses the interpreter.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input -q install --progress-bar off
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+	$$p -c "import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))" 2>/dev/null && echo $$p && break; done)
+ARGS ?=
+
+.PHONY: help run test test-train setup bench lint lock clean debian-run debian-test debian-train
+
+help:
+	@echo "make run          play the module on the virtual rack (ARGS='--seconds 60' and the like are passed on)"
+	@echo "make test         check style and types, test all that runs on the module"
+	@echo "make test-train   add torch and test the offline part"
+	@echo "make bench        measure the audio callback"
+	@echo "make setup lint lock clean"
+
+run: setup
+	@$(PY) -m neurorack run --rack $(ARGS)
+
+bench: setup
+	@$(PY) -m neurorack bench $(ARGS)
+
+setup: debian-run $(VENV)/.run
+
+test: debian-test $(VENV)/.test
+	$(PY) -m ruff check neurorack tests
+	$(PY) -m mypy
+	$(PY) -m pytest --ignore=tests/learn $(ARGS)
+
+test-train: debian-train $(VENV)/.train
+	$(PY) -m pytest tests/learn $(ARGS)
+
+lint: debian-run $(VENV)/.test
+	$(PY) -m ruff check neurorack tests
+	$(PY) -m mypy
+
+# --- Debian packages ---------------------------------------------------------------------------------------------
+
+# $(call debian,packages,what goes missing without them). jackd2 asks a debconf question about real-time limits:
+# noninteractive takes its default, no. Without root or sudo only the virtual environment's packages are indispensable.
+define debian
+@missing=""; command -v dpkg-query >/dev/null || exit 0; \
+for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+if [ -z "$$missing" ]; then exit 0; fi; \
+if [ "$$(id -u)" = 0 ]; then as=""; elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then as="sudo"; else \
+	echo "Debian packages missing, and neither root nor sudo here. Without them: $(2). To install them:"; \
+	echo "    apt-get install --no-install-recommends$$missing"; exit 0; fi; \
+echo "Installing Debian packages:$$missing"; \
+install="$$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends$$missing"; \
+{ $$install >/dev/null 2>&1 || { $$as apt-get update -qq && $$install >/dev/null; }; } </dev/null || \
+	echo "Could not install$$missing. Without them: $(2)."
+endef
+
+debian-run:
+	$(call debian,libportaudio2,the module plays into a file instead of a sound card)
+
+debian-test:
+	$(call debian,libportaudio2 jackd2,tests through a real audio stream are skipped)
+
+debian-train:
+	$(call debian,libportaudio2 jackd2 libfluidsynth3 fluid-soundfont-gm,no notes to learn from can be rendered)
+
+# --- Python packages ---------------------------------------------------------------------------------------------
+
+$(VENV)/.made:
+	@if [ -z "$(PYTHON)" ]; then echo "No Python 3.10 to 3.13 found. To install one: apt-get install python3 python3-venv"; exit 1; fi
+	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+		package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+		if [ "$$(id -u)" = 0 ]; then as=""; elif command -v sudo >/dev/null; then as=sudo; else \
+			echo "$(PYTHON) cannot make virtual environments, and neither root nor sudo here. To mend it: apt-get install $$package"; exit 1; fi; \
+		echo "Installing the Debian package $$package"; \
+		$$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$package </dev/null >/dev/null; fi
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made requirements/run.txt pyproject.toml
+	@echo "Installing Python packages into $(VENV)"
+	@$(PIP) --require-hashes -r requirements/run.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements/test.txt
+	@echo "Installing what the tests need"
+	@$(PIP) --require-hashes -r requirements/test.txt
+	@touch $@
+
+# torch is pinned by its version alone: its builds for a bare processor and for CUDA carry different hashes under the same
+# version, and which one pip finds depends on how it is set up. All that torch itself needs comes hashed before it.
+$(VENV)/.train: $(VENV)/.test requirements/train.txt
+	@echo "Installing torch and what else the offline part needs"
+	@$(PIP) --require-hashes -r requirements/train.txt
+	@$(PIP) torch==2.13.0
+	@touch $@
+
+# How requirements/*.txt are made: one resolution for every Python version and platform, and no addresses in it. Needs uv.
+LOCK := uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	pyproject.toml --extra cpu --group build
+lock:
+	$(LOCK) --group test --group train -o requirements/all.tmp
+	$(LOCK) -c requirements/all.tmp -o requirements/run.txt
+	$(LOCK) -c requirements/all.tmp --group test -o requirements/test.txt
+	$(LOCK) -c requirements/all.tmp --group train -o requirements/train.txt
+	rm requirements/all.tmp
+
+clean:
+	rm -rf $(VENV) build dist out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find neurorack tests -name __pycache__ -type d -prune -exec rm -rf {} +
