@@ -111,7 +111,8 @@ class _Reader:
         return name
 
     def port(self, data: memoryview) -> Port:
-        name, dtype, shape = "", "", []
+        name, dtype = "", ""
+        shape: list[int | str] = []
         for number, value in self.fields(data):
             if number == 1:
                 name = _text(value)

@@ -1,0 +1,209 @@
+"""A tiny bundle for tests: a decoder small enough to know by heart, in the same contract as a trained one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from neurorack.bundle import (
+    Card,
+    Condition,
+    Cost,
+    Knob,
+    Source,
+    describe_gestures,
+    describe_network,
+    write_card,
+)
+from neurorack.words import HOP, SAMPLE_RATE_HZ
+
+TINY_LATENT = 8
+TINY_HARMONICS = 40
+TINY_DELAY = 8
+
+
+def write_tiny_decoder(path: Path, *, noise_gain: float = 0.05, parameters: int = 0) -> None:
+    """audio = 10^(rms_db / 20) · (harmonics falling as 1/k + little pulse and noise), delayed by 8 samples.
+
+    Gains glide over a hop from the hop before (`state_gain`); the delay's memory is `state_tail`. `parameters` pads the
+    graph with a dense layer that changes nothing, so that it costs what a bigger one would.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    f32 = TensorProto.FLOAT
+    k = np.arange(1, TINY_HARMONICS + 1, dtype=np.float32)
+    weights = 1 / k / np.sqrt(np.sum(1 / k**2) / 2)
+
+    def constant(name: str, value: object, dtype: type = np.float32) -> onnx.TensorProto:
+        return numpy_helper.from_array(np.asarray(value, dtype), name)
+
+    constants = [
+        constant("weights", weights[:, None]),
+        constant("ramp", np.arange(1, HOP + 1)[None] / HOP),
+        constant("db", np.log(10) / 20),
+        constant("noise_gain", noise_gain),
+        constant("pulse_gain", 0.1),
+        constant("one", [1], np.int64),
+        constant("two", [2], np.int64),
+        constant("zero", [0], np.int64),
+        constant("last", [-1], np.int64),
+        constant("end", [2**40], np.int64),
+        constant("back", [-TINY_DELAY], np.int64),
+        constant("row", [1, -1], np.int64),
+        constant("grid", [-1, HOP], np.int64),
+        constant("column", [-1, 1], np.int64),
+    ]
+    make = helper.make_node
+    nodes = [
+        make("Slice", ["controls", "one", "two", "one"], ["rms_db"]),
+        make("Mul", ["rms_db", "db"], ["rms_log"]),
+        make("Exp", ["rms_log"], ["gain"]),
+        make("Concat", ["state_gain", "gain"], ["gains"], axis=0),
+        make("Slice", ["gains", "zero", "last", "zero"], ["before"]),
+        make("Slice", ["gains", "last", "end", "zero"], ["next_gain"]),
+        make("Sub", ["gain", "before"], ["rise"]),
+        make("Mul", ["rise", "ramp"], ["risen"]),
+        make("Add", ["before", "risen"], ["curve"]),
+        make("MatMul", ["harmonics", "weights"], ["tone_3d"]),
+        make("Reshape", ["tone_3d", "grid"], ["tone"]),
+        make("Mul", ["pulse", "pulse_gain"], ["buzz"]),
+        make("Mul", ["noise", "noise_gain"], ["air"]),
+        make("Sum", ["tone", "buzz", "air"], ["body"]),
+        make("Mul", ["body", "curve"], ["shaped"]),
+        make("Reshape", ["shaped", "row"], ["flat"]),
+        make("Concat", ["state_tail", "flat"], ["long"], axis=1),
+        make("Slice", ["long", "zero", "back", "one"], ["delayed"]),
+        make("Slice", ["long", "back", "end", "one"], ["next_tail"]),
+        make("Reshape", ["delayed", "grid"], ["audio" if not parameters else "dry"]),
+    ]
+    if parameters:
+        width = max(1, parameters // (HOP + HOP))
+        random = np.random.default_rng(0)
+        constants += [
+            constant("w1", random.normal(size=(HOP, width)) * 1e-9),
+            constant("w2", random.normal(size=(width, HOP)) * 1e-9),
+        ]
+        nodes += [
+            make("MatMul", ["dry", "w1"], ["hidden"]),
+            make("Relu", ["hidden"], ["active"]),
+            make("MatMul", ["active", "w2"], ["nothing"]),
+            make("Add", ["dry", "nothing"], ["audio"]),
+        ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [
+            value("controls", f32, ["frames", 6 + TINY_LATENT]),
+            value("harmonics", f32, ["frames", HOP, TINY_HARMONICS]),
+            value("pulse", f32, ["frames", HOP]),
+            value("noise", f32, ["frames", HOP]),
+            value("state_gain", f32, [1, 1]),
+            value("state_tail", f32, [1, TINY_DELAY]),
+        ],
+        [
+            value("audio", f32, ["frames", HOP]),
+            value("next_gain", f32, [1, 1]),
+            value("next_tail", f32, [1, TINY_DELAY]),
+        ],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(path))
+
+
+def tiny_gestures() -> dict[str, np.ndarray]:
+    """`hold`: 20 hops of attack, a loop of 100 and a release of 60, alive in level; `still`: nothing moves at all."""
+    hops, loop = 180, (20, 120)
+    t = np.arange(hops)
+    rms_db = np.concatenate([np.linspace(-50, -14, 20), np.full(100, -14.0), np.linspace(-14, -70, 60)])
+    rms_db += 0.5 * np.sin(2 * np.pi * t / 30)
+    knobs = 0.5 + 0.1 * np.sin(2 * np.pi * np.outer(t, [0.01, 0.013, 0.017, 0.02]))
+    alive = np.column_stack([rms_db, knobs])
+    return {
+        "hold/latent": np.random.default_rng(1).normal(size=(hops, TINY_LATENT)).cumsum(axis=0) * 0.1,
+        "hold/descriptors": alive,
+        "hold/median": np.median(alive, axis=0),
+        "hold/marks": np.array(loop),
+        "still/latent": np.zeros((8, TINY_LATENT)),
+        "still/descriptors": np.tile([-14.0, 0.5, 0.5, 0.5, 0.5], (8, 1)),
+        "still/median": np.array([-14.0, 0.5, 0.5, 0.5, 0.5]),
+        "still/marks": np.array([2, 6]),
+    }
+
+
+def tiny_knobs() -> list[Knob]:
+    even = np.linspace(-1, 1, 17).tolist()
+
+    def knob(name: str, unit: str, low: float, high: float, conditions: list[Condition]) -> Knob:
+        middle, half = (low + high) / 2, (high - low) / 2
+        terms = [[0] * len(conditions)] + [
+            [int(i == j) for j in range(len(conditions))] for i in range(len(conditions))
+        ]
+        slopes = [0.1 * half] * len(conditions)
+        return Knob(
+            name,
+            unit,
+            low,
+            high,
+            conditions,
+            terms,
+            [middle, *slopes],
+            [0.8 * half] + [0.0] * len(conditions),
+            0.05 * half,
+            even,
+        )
+
+    pitch = Condition("pitch", -3.0, 4.0)
+    return [
+        knob("rms", "dBFS", -48.0, -6.0, []),
+        knob("centroid", "log2 Hz", 7.0, 13.0, [pitch]),
+        knob("bandwidth", "log2 Hz", 6.0, 12.0, [pitch]),
+        knob("sharpness", "acum", 0.2, 4.0, [pitch]),
+        knob("boominess", "", 0.0, 40.0, [pitch]),
+    ]
+
+
+def write_tiny_bundle(folder: Path, **decoder: float) -> Path:
+    """A whole bundle in `folder`; options go to `write_tiny_decoder`."""
+    folder.mkdir(parents=True)
+    write_tiny_decoder(folder / "decoder.onnx", **decoder)  # type: ignore[arg-type]
+    arrays = tiny_gestures()
+    held = {
+        name: np.ascontiguousarray(a, np.int32 if name.endswith("/marks") else np.float32) for name, a in arrays.items()
+    }
+    save_file(held, folder / "gestures.safetensors")
+    card = Card(
+        schema=1,
+        name=folder.name,
+        title="Tiny",
+        version="1",
+        license="CC0-1.0",
+        sources=[Source("none", "CC0-1.0", "made up for tests")],
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        hop=HOP,
+        latent=TINY_LATENT,
+        harmonics=TINY_HARMONICS,
+        delay_samples=TINY_DELAY,
+        decoder=describe_network(folder / "decoder.onnx"),
+        gestures=describe_gestures(folder / "gestures.safetensors", ["hold", "still"]),
+        knobs=tiny_knobs(),
+        cost=Cost(parameters=0, macs_per_s=2e6),
+        quality={},
+    )
+    write_card(folder, card)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny bundle; tests that change it copy it first."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def make_tiny_bundle() -> Callable[..., Path]:
+    return write_tiny_bundle

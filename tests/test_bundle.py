@@ -1,0 +1,340 @@
+"""A bundle is taken whole or refused with one line that says what is wrong where."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from safetensors.numpy import load_file, save_file
+
+from neurorack import bundle
+from neurorack.errors import BadInput
+
+
+@pytest.fixture
+def folder(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """A copy that may be broken."""
+    return Path(shutil.copytree(tiny_bundle, tmp_path / "tiny"))
+
+
+def edit_card(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    change(card)
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+def seal(folder: Path, part: str) -> None:
+    """Make the card agree with a changed file, as a stranger who means harm would."""
+    file = {"decoder": "decoder.onnx", "gestures": "gestures.safetensors"}[part]
+    described = bundle.describe_gestures(folder / file, [])
+    edit_card(folder, lambda card: card[part].update(sha256=described.sha256, bytes=described.bytes))
+
+
+def edit_decoder(folder: Path, change: Callable[[onnx.ModelProto], object]) -> None:
+    model = onnx.load(str(folder / "decoder.onnx"))
+    change(model)
+    (folder / "decoder.onnx").write_bytes(model.SerializeToString())
+    seal(folder, "decoder")
+
+
+def refused(folder: Path, pattern: str) -> None:
+    with pytest.raises(BadInput, match=pattern) as caught:
+        bundle.load(folder)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert str(folder) in line
+
+
+def test_a_whole_bundle_loads(folder: Path) -> None:
+    whole = bundle.load(folder)
+    assert whole.card.latent == 8
+    assert whole.decoder_onnx == (folder / "decoder.onnx").read_bytes()
+    assert [gesture.name for gesture in whole.gestures] == ["hold", "still"]
+    assert whole.gestures[0].latent.shape == (180, 8)
+    assert (whole.gestures[0].loop_start, whole.gestures[0].loop_end) == (20, 120)
+
+
+def test_a_card_written_is_the_card_read(folder: Path) -> None:
+    card = bundle.read_card(folder)
+    bundle.write_card(folder, card)
+    assert bundle.read_card(folder) == card
+
+
+def test_fields_of_a_later_version_are_passed_over(folder: Path) -> None:
+    edit_card(folder, lambda card: card.update(mood="blue"))
+    assert bundle.load(folder).card.title == "Tiny"
+
+
+def test_the_graph_is_read_as_the_onnx_package_reads_it(folder: Path) -> None:
+    model = onnx.load(str(folder / "decoder.onnx"))
+    described = bundle.describe_network(folder / "decoder.onnx")
+    for ports, values in ((described.inputs, model.graph.input), (described.outputs, model.graph.output)):
+        assert [port.name for port in ports] == [value.name for value in values]
+        for port, value in zip(ports, values, strict=True):
+            assert port.shape == [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+    assert described.states == [("state_gain", "next_gain"), ("state_tail", "next_tail")]
+
+
+def test_a_name_is_found_among_the_models(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEURORACK_MODELS", str(folder.parent))
+    assert bundle.find("tiny") == folder
+    assert bundle.installed() == [folder]
+    with pytest.raises(BadInput, match=r"no bundle 'huge'.*give a folder or one of: tiny"):
+        bundle.load("huge")
+
+
+@pytest.mark.parametrize("file", ["card.json", "decoder.onnx", "gestures.safetensors"])
+def test_a_missing_file_is_named(folder: Path, file: str) -> None:
+    (folder / file).unlink()
+    refused(folder, rf"missing .*{file}")
+
+
+@pytest.mark.parametrize("file", ["decoder.onnx", "gestures.safetensors"])
+def test_a_truncated_file_is_refused(folder: Path, file: str) -> None:
+    os.truncate(folder / file, 100)
+    refused(folder, rf"truncated: 100 bytes of \d+ .*{file}")
+
+
+@pytest.mark.parametrize("file", ["decoder.onnx", "gestures.safetensors"])
+def test_a_single_changed_byte_is_refused(folder: Path, file: str) -> None:
+    data = bytearray((folder / file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / file).write_bytes(data)
+    refused(folder, rf"sha256.*{file}")
+
+
+@pytest.mark.parametrize("file", ["card.json", "decoder.onnx", "gestures.safetensors"])
+def test_an_oversized_file_is_refused_unread(folder: Path, file: str) -> None:
+    os.truncate(folder / file, 1 << 40)  # a hole: costs nothing unless somebody reads it
+    refused(folder, rf"too big.*{file}")
+
+
+@pytest.mark.parametrize("name", ["../decoder.onnx", "/etc/passwd", "..", "", "sub/decoder.onnx", "a\\b"])
+@pytest.mark.parametrize("part", ["decoder", "gestures"])
+def test_a_path_out_of_the_folder_is_refused(folder: Path, part: str, name: str) -> None:
+    edit_card(folder, lambda card: card[part].update(file=name))
+    refused(folder, "outside the bundle")
+
+
+@pytest.mark.parametrize("file", ["card.json", "decoder.onnx", "gestures.safetensors"])
+def test_a_link_is_refused(folder: Path, tmp_path: Path, file: str) -> None:
+    shutil.move(folder / file, tmp_path / "elsewhere")
+    (folder / file).symlink_to(tmp_path / "elsewhere")
+    refused(folder, rf"is a link .*{file}")
+
+
+def test_a_pipe_does_not_hold_us_up(folder: Path) -> None:
+    (folder / "decoder.onnx").unlink()
+    os.mkfifo(folder / "decoder.onnx")
+    refused(folder, "not a plain file")
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("", "damaged"),
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ("\xff\xfe", "damaged"),
+        ("[" * 100_000, "damaged"),
+        ('{"schema": 1}', "damaged: Object missing required field"),
+    ],
+)
+def test_a_damaged_card_is_refused(folder: Path, text: str, pattern: str) -> None:
+    (folder / "card.json").write_bytes(text.encode("latin-1"))
+    refused(folder, pattern)
+
+
+@pytest.mark.parametrize(
+    ("change", "pattern"),
+    [
+        ({"schema": 2}, "schema 2"),
+        ({"sample_rate_hz": 44100}, "44100 Hz"),
+        ({"hop": 128}, "hops of 128"),
+        ({"latent": 0}, "latent must be"),
+        ({"delay_samples": 500}, "at most 3 ms"),
+        ({"latent": "eight"}, r"damaged: Expected `int`"),
+        ({"latent": 7}, r"'controls' has shape"),
+        ({"harmonics": 39}, r"'harmonics' has shape"),
+        ({"knobs": []}, "knobs must be rms"),
+    ],
+)
+def test_a_card_that_does_not_fit_is_refused(folder: Path, change: dict[str, Any], pattern: str) -> None:
+    edit_card(folder, lambda card: card.update(change))
+    refused(folder, pattern)
+
+
+@pytest.mark.parametrize(
+    ("change", "pattern"),
+    [
+        ({"quantiles": [0.0, 1.0, 0.5]}, "quantiles must rise"),
+        ({"quantiles": [1.0, 1.0]}, "quantiles must rise"),
+        ({"quantiles": [0.0]}, "quantiles must rise"),
+        ({"location": [1e9, 0.0]}, "far too big"),
+        ({"location": [1.0]}, "equally many"),
+        ({"terms": [[0], [9]]}, "power 0…8"),
+        ({"terms": [[0], []]}, "power 0…8"),
+        ({"low": 20.0}, "low must be below high"),
+        ({"spread_floor": 0.0}, "spread_floor"),
+        ({"conditions": [{"name": "sharpness", "low": 0.0, "high": 1.0}]}, "conditions must be among pitch, rms"),
+        ({"conditions": [{"name": "pitch", "low": 1.0, "high": 1.0}]}, "low < high"),
+    ],
+)
+def test_a_wrong_knob_scale_is_refused(folder: Path, change: dict[str, Any], pattern: str) -> None:
+    edit_card(folder, lambda card: card["knobs"][1].update(change))
+    refused(folder, rf"knob centroid: .*{pattern}")
+
+
+def test_nan_is_no_number_in_a_card(folder: Path) -> None:
+    text = (folder / "card.json").read_text()
+    (folder / "card.json").write_text(re.sub(r'"spread_floor": [\d.]+', '"spread_floor": NaN', text))
+    refused(folder, "damaged")
+
+
+def test_a_decoder_that_is_not_what_the_card_says_is_refused(folder: Path) -> None:
+    edit_card(folder, lambda card: card["decoder"]["inputs"][1]["shape"].__setitem__(2, 41))
+    refused(folder, "inputs are not the card's")
+
+
+def test_a_state_of_unknown_shape_is_refused(folder: Path) -> None:
+    edit_decoder(folder, lambda model: setattr(model.graph.input[5].type.tensor_type.shape.dim[1], "dim_param", "n"))
+    edit_card(folder, lambda card: card["decoder"]["inputs"][5]["shape"].__setitem__(1, "n"))
+    refused(folder, "'state_tail' must have a fixed shape")
+
+
+def test_a_state_that_nothing_carries_on_is_refused(folder: Path) -> None:
+    edit_card(folder, lambda card: card["decoder"]["states"].pop())
+    refused(folder, "state_tail")
+
+
+def test_a_huge_state_is_refused(folder: Path) -> None:
+    def grow(model: onnx.ModelProto) -> None:
+        model.graph.input[5].type.tensor_type.shape.dim[1].dim_value = 1 << 40
+
+    edit_decoder(folder, grow)
+    edit_card(folder, lambda card: card["decoder"]["inputs"][5]["shape"].__setitem__(1, 1 << 40))
+    refused(folder, "states hold")
+
+
+def test_external_data_is_refused(folder: Path) -> None:
+    def move_out(model: onnx.ModelProto) -> None:
+        tensor = model.graph.initializer[0]
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.ClearField("raw_data")
+        tensor.external_data.add(key="location", value="../../../etc/passwd")
+
+    edit_decoder(folder, move_out)
+    refused(folder, "external data")
+
+
+def test_external_data_of_a_constant_node_is_refused(folder: Path) -> None:
+    def add(model: onnx.ModelProto) -> None:
+        node = helper.make_node("Constant", [], ["x"], value=helper.make_tensor("x", TensorProto.FLOAT, [1], [0.0]))
+        node.attribute[0].t.external_data.add(key="location", value="x")
+        model.graph.node.append(node)
+
+    edit_decoder(folder, add)
+    refused(folder, "external data")
+
+
+@pytest.mark.parametrize("where", ["node", "opset"])
+def test_operators_of_another_domain_are_refused(folder: Path, where: str) -> None:
+    def add(model: onnx.ModelProto) -> None:
+        if where == "node":
+            model.graph.node[0].domain = "com.evil"
+        else:
+            model.opset_import.append(helper.make_opsetid("com.evil", 1))
+
+    edit_decoder(folder, add)
+    refused(folder, "another domain, 'com.evil'")
+
+
+def test_control_flow_is_refused(folder: Path) -> None:
+    def add(model: onnx.ModelProto) -> None:
+        body = helper.make_graph([], "body", [], [])
+        model.graph.node.append(helper.make_node("Loop", ["x"], ["y"], body=body))
+
+    edit_decoder(folder, add)
+    refused(folder, "control flow")
+
+
+def test_functions_are_refused(folder: Path) -> None:
+    def add(model: onnx.ModelProto) -> None:
+        model.functions.append(helper.make_function("", "f", ["x"], ["y"], [], [helper.make_opsetid("", 17)]))
+
+    edit_decoder(folder, add)
+    refused(folder, "functions")
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00" * 64, b"PK\x03\x04" * 50, b"\x0a\xff\xff\xff\xff\x0f", b"\x80" * 50])
+def test_what_is_no_onnx_is_refused(folder: Path, data: bytes) -> None:
+    (folder / "decoder.onnx").write_bytes(data)
+    seal(folder, "decoder")
+    refused(folder, "network is refused")
+
+
+def test_a_million_tiny_fields_are_refused_in_time(folder: Path) -> None:
+    (folder / "decoder.onnx").write_bytes(b"\x08\x01" * (15 << 20))
+    seal(folder, "decoder")
+    refused(folder, "fields")
+
+
+def test_every_cut_of_a_decoder_is_refused_or_read_without_a_crash(folder: Path) -> None:
+    data = (folder / "decoder.onnx").read_bytes()
+    for cut in range(0, len(data), 7):
+        (folder / "decoder.onnx").write_bytes(data[:cut])
+        try:
+            bundle.describe_network(folder / "decoder.onnx")
+        except BadInput:
+            continue
+        pytest.fail(f"{cut} bytes were taken for a whole decoder")
+
+
+@pytest.mark.parametrize("part", ["latent", "descriptors", "median"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_gesture_with_nan_is_refused(folder: Path, part: str, value: float) -> None:
+    arrays = load_file(folder / "gestures.safetensors")
+    arrays[f"hold/{part}"].flat[3] = value
+    save_file(arrays, folder / "gestures.safetensors")
+    seal(folder, "gestures")
+    refused(folder, f"gesture 'hold': {part} holds a number that is not finite")
+
+
+@pytest.mark.parametrize("marks", [(20, 20), (-1, 5), (20, 181), (50, 40)])
+def test_a_loop_outside_its_gesture_is_refused(folder: Path, marks: tuple[int, int]) -> None:
+    arrays = load_file(folder / "gestures.safetensors")
+    arrays["hold/marks"] = np.array(marks, np.int32)
+    save_file(arrays, folder / "gestures.safetensors")
+    seal(folder, "gestures")
+    refused(folder, "gesture 'hold': its loop")
+
+
+@pytest.mark.parametrize("shape", [(180, 7), (0, 8), (180,)])
+def test_a_gesture_of_another_shape_is_refused(folder: Path, shape: tuple[int, ...]) -> None:
+    arrays = load_file(folder / "gestures.safetensors")
+    arrays["hold/latent"] = np.zeros(shape, np.float32)
+    save_file(arrays, folder / "gestures.safetensors")
+    seal(folder, "gestures")
+    refused(folder, "gesture 'hold'")
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff" * 64, b"\x10" + bytes(7) + b'{"a":{"dtype":1}', b"\x80\x04K\x01."])
+def test_damaged_gestures_are_refused_and_never_unpickled(folder: Path, data: bytes) -> None:
+    (folder / "gestures.safetensors").write_bytes(data)
+    seal(folder, "gestures")
+    refused(folder, "gestures are damaged")
+
+
+def test_a_card_that_would_be_refused_is_not_written(folder: Path) -> None:
+    before = (folder / "card.json").read_bytes()
+    with pytest.raises(BadInput, match="schema 9"):
+        bundle.write_card(folder, msgspec.structs.replace(bundle.read_card(folder), schema=9))
+    assert (folder / "card.json").read_bytes() == before
