@@ -154,7 +154,7 @@ class Snapshot:
         self._bytes = bytearray(self._size)
         self.record = np.frombuffer(self._bytes, dtype)[0:1].view(np.recarray)[0]
         """Fill its fields, then `publish`; after a successful `refresh` it holds the newest."""
-        self._number = self._head.unpack_from(self._map, self._at)[0]
+        self._number = 0  # of what `record` holds
 
     def field(self, name: str) -> np.ndarray:
         """One field of `record` as a view [1, …]: six times faster to write than by name."""
@@ -162,8 +162,8 @@ class Snapshot:
 
     def publish(self) -> None:
         """Write `record` out."""
-        number = self._number = self._number + 1
         at = self._at
+        number = self._number = self._head.unpack_from(self._map, at)[0] + 1
         self._head.pack_into(self._map, at, number)
         self._map[at + 8 : at + 8 + self._size] = self._bytes
         self._ends.pack_into(self._map, at + 8 + self._size, number, zlib.crc32(self._bytes, number & 0xFFFFFFFF))
