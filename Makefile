@@ -3,7 +3,7 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip --disable-pip-version-check --no-input -q install --progress-bar off
+PIP := $(PY) -m pip --disable-pip-version-check --no-input -qq install --progress-bar off
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
 	$$p -c "import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))" 2>/dev/null && echo $$p && break; done)
 ARGS ?=

@@ -1,0 +1,125 @@
+"""The run directory, where the processes meet, and the locks that say which of them are there."""
+
+import contextlib
+import fcntl
+import os
+import stat
+import time
+from pathlib import Path
+from types import TracebackType
+
+from neurorack.errors import BadInput
+
+SERVICE = Path("/run/neurorack")
+"""Made by systemd for the service."""
+
+
+def default_run_dir() -> Path:
+    """$NEURORACK_RUN_DIR, else the service's own where it is ours to write, else this user's, in memory."""
+    if given := os.environ.get("NEURORACK_RUN_DIR"):
+        return Path(given)
+    if os.access(SERVICE, os.W_OK | os.X_OK):
+        return SERVICE
+    if session := os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(session) / "neurorack"
+    return Path(f"/dev/shm/neurorack-{os.geteuid()}")
+
+
+def open_run_dir(path: Path | None = None) -> Path:
+    """The run directory, made if missing, for this user alone; one that a stranger could write to is refused.
+
+    Processes believe what they find there, and the fallback lies in a folder everybody may write to.
+    """
+    path = path or default_run_dir()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.lstat()
+    except OSError as error:
+        raise BadInput(f"no run directory: {error.strerror}", str(path), "give another with NEURORACK_RUN_DIR") from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise BadInput("the run directory is no folder", str(path), "remove it, or give another with NEURORACK_RUN_DIR")
+    if status.st_uid not in (0, os.geteuid()) or status.st_mode & stat.S_IWOTH:
+        raise BadInput("others may write to the run directory", str(path), f"chown it to you, chmod 700 {path}")
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise BadInput("may not write to the run directory", str(path), "give another with NEURORACK_RUN_DIR")
+    return path.resolve()
+
+
+class Held(Exception):
+    """Somebody else holds the lock: `pid` says who, 0 where that cannot be read."""
+
+    def __init__(self, path: Path, pid: int) -> None:
+        super().__init__(f"{path.name} is held by process {pid}")
+        self.path, self.pid = path, pid
+
+
+class Lock:
+    """A process's claim to be the one of its kind: an flock with its pid inside, gone the moment it dies.
+
+    >>> with Lock(run_dir / "engine.lock"): ...
+    """
+
+    PATIENCE_S = 0.2
+    """`holder` takes a shared lock for a moment, so a claim is repeated this long before it is given up."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o660)
+        give_up = time.monotonic() + self.PATIENCE_S
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    os.close(self._fd)
+                    raise Held(path, holder(path)) from None
+                time.sleep(0.01)
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+
+    def release(self) -> None:
+        """Let go; harmless twice. The file stays: removing it would let two processes hold 'the' lock."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.release()
+
+
+def holder(path: Path) -> int:
+    """Pid of the living process that holds the lock at `path`, 0 where nobody does."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        give_up = time.monotonic() + Lock.PATIENCE_S
+        while time.monotonic() < give_up:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return 0
+            except BlockingIOError:
+                pass
+            with contextlib.suppress(ValueError):
+                pid = int(os.pread(fd, 32, 0))
+                if _alive(pid):
+                    return pid
+            time.sleep(0.005)  # taken a moment ago, its pid not yet written
+        return 0
+    finally:
+        os.close(fd)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
