@@ -172,14 +172,14 @@ class Snapshot:
         """Take up the newest whole record. False, and `record` unchanged, where there is none newer."""
         at = self._at
         number = self._head.unpack_from(self._map, at)[0]
-        if number == self._seen:
+        if number == self._number:
             return False
         raw = self._map[at + 8 : at + 20 + self._size]
         end, checksum = self._ends.unpack_from(raw, self._size)
         if end != number or zlib.crc32(memoryview(raw)[: self._size], number & 0xFFFFFFFF) != checksum:
             return False
         self._bytes[:] = raw[: self._size]
-        self._seen = number
+        self._number = number
         return True
 
     def close(self) -> None:
