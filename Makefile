@@ -79,20 +79,20 @@ $(VENV)/.made:
 
 $(VENV)/.run: $(VENV)/.made requirements/run.txt pyproject.toml
 	@echo "Installing Python packages into $(VENV)"
-	@$(PIP) --require-hashes -r requirements/run.txt
+	@$(PIP) --require-hashes --no-deps -r requirements/run.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run requirements/test.txt
 	@echo "Installing what the tests need"
-	@$(PIP) --require-hashes -r requirements/test.txt
+	@$(PIP) --require-hashes --no-deps -r requirements/test.txt
 	@touch $@
 
 # torch is pinned by its version alone: its builds for a bare processor and for CUDA carry different hashes under the same
 # version, and which one pip finds depends on how it is set up. All that torch itself needs comes hashed before it.
 $(VENV)/.train: $(VENV)/.test requirements/train.txt
 	@echo "Installing torch and what else the offline part needs"
-	@$(PIP) --require-hashes -r requirements/train.txt
+	@$(PIP) --require-hashes --no-deps -r requirements/train.txt
 	@$(PIP) torch==2.13.0
 	@touch $@
 
