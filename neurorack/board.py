@@ -183,8 +183,8 @@ class Leds(_Table):
     pwm_hz: Annotated[int, msgspec.Meta(ge=24, le=1526)] = 1_000
 
 
-LED_NAMES = (*CV_JACKS, "gate1", "gate2", "out")
-"""What an LED can show; every one needs a number."""
+LED_NAMES = ("gate1", "gate2", "level", "clip", "load", "fault", "voltage", "engine")
+"""What the LEDs show (`panel.leds` says how); every one needs a number."""
 
 
 class Board(_Table):

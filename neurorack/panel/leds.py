@@ -24,7 +24,6 @@ from neurorack.panel.backoff import Backoff
 from neurorack.panel.oled import Bus
 from neurorack.panel.state import Engine, PanelState
 
-NAMES = ("gate1", "gate2", "level", "clip", "load", "fault", "voltage", "engine")
 GAMMA = 2.2
 STEPS = 4096
 

@@ -136,11 +136,8 @@ def _meter(c: Canvas, x: int, y: int, height: int, state: PanelState) -> None:
 
 
 def _above_floor(level_db: float, steps: int) -> int:
-    return (
-        min(max(math.ceil((level_db - METER_FLOOR_DB) / -METER_FLOOR_DB * steps), 0), steps)
-        if level_db > METER_FLOOR_DB
-        else 0
-    )
+    share = max(level_db - METER_FLOOR_DB, 0.0) / -METER_FLOOR_DB
+    return min(math.ceil(share * steps), steps)
 
 
 def _short(count: int) -> str:
@@ -199,7 +196,7 @@ def about(state: PanelState) -> np.ndarray:
     """Behind a long press: what runs, on what, and what has gone wrong so far."""
     c = Canvas()
     minutes, seconds = divmod(int(state.playing_s), 60)
-    chips = ("voct", "cv", "pots")
+    chips = " ".join(f"{chip}{'⚠' if chip in state.silent_chips else '✓'}" for chip in ("voct", "cv", "pots"))
     gestures = f"{state.gestures} gestures"
     rows = (
         (font.shorten(state.bundle or "no bundle", WIDTH - 6 - font.width(gestures)), gestures),
@@ -207,10 +204,7 @@ def about(state: PanelState) -> np.ndarray:
         (f"{state.sample_rate_hz / 1000:g} kHz · {state.block}", "real time" if state.realtime else "not real time"),
         (f"load {100 * state.load:.0f}%", f"lost {_short(state.lost)}"),
         (f"late {_short(state.late)} · flags {_short(state.flags)}", f"NaN {_short(state.resets)}"),
-        (
-            " ".join(f"{chip}{'⚠' if chip in state.silent_chips else '✓'}" for chip in chips),
-            f"err {_short(state.i2c_errors)}",
-        ),
+        (chips, f"err {_short(state.i2c_errors)}"),
     )
     c.text(2, 1, f"neurorack {state.version}")
     c.text_right(WIDTH - 2, 1, f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}")
