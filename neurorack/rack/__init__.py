@@ -1,0 +1,1 @@
+"""The virtual world around the module: chips that answer at register level, cables, sources."""

@@ -1,0 +1,120 @@
+"""A person's hands on the virtual module: turn, press, plug, play, break."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from neurorack.clock import Clock, MonotonicClock
+from neurorack.errors import BadInput
+from neurorack.rack.plan import INPUT_JACKS
+from neurorack.rack.state import HISTORY, Contact, Fault, FaultKind, Key, WorldState
+from neurorack.rack.world import World
+from neurorack.words import POTS
+
+EDGE_SPACING_NS = 1_500_000
+"""Between two edges of the encoder: a detent takes 6 ms, as a quick turn does."""
+
+QUADRATURE = (("encoder_a", 1), ("encoder_b", 1), ("encoder_a", 0), ("encoder_b", 0))
+"""One detent to the right. Both lines rest low."""
+
+FAULTY = ("adc_voct", "adc_cv", "adc_pots", "oled", "leds", "bus_a", "bus_b")
+"""What can be broken; only a bus can be stuck."""
+
+
+class RackControl:
+    """Changes the world of a run directory (or one in memory); every change is whole for all who read it."""
+
+    def __init__(self, place: Path | World, clock: Clock | None = None) -> None:
+        """Raises BadInput where the run directory cannot be used."""
+        self._clock = clock or MonotonicClock()
+        self.world = place if isinstance(place, World) else World.attach(place, self._clock.now_ns())
+        """The same world, to look at: volts, outputs, state."""
+
+    def turn_pot(self, pot: str, position: float) -> None:
+        """Turn `pot1`…`pot4` to 0…1; beyond the stops it stays at the stop."""
+        if pot not in POTS:
+            raise BadInput(f"there is no pot {pot!r}", "rack", f"use {', '.join(POTS)}")
+        self._change(lambda state, now_ns: state.pots.update({pot: max(0.0, min(1.0, position))}))
+
+    def turn_encoder(self, detents: int) -> None:
+        """Turn right (positive) or left, after whatever turn is still under way."""
+        path = QUADRATURE if detents > 0 else tuple((_OTHER[line], level) for line, level in QUADRATURE)
+
+        def turn(state: WorldState, now_ns: int) -> None:
+            t_ns = max(now_ns, *(contact.t_ns for contact in state.contacts[-1:]), 0)
+            for line, level in path * abs(detents):
+                t_ns += EDGE_SPACING_NS
+                _touch(state, t_ns, line, level)
+
+        self._change(turn)
+
+    def press_encoder(self, pressed: bool) -> None:
+        """Press or let go."""
+
+        def press(state: WorldState, now_ns: int) -> None:
+            t_ns = max(now_ns, *(contact.t_ns for contact in state.contacts[-1:]), 0)
+            _touch(state, t_ns, "encoder_push", int(pressed))
+
+        self._change(press)
+
+    def patch(self, jack: str, output: str) -> None:
+        """Plug a cable from `source.output` into a jack, in place of what was there."""
+        if jack not in INPUT_JACKS:
+            raise BadInput(f"there is no jack {jack!r}", "rack", f"use {', '.join(INPUT_JACKS)}")
+        if output not in self.world.outputs:
+            raise BadInput(f"there is no output {output!r}", "rack", f"use {', '.join(self.world.outputs)}")
+        self._change(lambda state, now_ns: state.cables.update({jack: output}))
+
+    def unplug(self, jack: str) -> None:
+        """Pull the cable out of a jack, if there is one."""
+        self._change(lambda state, now_ns: state.cables.pop(jack, None))
+
+    def key(self, note_v: float, pressed: bool) -> None:
+        """Press or let go of a key: the last one pressed sounds, the gate stays on while any is held."""
+
+        def play(state: WorldState, now_ns: int) -> None:
+            state.held = [held_v for held_v in state.held if held_v != note_v]
+            if pressed:
+                state.held.append(note_v)
+            last_v = state.keys[-1].cv_v if state.keys else note_v
+            t_ns = max(now_ns - state.epoch_ns, state.keys[-1].t_ns + 1 if state.keys else 0)
+            state.keys.append(Key(t_ns, state.held[-1] if state.held else last_v, int(bool(state.held))))
+            del state.keys[:-HISTORY]
+
+        self._change(play)
+
+    def fault(self, what: str, kind: FaultKind, *, after: int = 0, seconds: float = 0.1) -> None:
+        """Break a chip or a bus (`FAULTY`); see `state.Fault` for the kinds."""
+        if what not in FAULTY:
+            raise BadInput(f"there is nothing called {what!r} to break", "rack", f"use {', '.join(FAULTY)}")
+        if (kind == "stuck") != what.startswith("bus"):
+            raise BadInput(f"{what} cannot be {kind}", "rack", "a bus can be stuck, a chip absent, silent or slow")
+        self._change(lambda state, now_ns: state.faults.update({what: Fault(kind, after, seconds, now_ns)}))
+
+    def repair(self, what: str) -> None:
+        """Undo a fault. A chip that did not answer comes back as after power on."""
+        self._change(lambda state, now_ns: state.faults.pop(what, None))
+
+    def noise(self, on: bool) -> None:
+        """Switch the converters' noise."""
+
+        def switch(state: WorldState, now_ns: int) -> None:
+            state.noise = on
+
+        self._change(switch)
+
+    def _change(self, edit: Callable[[WorldState, int], object]) -> None:
+        def stamped(state: WorldState) -> None:
+            state.changed_ns = self._clock.now_ns()
+            edit(state, state.changed_ns)
+
+        self.world.store.change(stamped)
+        self.world.refresh()
+
+
+_OTHER = {"encoder_a": "encoder_b", "encoder_b": "encoder_a"}
+
+
+def _touch(state: WorldState, t_ns: int, line: str, level: int) -> None:
+    number = state.contacts[-1].number + 1 if state.contacts else 1
+    state.contacts.append(Contact(number, t_ns, line, level))
+    del state.contacts[:-HISTORY]

@@ -1,0 +1,55 @@
+"""The virtual module: the board's chips, their pins wired to the jacks and pots of a world."""
+
+from pathlib import Path
+
+from neurorack.board import Adc, Board, Jack, Pot
+from neurorack.rack.chips import Chip
+from neurorack.rack.chips.ads1x15 import Ads1x15, PinMean
+from neurorack.rack.chips.pca9685 import Pca9685
+from neurorack.rack.chips.ssd1306 import Ssd1306
+from neurorack.rack.world import World
+from neurorack.words import CV_JACKS, POTS
+
+
+def virtual_chips(board: Board, bus: str, world: World, run_dir: Path | None) -> dict[str, Chip]:
+    """Chips on bus `bus` of this board, by the name under which they can be broken.
+
+    With a run directory the display and the LEDs keep their state there.
+    """
+    cv = dict(zip(CV_JACKS, board.jacks.in_order(), strict=True))
+    pots = dict(zip(POTS, board.pots.in_order(), strict=True))
+    voct = {"voct": cv.pop("voct")}
+    chips: dict[str, Chip] = {}
+    for name, adc, wired in (
+        ("adc_voct", board.adc.voct, voct),
+        ("adc_cv", board.adc.cv, cv),
+        ("adc_pots", board.adc.pots, pots),
+    ):
+        if adc.bus == bus:
+            chips[name] = _adc(name, adc, wired, world)
+    if board.oled.bus == bus:
+        chips["oled"] = Ssd1306(board.oled.address, run_dir)
+    if board.leds.bus == bus:
+        chips["leds"] = Pca9685(board.leds.address, run_dir)
+    return chips
+
+
+def _adc(name: str, adc: Adc, wired: dict[str, Jack] | dict[str, Pot], world: World) -> Ads1x15:
+    pins: list[PinMean | None] = [None] * 4
+    for source, wire in wired.items():
+        pins[wire.input] = _jack_pin(source, wire, world) if isinstance(wire, Jack) else _pot_pin(source, wire, world)
+    return Ads1x15(adc.address, pins, part=adc.kind, name=name, seed=world.seed, noisy=world.noisy)
+
+
+def _jack_pin(jack: str, wire: Jack, world: World) -> PinMean:
+    def mean(t0_ns: int, t1_ns: int) -> float:
+        return wire.offset_v + wire.gain * world.mean_v(jack, t0_ns, t1_ns)
+
+    return mean
+
+
+def _pot_pin(pot: str, wire: Pot, world: World) -> PinMean:
+    def mean(t0_ns: int, t1_ns: int) -> float:
+        return wire.pin_v(world.pot(pot))
+
+    return mean

@@ -1,0 +1,196 @@
+"""What a rack's TOML may say, and the sources it makes. `racks/demo.toml` shows every part."""
+
+import sys
+import zlib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from neurorack.errors import BadInput
+from neurorack.rack.signals import Constant, Signal
+from neurorack.rack.sources import Envelope, Keyboard, Lfo, Random, Shape, StepCv, StepGate, Steps
+from neurorack.rack.volts_file import VoltsFile
+from neurorack.words import CV_JACKS, GATE_JACKS, POTS
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEMO = Path(__file__).with_name("racks") / "demo.toml"
+
+INPUT_JACKS = (*CV_JACKS, *GATE_JACKS)
+"""Jacks a cable from a source can go to."""
+
+Volts = Annotated[float, msgspec.Meta(ge=-12.0, le=12.0)]
+Unit = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+RateHz = Annotated[float, msgspec.Meta(gt=0.0, le=2_000.0)]
+ShortS = Annotated[float, msgspec.Meta(ge=0.0, le=60.0)]
+LagS = Annotated[float, msgspec.Meta(ge=0.0, le=0.005)]
+
+
+class _Source(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
+    """A table under `[sources]`."""
+
+
+class SequencerPlan(_Source, tag="sequencer"):
+    """Outputs `cv` and `gate`. `gate` is the length of all steps or of each: 0 rests, 1 ties.
+
+    The CV comes `cv_lag_s` after its gate, as a sequencer's does, and glides for `glide_s`.
+    """
+
+    tempo_bpm: Annotated[float, msgspec.Meta(ge=10.0, le=1_000.0)]
+    steps_v: Annotated[list[Volts], msgspec.Meta(min_length=1, max_length=256)]
+    steps_per_beat: Annotated[int, msgspec.Meta(ge=1, le=32)] = 4
+    gate: Unit | Annotated[list[Unit], msgspec.Meta(min_length=1, max_length=256)] = 0.5
+    gate_v: Volts = 5.0
+    swing: Annotated[float, msgspec.Meta(ge=0.0, le=0.75)] = 0.0
+    cv_lag_s: LagS = 0.0
+    glide_s: ShortS = 0.0
+
+
+class LfoPlan(_Source, tag="lfo"):
+    """Output `out`."""
+
+    rate_hz: RateHz
+    shape: Shape = "sine"
+    low_v: Volts = -5.0
+    high_v: Volts = 5.0
+    phase: Unit = 0.0
+
+
+class RandomPlan(_Source, tag="random"):
+    """Output `out`."""
+
+    rate_hz: RateHz
+    low_v: Volts = -5.0
+    high_v: Volts = 5.0
+    glide: Unit = 0.0
+
+
+class EnvelopePlan(_Source, tag="envelope"):
+    """Output `out`, started and held by the gate `trigger`, an output of another source."""
+
+    trigger: str
+    attack_s: ShortS = 0.01
+    decay_s: ShortS = 0.2
+    sustain: Unit = 0.5
+    release_s: ShortS = 0.3
+    peak_v: Volts = 5.0
+
+
+class ConstantPlan(_Source, tag="constant"):
+    """Output `out`."""
+
+    volts: Volts
+
+
+class KeyboardPlan(_Source, tag="keyboard"):
+    """Outputs `cv` and `gate`, played from the terminal view."""
+
+    gate_v: Volts = 5.0
+
+
+class VoltsFilePlan(_Source, tag="volts_file"):
+    """One output for each column of a volts file; `path` counts from the TOML's folder."""
+
+    path: str
+
+
+SourcePlan = (
+    SequencerPlan | LfoPlan | RandomPlan | EnvelopePlan | ConstantPlan | KeyboardPlan | VoltsFilePlan
+)  # one tagged table each
+
+
+class WorldPlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The whole TOML."""
+
+    name: str
+    sources: dict[Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,15}$")], SourcePlan]
+    cables: dict[str, str] = {}
+    pots: dict[str, Unit] = {}
+    seed: int = 0
+
+
+def load_plan(path: Path) -> tuple[WorldPlan, dict[str, Signal]]:
+    """Read and check a TOML and make its sources."""
+    mend = f"compare with {DEMO.name} of the package"
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read the rack: {error.strerror}", str(path), "give another --rack FILE") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"the rack is not TOML: {error}", str(path), "mend that line") from error
+    try:
+        plan = msgspec.convert(document, WorldPlan)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        key = where.rstrip("`").lstrip(".") or "top level"
+        raise BadInput(what, f"{path}, key {key}", mend) from error
+    outputs = _Builder(plan, path).outputs()
+    for pot in plan.pots:
+        if pot not in POTS:
+            raise BadInput(f"there is no pot {pot!r}", f"{path}, key pots", f"use {', '.join(POTS)}")
+    for jack, end in plan.cables.items():
+        if jack not in INPUT_JACKS:
+            raise BadInput(f"there is no jack {jack!r}", f"{path}, key cables", f"use {', '.join(INPUT_JACKS)}")
+        if end not in outputs:
+            raise BadInput(
+                f"there is no output {end!r}", f"{path}, key cables.{jack}", f"use one of {', '.join(outputs)}"
+            )
+    return plan, outputs
+
+
+class _Builder:
+    """Makes the sources of a plan; those that need another's output come after it."""
+
+    def __init__(self, plan: WorldPlan, path: Path) -> None:
+        self._plan, self._path = plan, path
+        self._made: dict[str, Signal] = {}
+        self._under_way: list[str] = []
+
+    def outputs(self) -> dict[str, Signal]:
+        for name in self._plan.sources:
+            self._make(name)
+        return {end: self._made[end] for name in self._plan.sources for end in self._made if end.split(".")[0] == name}
+
+    def _make(self, name: str) -> None:
+        if any(end.split(".")[0] == name for end in self._made):
+            return
+        self._under_way.append(name)
+        for output, signal in self._signals(name, self._plan.sources[name]).items():
+            self._made[f"{name}.{output}"] = signal
+        self._under_way.remove(name)
+
+    def _signals(self, name: str, plan: SourcePlan) -> dict[str, Signal]:
+        if isinstance(plan, SequencerPlan):
+            steps = Steps(plan.tempo_bpm, plan.steps_per_beat, plan.swing)
+            lengths = plan.gate if isinstance(plan.gate, list) else [plan.gate]
+            return {
+                "cv": StepCv(steps, plan.steps_v, plan.cv_lag_s, plan.glide_s),
+                "gate": StepGate(steps, lengths, plan.gate_v),
+            }
+        if isinstance(plan, LfoPlan):
+            return {"out": Lfo(plan.shape, plan.rate_hz, plan.low_v, plan.high_v, plan.phase)}
+        if isinstance(plan, RandomPlan):
+            seed = zlib.crc32(f"{name} {self._plan.seed}".encode())
+            return {"out": Random(plan.rate_hz, plan.low_v, plan.high_v, plan.glide, seed)}
+        if isinstance(plan, EnvelopePlan):
+            trigger = self._trigger(name, plan.trigger)
+            return {"out": Envelope(trigger, plan.attack_s, plan.decay_s, plan.sustain, plan.release_s, plan.peak_v)}
+        if isinstance(plan, KeyboardPlan):
+            return {"cv": Keyboard("cv", 0.0), "gate": Keyboard("gate", plan.gate_v)}
+        if isinstance(plan, VoltsFilePlan):
+            return dict(VoltsFile(self._path.parent / plan.path).tracks)
+        return {"out": Constant(plan.volts)}
+
+    def _trigger(self, name: str, end: str) -> Signal:
+        source, where = end.split(".")[0], f"{self._path}, key sources.{name}.trigger"
+        if source in self._under_way:
+            raise BadInput(f"{end!r} leads back to {name}", where, "trigger it from another source")
+        if source in self._plan.sources:
+            self._make(source)
+        if end not in self._made:
+            raise BadInput(f"there is no output {end!r}", where, "give one as source.output, e.g. seq.gate")
+        return self._made[end]
