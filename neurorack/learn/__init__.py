@@ -1,0 +1,1 @@
+"""Offline: sounds, descriptors, the decoder's network, its training, export and evaluation (extra: train)."""

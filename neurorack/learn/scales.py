@@ -1,0 +1,88 @@
+"""Fits the knobs' conditional scales (`patch.knobs`) to descriptors of real frames."""
+
+import numpy as np
+
+from neurorack.bundle import Condition, Knob
+from neurorack.words import DESCRIPTORS, KNOBS
+
+UNITS = ("dBFS", "log2 Hz", "log2 Hz", "acum", "log2(0.1 + boominess)")
+
+RMS_DB = (-60.0, -15.0, -6.0)
+"""What the rms knob gives at 0, ½ and 1: the upper half is for colouring, the lower half goes to silence."""
+
+GIVEN: tuple[tuple[int, ...], ...] = ((), (0,), (0, 2), (0, 1, 2, 3), (0, 1, 2, 3, 4))
+"""Conditions of each knob: 0 is pitch, 1 rms, 2 centroid, 3 bandwidth, 4 sharpness."""
+PITCH_RANGE = (-3.0, 4.0)
+
+LEAST = (-np.inf, -np.inf, -np.inf, -np.inf, -3.2)
+"""Frames below are left out of that knob's fit: no boominess at all is most frames at high pitch, and its floor is −3.32."""
+
+SPREAD_FLOOR = 0.4
+"""Least spread as a share of its median: no knob is dead at any pitch."""
+
+_TAIL = 0.03
+"""A knob's ends are these quantiles: what lies beyond is one frame in thirty, and seldom a sound."""
+_POINTS = 33
+_EVEN = 0.35
+"""Share of an even scale mixed into the quantiles: no stretch of a knob stands still."""
+
+
+def fit(pitch_oct: np.ndarray, descriptors: np.ndarray) -> list[Knob]:
+    """The card's knobs, from frames: pitch [rows] in octaves from C4, descriptors [rows, 5]."""
+    values = np.column_stack([pitch_oct, descriptors])
+    low, high = np.quantile(values, [0.005, 0.995], axis=0)
+    low[0], high[0] = PITCH_RANGE
+    x = (np.clip(values, low, high) - (low + high) / 2) * 2 / (high - low)
+    limits = [(float(a), float(b)) for a, b in zip(low, high)]
+    knobs = [_rms_knob()]
+    for i in range(1, len(DESCRIPTORS)):
+        rows = descriptors[:, i] > LEAST[i]
+        knobs.append(_fit_knob(i, x[rows], descriptors[rows, i], limits, LEAST[i]))
+    return knobs
+
+
+def _rms_knob() -> Knob:
+    """Level needs no data: two straight pieces."""
+    curve = np.interp(np.linspace(0, 1, _POINTS), [0.0, 0.5, 1.0], RMS_DB)
+    return Knob(DESCRIPTORS[0], UNITS[0], RMS_DB[0], RMS_DB[2], [], [[]], [0.0], [1.0], 1.0, curve.tolist())
+
+
+def _fit_knob(index: int, x: np.ndarray, values: np.ndarray, limits: list[tuple[float, float]], least: float) -> Knob:
+    given = GIVEN[index]
+    n = len(given)
+    place = np.column_stack([np.ones(len(x)), x[:, list(given)]])
+    rows, columns = np.tril_indices(n + 1)
+    features = place[:, rows] * place[:, columns]
+    location = _ridge(features, values)
+    rest = values - features @ location
+    linear = _ridge(place, np.abs(rest))
+    fitted = place @ linear
+    floor = SPREAD_FLOOR * float(np.median(fitted))
+    standard = rest / np.maximum(fitted, floor)
+    room = (features @ location - least) / -np.quantile(standard, _TAIL)
+    if (room < fitted).any():  # the knob's bottom would ask for less than there is
+        linear = _ridge(place, np.clip(room, 0.0, fitted))
+    u = np.linspace(0, 1, _POINTS)
+    quantiles = np.quantile(standard, _TAIL + (1 - 2 * _TAIL) * u)
+    quantiles = (1 - _EVEN) * quantiles + _EVEN * (quantiles[0] + (quantiles[-1] - quantiles[0]) * u)
+    terms = np.zeros((len(rows), n + 1), np.int64)
+    np.add.at(terms, (np.arange(len(rows)), rows), 1)
+    np.add.at(terms, (np.arange(len(rows)), columns), 1)
+    return Knob(
+        name=DESCRIPTORS[index],
+        unit=UNITS[index],
+        low=limits[1 + index][0],
+        high=limits[1 + index][1],
+        conditions=[Condition(KNOBS[i], *limits[i]) for i in given],
+        terms=terms[:, 1:].tolist(),
+        location=location.tolist(),
+        spread=np.where(columns == 0, linear[rows], 0.0).tolist(),
+        spread_floor=floor,
+        quantiles=quantiles.tolist(),
+    )
+
+
+def _ridge(features: np.ndarray, values: np.ndarray) -> np.ndarray:
+    gram = features.T @ features / len(features)
+    solved: np.ndarray = np.linalg.solve(gram + 1e-4 * np.eye(len(gram)), features.T @ values / len(features))
+    return solved

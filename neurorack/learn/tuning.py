@@ -1,0 +1,36 @@
+"""The real pitch of a note whose nominal pitch is known: a harmonic comb laid over one long spectrum."""
+
+import numpy as np
+
+from neurorack.words import SAMPLE_RATE_HZ
+
+SEARCH_CENTS = 90
+_FFT = 1 << 18  # 0.18 Hz a bin: the comb is read by linear interpolation
+_TOP_HZ = 8_000.0
+_TEETH = 16
+
+
+def measure_f0(note: np.ndarray, nominal_hz: float, *, held_s: float) -> tuple[float, float]:
+    """(f0 in Hz, its distance from `nominal_hz` in cents) of a note [samples] held for `held_s`.
+
+    The comb's teeth add the square root of magnitude, so that one loud partial does not decide alone; the
+    best of the candidates, a cent apart, is refined by a parabola. Good to about 0.3 cents on a steady tone.
+    """
+    begin, end = round(0.06 * SAMPLE_RATE_HZ), round(held_s * SAMPLE_RATE_HZ)
+    body = note[begin:end]
+    spectrum = np.abs(np.fft.rfft(body * np.hanning(len(body)), _FFT)) ** 0.5
+    cents = np.arange(-SEARCH_CENTS, SEARCH_CENTS + 1.0)
+    teeth = np.arange(1, max(2, min(_TEETH, int(_TOP_HZ / nominal_hz)) + 1))
+    f_hz = nominal_hz * 2 ** (cents / 1200)
+    bins = f_hz[:, None] * teeth * (_FFT / SAMPLE_RATE_HZ)
+    low = bins.astype(np.int64)
+    part = bins - low
+    score = ((1 - part) * spectrum[low] + part * spectrum[low + 1]).sum(axis=1)
+    best = int(score.argmax())
+    shift = 0.0
+    if 0 < best < len(score) - 1:
+        before, peak, after = score[best - 1 : best + 2]
+        bend = before - 2 * peak + after
+        shift = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    found = float(cents[best] + shift)
+    return nominal_hz * 2 ** (found / 1200), found
