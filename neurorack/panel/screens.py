@@ -73,7 +73,7 @@ def _header(c: Canvas, state: PanelState) -> None:
         return
     warn = bool(state.silent_chips)
     right = WIDTH - (10 if warn else 0)
-    gesture = font.shorten(state.gesture, 70)
+    gesture = font.shorten(state.gesture, right - 8 - min(font.width(state.bundle), 50))
     c.text_right(right, 0, gesture)
     c.text(0, 0, font.shorten(state.bundle, right - font.width(gesture) - 8))
     if warn and state.t_s % 1 < 0.7:
@@ -154,8 +154,12 @@ def gesture(state: PanelState) -> np.ndarray:
     c = Canvas()
     c.text(0, 0, font.shorten(state.bundle, 84))
     c.text_right(WIDTH, 0, f"{state.gesture_number + 1}/{state.gestures}")
-    scale = 2 if font.width(state.gesture, 2) <= WIDTH else 1
-    c.text_centre(WIDTH // 2, 26 if scale == 2 else 30, font.shorten(state.gesture, WIDTH), scale)
+    lines = font.wrap(state.gesture, WIDTH // 2)
+    if len(lines) <= 2:
+        for index, line in enumerate(lines):
+            c.text_centre(WIDTH // 2, 36 - 10 * len(lines) + 20 * index, line, 2)
+    else:
+        c.text_centre(WIDTH // 2, 30, font.shorten(state.gesture, WIDTH))
     if state.gestures > 1:
         left = round(state.gesture_number * WIDTH / state.gestures)
         right = round((state.gesture_number + 1) * WIDTH / state.gestures)
@@ -196,12 +200,17 @@ def about(state: PanelState) -> np.ndarray:
     """Behind a long press: what runs, on what, and what has gone wrong so far."""
     c = Canvas()
     minutes, seconds = divmod(int(state.playing_s), 60)
-    chips = " ".join(f"{chip}{'⚠' if chip in state.silent_chips else '✓'}" for chip in ("voct", "cv", "pots"))
+    chips = (
+        "jacks not read yet"
+        if not state.jacks_alive
+        else " ".join(f"{chip}{'⚠' if chip in state.silent_chips else '✓'}" for chip in ("voct", "cv", "pots"))
+    )
+    rate = f"{state.sample_rate_hz / 1000:g} kHz · {state.block}" if state.block else ""
     gestures = f"{state.gestures} gestures"
     rows = (
         (font.shorten(state.bundle or "no bundle", WIDTH - 6 - font.width(gestures)), gestures),
         (font.shorten(state.device or "no sound yet", WIDTH), ""),
-        (f"{state.sample_rate_hz / 1000:g} kHz · {state.block}", "real time" if state.realtime else "not real time"),
+        (rate, "real time" if state.realtime else "not real time"),
         (f"load {100 * state.load:.0f}%", f"lost {_short(state.lost)}"),
         (f"late {_short(state.late)} · flags {_short(state.flags)}", f"NaN {_short(state.resets)}"),
         (chips, f"err {_short(state.i2c_errors)}"),
