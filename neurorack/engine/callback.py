@@ -1,0 +1,252 @@
+"""What the sound card calls: gates and knobs in, one block of sound out, on time.
+
+In order: clock, edges, knob targets, player, output stage, card, tap, meters. On the way no lock is taken, no file
+read or written but mapped memory, nothing logged, no array made that could be kept, and no exception let out. What the
+main thread wants is left in plain attributes that the callback takes up at its next block; what the callback no longer
+needs (a player, whose end takes long) it leaves for the main thread to drop.
+"""
+
+from dataclasses import dataclass
+from math import ceil, isfinite
+from time import monotonic_ns
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurorack.engine.meters import Meters
+from neurorack.engine.output import OutputStage
+from neurorack.engine.realtime import make_fifo, pin
+from neurorack.engine.resample import RateConverter
+from neurorack.engine.timeline import GateSchedule, LockedTimeline
+from neurorack.shared import AudioTap, EdgeRing, Snapshot
+from neurorack.words import C4_HZ, DESCRIPTORS, GATE_JACKS, SAMPLE_RATE_HZ
+
+WARM_S = 0.02
+"""Played muted at the start and after a reset, until filters and states have forgotten that they began at zero."""
+
+CROSSFADE_S = 0.03
+"""From one bundle to the next."""
+
+
+class Player(Protocol):
+    """One instrument: voice, excitation and decoder. `engine.player` has the real one."""
+
+    @property
+    def finite(self) -> bool: ...
+
+    def gate(self, offset: int, jack: str, level: int) -> None: ...
+
+    def set_targets(self, pitch_hz: float, descriptors: NDArray[np.float64]) -> None: ...
+
+    def set_gesture(self, index: int, depth: float) -> None: ...
+
+    def render(self, out: NDArray[np.float32]) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the player of the instrument chose, as the callback takes it up."""
+
+    gain_db: float = 0.0
+    gate_delay_samples: int = 288
+    muted: bool = False
+    gesture: int = 0
+    depth: float = 1.0
+
+
+class AudioCallback:
+    """Hand it to a device as its callback. Public attributes may be set by the main thread at any time.
+
+    block      samples per engine block; the device asks for `device_block` at `rate_hz`
+    controls, edges, tap   mapped files, or None until they are there
+    wishes     taken up at the next block
+    incoming   a warm player to fade over to; taken, and the old one left in `outgoing`
+    entries    callbacks so far: the main thread sees from it that sound goes on
+    fault      the newest exception that was kept inside
+    """
+
+    def __init__(
+        self,
+        player: Player,
+        block: int,
+        meters: Meters,
+        *,
+        channels: int = 2,
+        rate_hz: int = SAMPLE_RATE_HZ,
+        wishes: Wishes | None = None,
+        cpu: int | None = None,
+        priority: bool = True,
+    ) -> None:
+        self.controls: Snapshot | None = None
+        self.edges: EdgeRing | None = None
+        self.tap: AudioTap | None = None
+        self.wishes = wishes or Wishes()
+        self.incoming: Player | None = None
+        self.outgoing: Player | None = None
+        self.entries = 0
+        self.fault: Exception | None = None
+        self.realtime_refused: str | None = None
+        self.ending = False
+        self._player, self._next = player, None  # type: Player, Player | None
+        self._meters, self._block, self._channels = meters, block, channels
+        self._cpu, self._priority = cpu, priority
+        self._stage = OutputStage(block, self.wishes.gain_db)
+        self._timeline = LockedTimeline(block, rate_hz)
+        self._schedule = GateSchedule(block, self.wishes.gate_delay_samples)
+        self._taken: Wishes | None = None
+        self._start = 0  # sample, at 48 kHz, of the next block to render
+        self._ratio, self._ahead = 1.0, 0
+        self._pitch_hz, self._descriptors = C4_HZ, np.full(len(DESCRIPTORS), 0.5)
+        self._seen: Snapshot | None = None
+        self._levels = dict.fromkeys(GATE_JACKS, 0)
+        self._muted_blocks = ceil(WARM_S * SAMPLE_RATE_HZ / block)
+        self._warming = self._muted_blocks
+        self._mono = np.zeros(block, np.float32)
+        self._other = np.zeros(block, np.float32)
+        fade = np.linspace(0.0, 0.5 * np.pi, ceil(CROSSFADE_S * SAMPLE_RATE_HZ / block) * block)
+        self._rising = np.sin(fade).astype(np.float32).reshape(-1, block)
+        self._falling = np.cos(fade).astype(np.float32).reshape(-1, block)
+        self._faded = 0
+        self._converter: RateConverter | None = None
+        if rate_hz != SAMPLE_RATE_HZ:
+            self._converter = RateConverter(self._render, block, rate_hz, block)
+            self._ratio = self._converter.ratio
+            self._ahead = ceil(block * self._ratio)  # rendered before the card asks for it
+            self._device_mono = np.zeros(block, np.float32)
+
+    @property
+    def silent(self) -> bool:
+        """Faded out after `ending` was set, or never begun."""
+        return self._stage.silent
+
+    def __call__(self, buffer: Any, frames: int, times: Any, flags: Any) -> None:
+        """PortAudio's callback: fill `buffer` (frames × channels, interleaved float32)."""
+        entry_ns = monotonic_ns()
+        out = np.frombuffer(buffer, np.float32)
+        try:
+            if self.entries == 0:
+                self._first()
+            self._timeline.tick(entry_ns)
+            self._meters.enter(entry_ns, self._timeline.lateness_s, self._timeline.lost, flagged=bool(flags))
+            mono = self._mono
+            if self._converter is None:
+                self._render(mono)
+            else:
+                mono = self._device_mono
+                self._converter.fill(mono)
+            out.reshape(frames, self._channels)[:] = mono[:, None]
+            self._meters.leave(self._timeline.since_start_s(monotonic_ns()))
+        except Exception as error:
+            out[:] = 0.0
+            self.fault = error
+        self.entries += 1
+
+    def _first(self) -> None:
+        """In the callback's own thread, once: PortAudio's threads are not real-time by themselves."""
+        np.seterr(all="ignore")  # a warning would be I/O; what is not finite is seen and counted
+        if self._priority:
+            self.realtime_refused = make_fifo()
+            self._meters.realtime(self.realtime_refused is None)
+        if self._cpu is not None:
+            pin(self._cpu)
+
+    def _render(self, out: NDArray[np.float32]) -> None:
+        """The next block at 48 kHz into `out` [block]."""
+        if self.wishes is not self._taken:
+            self._take_wishes(self.wishes)
+        if self.incoming is not None and self._next is None and self.outgoing is None:
+            self._welcome(self.incoming)
+        self._read_edges()
+        self._read_controls()
+        try:
+            self._play(out)
+        except Exception as error:
+            self.fault = error
+            out.fill(np.nan)  # goes the way of every sound that is none
+        sound = self._stage.process(out, out)
+        if not sound or not self._player.finite:
+            self._recover()
+        elif self._warming:
+            self._warming -= 1
+        elif not self.ending and not self.wishes.muted:
+            self._stage.open()
+            self._meters.first_sound(monotonic_ns())
+        if self.ending:
+            self._stage.close()
+        self._start += self._block
+        if self.tap is not None:
+            self.tap.write(out)
+        self._meters.sound(self._stage.rms, self._stage.peak, self._stage.bent)
+        self._meters.gates(self._schedule.count, self._schedule.late)
+        self._meters.voice(self._pitch_hz, max(self._levels.values()), self.wishes.gesture)
+
+    def _take_wishes(self, wishes: Wishes) -> None:
+        self._taken = wishes
+        self._stage.set_gain_db(wishes.gain_db)
+        self._schedule.delay_samples = wishes.gate_delay_samples + self._ahead
+        self._player.set_gesture(wishes.gesture, wishes.depth)
+        if self._next is not None:
+            self._next.set_gesture(wishes.gesture, wishes.depth)
+        if wishes.muted:
+            self._stage.close()
+
+    def _welcome(self, player: Player) -> None:
+        """Begin the crossfade; a note that is held sounds on in the new instrument."""
+        self.incoming, self._next, self._faded = None, player, 0
+        player.set_gesture(self.wishes.gesture, self.wishes.depth)
+        player.set_targets(self._pitch_hz, self._descriptors)
+        for jack, level in self._levels.items():
+            if level:
+                player.gate(0, jack, level)
+
+    def _read_edges(self) -> None:
+        if self.edges is not None:
+            for t_ns, jack, level in self.edges.read():
+                if jack in self._levels:
+                    self._schedule.add(self._timeline.sample_at(t_ns) * self._ratio, jack, level)
+        for offset, jack, level in self._schedule.take(self._start):
+            self._levels[jack] = level
+            self._player.gate(offset, jack, level)
+            if self._next is not None:
+                self._next.gate(offset, jack, level)
+
+    def _read_controls(self) -> None:
+        controls = self.controls
+        if controls is None:
+            return
+        if controls.refresh():
+            record = controls.record
+            pitch_hz, descriptors = float(record["pitch_hz"]), record["descriptors"]
+            if pitch_hz > 0.0 and isfinite(pitch_hz + descriptors.sum()):
+                self._pitch_hz = pitch_hz
+                np.clip(descriptors, 0.0, 1.0, out=self._descriptors)
+                self._player.set_targets(pitch_hz, self._descriptors)
+                if self._next is not None:
+                    self._next.set_targets(pitch_hz, self._descriptors)
+        else:
+            self._meters.stale()
+
+    def _play(self, out: NDArray[np.float32]) -> None:
+        self._player.render(out)
+        if self._next is None:
+            return
+        other = self._other
+        self._next.render(other)
+        np.multiply(out, self._falling[self._faded], out=out)
+        np.multiply(other, self._rising[self._faded], out=other)
+        np.add(out, other, out=out)
+        self._faded += 1
+        if self._faded == len(self._rising):
+            self.outgoing, self._player, self._next = self._player, self._next, None
+
+    def _recover(self) -> None:
+        """Something was no number: begin again, muted."""
+        self._meters.nan_reset()
+        self._stage.close()
+        self._warming = self._muted_blocks
+        self._player.reset()
+        if self._next is not None:
+            self._next.reset()

@@ -1,0 +1,310 @@
+"""The engine's process: everything ready before the first block, then a main thread that mostly sleeps.
+
+Its only other thread is the audio callback's. The main thread takes up what the player of the instrument chose, hands
+over files that appear later, and sees that sound goes on: a JACK server that dies leaves PortAudio hanging in its
+close, so where no callback has come for half a second the process ends itself and is started again by its keeper.
+
+Exit status: 0 ended by a signal, 2 bad input or a second instance, 3 sound stood still.
+"""
+
+import argparse
+import contextlib
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from neurorack.engine.callback import AudioCallback, Player, Wishes
+from neurorack.engine.device import Device, NullDevice, Refused, open_device
+from neurorack.engine.meters import Meters
+from neurorack.engine.realtime import WATCH_PRIORITY, lock_memory, make_fifo, settle
+from neurorack.errors import BadInput
+from neurorack.rundir import Held, Lock, default_run_dir, open_run_dir
+from neurorack.shared import CONTROLS, INTENT, METERS, AudioTap, EdgeRing, Snapshot
+from neurorack.words import BLOCKS, SAMPLE_RATE_HZ
+
+TICK_S = 0.05
+"""Between two looks of the main thread."""
+
+STILL_TICKS = 10
+"""Looks without a callback between them after which sound stands still. Counted in looks, not seconds: a process that
+was stopped and goes on has not lost its card."""
+
+FIRST_TICKS = 60
+"""The same before the first callback: a server may take its time."""
+
+CLOSE_S = 0.3
+"""Given to PortAudio to close."""
+
+EXIT_STILL = 3
+
+MakePlayer = Callable[[str, int], tuple[str, Player]]
+"""(bundle's name or folder, block) → (name to show, a warm player)."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line."""
+
+    run_dir: Path | None
+    bundle: str
+    device: str = "auto"
+    block: int = 128
+    cpu: int | None = None
+    gain_db: float = 0.0
+    gate_delay_s: float = 0.006
+    seed: int = 0
+    client: str = "neurorack"
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    parser = argparse.ArgumentParser(
+        prog="python -m neurorack.engine",
+        description="The sound of the module, in a process of its own.",
+        epilog="example: python -m neurorack.engine --bundle fluid --device jack --block 128",
+    )
+    parser.add_argument("--run-dir", type=Path, help=f"where the processes meet (default: {default_run_dir()})")
+    parser.add_argument("--bundle", required=True, help="name or folder of the instrument")
+    parser.add_argument("--device", default="auto", help="auto, null, jack, alsa or words of a card's name")
+    parser.add_argument("--block", type=int, default=128, choices=BLOCKS, help="samples the card asks for at once")
+    parser.add_argument("--cpu", type=int, help="keep the audio callback on this CPU")
+    parser.add_argument("--gain-db", type=float, default=0.0, help="output gain, -60…+24")
+    parser.add_argument("--gate-delay", type=float, default=6.0, help="milliseconds a gate waits for its CV")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise")
+    parser.add_argument("--client", default="neurorack", help="name under which JACK lists the module")
+    given = parser.parse_args(arguments)
+    if not -60.0 <= given.gain_db <= 24.0:
+        raise BadInput(f"gain {given.gain_db} dB is out of range", "--gain-db", "give -60…+24")
+    if not 0.0 <= given.gate_delay <= 100.0:
+        raise BadInput(f"gate delay {given.gate_delay} ms is out of range", "--gate-delay", "give 0…100")
+    return Options(
+        given.run_dir, given.bundle, given.device, given.block, given.cpu, given.gain_db, given.gate_delay * 1e-3,
+        given.seed, given.client,
+    )  # fmt: skip
+
+
+def log(text: str) -> None:
+    with contextlib.suppress(OSError):  # whoever read it may have died; the sound has not
+        print(f"engine: {text}", file=sys.stderr, flush=True)
+
+
+class Engine:
+    """One engine, from lock to exit. `start`, then `watch` until the status to exit with is known, then `end`."""
+
+    def __init__(self, options: Options, make_player: MakePlayer) -> None:
+        self._options, self._make_player = options, make_player
+        self.run_dir = open_run_dir(options.run_dir)
+        try:
+            self._lock = Lock(self.run_dir / "engine.lock")
+        except Held as held:
+            raise BadInput(
+                "an engine runs already", f"{self.run_dir}, process {held.pid}", "stop it, or give another --run-dir"
+            ) from held
+        self._meters = Meters(Snapshot(self.run_dir / "meters", METERS, create=True), options.block)
+        self._tap = AudioTap(self.run_dir / "tap", create=True)
+        self._intent: Snapshot | None = None
+        self._inodes: dict[str, int] = {}
+        self._wishes = Wishes(options.gain_db, round(options.gate_delay_s * SAMPLE_RATE_HZ))
+        self._asked = ""
+        self._notice = ""
+        self._logged: set[str] = set()
+
+    def start(self) -> None:
+        """Everything that must be there before the first block, then the first block."""
+        options = self._options
+        device_opener = _Opener(options)
+        self._open_intent()
+        player = self._first_player()
+        device = device_opener.device()
+        self._callback = self._callback_for(player, device)
+        self._hand_over_files()
+        for refusal in (lock_memory(),):
+            if refusal:
+                log(refusal)
+        settle()
+        try:
+            device.start(self._callback)
+        except Refused as refusal:
+            device = NullDevice(options.block, f"no sound card: {refusal}")
+            self._callback = self._callback_for(player, device)
+            self._hand_over_files()
+            device.start(self._callback)
+        self._device: Device = device
+        make_fifo(WATCH_PRIORITY)
+        self._say(device.notice)
+        rate = "" if device.rate_hz == SAMPLE_RATE_HZ else f", converted to {device.rate_hz} Hz"
+        log(f"plays to {device.name}, {options.block} samples a block{rate}")
+
+    def _callback_for(self, player: Player, device: Device) -> AudioCallback:
+        self._meters.describe(device=device.name)
+        return AudioCallback(
+            player,
+            self._options.block,
+            self._meters,
+            channels=device.channels,
+            rate_hz=device.rate_hz,
+            wishes=self._wishes,
+            cpu=self._options.cpu,
+        )
+
+    def _first_player(self) -> Player:
+        """The bundle last chosen, else the one of the command line."""
+        if self._intent is not None:
+            chosen = self._take_intent(self._intent)
+            if chosen and chosen != self._options.bundle:
+                try:
+                    return self._load(chosen)
+                except BadInput as fault:
+                    self._say(str(fault))
+        return self._load(self._options.bundle)
+
+    def _load(self, bundle: str) -> Player:
+        self._asked = bundle
+        name, player = self._make_player(bundle, self._options.block)
+        self._meters.describe(bundle=name)
+        return player
+
+    def _say(self, notice: str) -> None:
+        """A notice goes to the log once, and to the panel until the next."""
+        if notice and notice != self._notice:
+            log(notice)
+            self._meters.describe(notice=notice)
+            self._notice = notice
+
+    def watch(self) -> int:
+        """Until a signal comes or the sound stands still; the status to exit with."""
+        seen, still = 0, 0
+        while True:
+            if signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, TICK_S) is not None:
+                return 0
+            entries = self._callback.entries
+            still = 0 if entries != seen else still + 1
+            if still >= (STILL_TICKS if entries else FIRST_TICKS):
+                log(f"no callback from {self._device.name} for {still * TICK_S:.1f} s, ends")
+                return EXIT_STILL
+            seen = entries
+            self._tick()
+
+    def _tick(self) -> None:
+        callback = self._callback
+        self._hand_over_files()
+        self._open_intent()
+        if self._intent is not None and self._intent.refresh():
+            chosen = self._take_intent(self._intent)
+            callback.wishes = self._wishes
+            if chosen and chosen != self._asked:
+                self._change(chosen)
+        if callback.outgoing is not None:
+            callback.outgoing = None
+            gc.collect()
+        for fault in (callback.realtime_refused, callback.fault):
+            if fault is not None and str(fault) not in self._logged and len(self._logged) < 20:
+                self._logged.add(str(fault))
+                self._say(str(fault) if isinstance(fault, str) else f"{type(fault).__name__} in the callback: {fault}")
+
+    def _take_intent(self, intent: Snapshot) -> str:
+        """Wishes from the newest intent; the bundle it names."""
+        record = intent.record
+        self._wishes = Wishes(
+            min(24.0, max(-60.0, float(record["gain_db"]))),
+            round(min(0.1, max(0.0, float(record["gate_delay_s"]))) * SAMPLE_RATE_HZ),
+            bool(record["muted"]),
+            int(record["gesture"]),
+            float(record["depth"]),
+        )
+        return bytes(record["bundle"]).decode(errors="replace")
+
+    def _change(self, bundle: str) -> None:
+        """Load and warm another instrument while this one plays, then let the callback fade over to it."""
+        try:
+            self._callback.incoming = self._load(bundle)
+        except BadInput as fault:
+            self._say(str(fault))
+
+    def _open_intent(self) -> None:
+        path = self.run_dir / "intent"
+        if self._is_new(path):
+            with contextlib.suppress(BadInput):
+                self._intent = Snapshot(path, INTENT)
+                self._intent.refresh()
+
+    def _hand_over_files(self) -> None:
+        """Files of the jacks may appear, or be made anew, while the engine plays; the callback never opens one."""
+        callback = self._callback
+        callback.tap = self._tap
+        with contextlib.suppress(BadInput):
+            if self._is_new(self.run_dir / "controls"):
+                callback.controls = Snapshot(self.run_dir / "controls", CONTROLS)
+            if self._is_new(self.run_dir / "edges"):
+                callback.edges = EdgeRing(self.run_dir / "edges")
+
+    def _is_new(self, path: Path) -> bool:
+        """There is a file at `path` that this has not said of before."""
+        try:
+            inode = path.stat().st_ino
+        except OSError:
+            return False
+        if self._inodes.get(path.name) == inode:
+            return False
+        self._inodes[path.name] = inode
+        return True
+
+    def end(self, status: int) -> NoReturn:
+        """Fade out, close the card as far as it lets us, and leave without further ceremony."""
+        callback = self._callback
+        callback.ending = True
+        give_up = time.monotonic() + 0.1
+        while not callback.silent and time.monotonic() < give_up:
+            time.sleep(0.002)
+        watchdog = threading.Timer(CLOSE_S, os._exit, (status,))
+        watchdog.daemon = True
+        watchdog.start()
+        time.sleep(3 * self._options.block / SAMPLE_RATE_HZ)  # the card still plays what it was given
+        self._device.stop()
+        os._exit(status)
+
+
+class _Opener(threading.Thread):
+    """Looks for cards while the main thread loads the network: 0.1 s each."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(daemon=True)
+        self._options = options
+        self._device: Device = NullDevice(options.block, "no sound card: the search failed")
+        self.start()
+
+    def run(self) -> None:
+        self._device = open_device(self._options.device, self._options.block, self._options.client)
+
+    def device(self) -> Device:
+        self.join()
+        return self._device
+
+
+def make_player(bundle: str, block: int) -> tuple[str, Player]:
+    """A warm player of the bundle called, or in the folder, `bundle`."""
+    from neurorack.bundle import load
+    from neurorack.engine.player import Player as BundlePlayer
+
+    loaded = load(bundle)
+    return loaded.name, BundlePlayer(loaded, block)
+
+
+def main(arguments: Sequence[str], make_player: MakePlayer = make_player) -> int:
+    """The process from its command line to its status; where it has played it does not return but exits."""
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT}
+    )  # before any thread: `watch` waits for them
+    try:
+        engine = Engine(parse(arguments), make_player)
+        engine.start()
+    except BadInput as fault:
+        log(str(fault))
+        return 2
+    engine.end(engine.watch())

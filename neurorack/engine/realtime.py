@@ -1,0 +1,69 @@
+"""What makes a Python process fit for a deadline: priority, pinned memory, no collector, exact sleep.
+
+Nothing here fails: where the system refuses, the reason comes back as a line for the log and the sound goes on
+without it.
+"""
+
+import ctypes
+import gc
+import os
+import sys
+
+PRIORITY = 70
+"""SCHED_FIFO priority of the audio callback; the jacks stay below it."""
+
+WATCH_PRIORITY = 5
+"""Of the engine's main thread, so that no ordinary process can hold it up while it has Python's global lock."""
+
+_MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
+_PR_SET_TIMERSLACK = 29
+_CLOCK_MONOTONIC, _TIMER_ABSTIME = 1, 1
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
+
+
+def make_fifo(priority: int = PRIORITY) -> str | None:
+    """Give the calling thread SCHED_FIFO; None, or why not."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+    except OSError as error:
+        _libc.prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)  # ordinary threads wake up to 50 µs late otherwise
+        return f"no real-time priority ({error.strerror}): raise rtprio in limits.conf or use the systemd unit"
+    return None
+
+
+def pin(cpu: int) -> str | None:
+    """Keep the calling thread on one CPU; None, or why not."""
+    try:
+        os.sched_setaffinity(0, {cpu})
+    except OSError as error:
+        return f"cannot stay on CPU {cpu} ({error.strerror})"
+    return None
+
+
+def lock_memory() -> str | None:
+    """Keep every page that was touched once; None, or why not.
+
+    ONFAULT, because without it each thread's whole stack and every reserved arena becomes resident at once.
+    """
+    if _libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) != 0:
+        return f"memory is not locked ({os.strerror(ctypes.get_errno())}): raise memlock in limits.conf"
+    return None
+
+
+def settle() -> None:
+    """Before the first block: all that exists is permanent, and nothing is collected any more."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    sys.setswitchinterval(0.0002)  # the callback waits no longer than this for a main thread that computes
+
+
+def sleep_until_ns(t_ns: int) -> None:
+    """Sleep until CLOCK_MONOTONIC says `t_ns`, which no delay between two statements can shift."""
+    wake = _Timespec(*divmod(t_ns, 1_000_000_000))
+    _libc.clock_nanosleep(_CLOCK_MONOTONIC, _TIMER_ABSTIME, ctypes.byref(wake), None)

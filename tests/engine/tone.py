@@ -1,0 +1,87 @@
+"""A player of one sine that needs no bundle; run as a program it is an engine that plays it.
+
+    python tests/engine/tone.py --run-dir DIR --bundle tone --device null
+
+Bundles are named `tone`, `tone@HZ`, `ramp` (the index of the sample, so that a capture can be checked exactly) and `click`
+(silence, and the value 0.5 on the sample of every rising gate).
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from neurorack.errors import BadInput
+
+RATE_HZ = 48_000
+
+
+class TonePlayer:
+    """A sine of fixed pitch, exact in phase; `render` counts its blocks."""
+
+    def __init__(self, block: int, hz: float = 440.0, level: float = 0.25) -> None:
+        self.block, self.hz, self.level = block, hz, level
+        self.finite = True
+        self.at = 0
+        self.poison_at = -1
+        self.gates: list[tuple[int, str, int]] = []
+        self.targets: list[tuple[float, np.ndarray]] = []
+        self.gesture: tuple[int, float] | None = None
+        self.resets = 0
+
+    def gate(self, offset: int, jack: str, level: int) -> None:
+        self.gates.append((self.at + offset, jack, level))
+
+    def set_targets(self, pitch_hz: float, descriptors: np.ndarray) -> None:
+        self.targets.append((pitch_hz, descriptors.copy()))
+
+    def set_gesture(self, index: int, depth: float) -> None:
+        self.gesture = (index, depth)
+
+    def render(self, out: np.ndarray) -> None:
+        n = self.at + np.arange(self.block)
+        out[:] = self.level * np.sin(2 * np.pi * self.hz / RATE_HZ * (n % (RATE_HZ * 10)))
+        if self.at <= self.poison_at < self.at + self.block:
+            out[self.poison_at - self.at] = np.nan
+        self.at += self.block
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+class ClickPlayer(TonePlayer):
+    """0.5 on the sample where a gate rises, else 0; NaN for as long as gate2 is up (it heals when reset and gate2 is down)."""
+
+    def __init__(self, block: int) -> None:
+        super().__init__(block)
+        self._clicks: list[int] = []
+        self._poisoned = 0
+
+    def gate(self, offset: int, jack: str, level: int) -> None:
+        if jack == "gate2":
+            self._poisoned = level
+        elif level:
+            self._clicks.append(offset)
+
+    def render(self, out: np.ndarray) -> None:
+        out[:] = np.nan if self._poisoned else 0.0
+        out[self._clicks] = 0.5
+        self._clicks.clear()
+
+
+def make_player(bundle: str, block: int) -> tuple[str, TonePlayer]:
+    if bundle == "click":
+        return bundle, ClickPlayer(block)
+    if not bundle.startswith("tone"):
+        raise BadInput(f"no bundle {bundle!r}", "tests", "give tone or click")
+    _, _, hz = bundle.partition("@")
+    return bundle, TonePlayer(block, float(hz or 440.0))
+
+
+if __name__ == "__main__":
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from neurorack.engine.process import main
+
+    sys.exit(main(sys.argv[1:], make_player))
