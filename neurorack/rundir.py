@@ -35,7 +35,9 @@ def open_run_dir(path: Path | None = None) -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.lstat()
     except OSError as error:
-        raise BadInput(f"no run directory: {error.strerror}", str(path), "give another with NEURORACK_RUN_DIR") from error
+        raise BadInput(
+            f"no run directory: {error.strerror}", str(path), "give another with NEURORACK_RUN_DIR"
+        ) from error
     if not stat.S_ISDIR(status.st_mode):
         raise BadInput("the run directory is no folder", str(path), "remove it, or give another with NEURORACK_RUN_DIR")
     if status.st_uid not in (0, os.geteuid()) or status.st_mode & stat.S_IWOTH:
@@ -87,7 +89,9 @@ class Lock:
     def __enter__(self) -> "Lock":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.release()
 
 

@@ -1,0 +1,7 @@
+"""`python -m neurorack` is `neurorack`."""
+
+import sys
+
+from neurorack.cli import main
+
+sys.exit(main())

@@ -1,0 +1,343 @@
+"""The daemon: keeps the engine and the jacks alive, tells them what the player chose, and runs the panel.
+
+It never stands in the sound's way: killed, it leaves engine and jacks playing, and the next one takes them over. One
+loop, asleep until a process ends, a signal comes or the panel is due:
+
+    start ─▶ engine and jacks (adopted or started) ─▶ intent, patch ─▶ panel ─▶ … ─▶ SIGTERM, SIGINT ─▶ end both
+"""
+
+import argparse
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neurorack.errors import BadInput
+from neurorack.keeper import Keeper, describe
+from neurorack.rundir import Held, Lock, holder, open_run_dir
+from neurorack.words import BLOCKS
+
+if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
+    from neurorack.panel.panel import Panel
+    from neurorack.shared import Snapshot
+
+BUNDLE = "fluid"
+BLOCK = 128
+"""Samples a block: the least a Tegra's I2S takes."""
+
+GATE_DELAY_S = 0.006
+"""A gate waits for the CV that comes with it: up to 2 ms of lag, two conversions of the ADC, and the way here."""
+
+TIDY_S = 0.25
+"""How often logs are passed on and pulses felt."""
+
+NOTICE_S = 6.0
+"""How long the panel shows that something was started again."""
+
+PANEL_RETRY_S = 10.0
+
+HOPELESS = 4
+"""After so many ends in a row the panel says what to do."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that `neurorack run` and the daemon share."""
+    parser.add_argument(
+        "--rack", nargs="?", const="", metavar="FILE", help="play on the virtual rack; FILE is another patch of it"
+    )
+    parser.add_argument(
+        "--bundle", metavar="NAME", default=BUNDLE, help=f"instrument to play: a name or a folder (default: {BUNDLE})"
+    )
+    parser.add_argument(
+        "--device", default="auto", metavar="NAME", help="sound device: auto, jack, alsa, null or part of a name"
+    )
+    parser.add_argument(
+        "--block",
+        type=int,
+        default=BLOCK,
+        choices=BLOCKS,
+        metavar="N",
+        help=f"samples a block: 64, 128, 256 or 512 (default {BLOCK})",
+    )
+    parser.add_argument(
+        "--assign",
+        action="append",
+        default=[],
+        metavar="JACK=KNOB",
+        help="patch a jack to a knob, e.g. cv1=centroid; may be repeated",
+    )
+    parser.add_argument(
+        "--board", type=Path, metavar="FILE", help="what is soldered where, if not as in the packaged board.toml"
+    )
+    parser.add_argument(
+        "--run-dir", type=Path, metavar="DIR", help="where the processes meet (default: found by itself)"
+    )
+
+
+def to_arguments(options: argparse.Namespace) -> list[str]:
+    """The command line that gives these options again."""
+    arguments = ["--device", options.device, "--block", str(options.block)]
+    if options.rack is not None:
+        arguments += ["--rack", *([options.rack] if options.rack else [])]
+    for name in ("bundle", "board", "run_dir"):
+        if (value := getattr(options, name)) is not None:
+            arguments += [f"--{name.replace('_', '-')}", str(value)]
+    for assignment in options.assign:
+        arguments += ["--assign", assignment]
+    return arguments
+
+
+class Daemon:
+    """One module. `run` returns the exit status; raises BadInput where one runs already or an option cannot be.
+
+    `attached`: it belongs to whoever holds the other end of its standard input. It ends when that closes, and with
+    status 2 where the engine refuses its input before it has played a sound.
+    """
+
+    def __init__(self, options: argparse.Namespace, *, attached: bool) -> None:
+        self._options, self._attached = options, attached
+        self.run_dir = open_run_dir(options.run_dir)
+        try:
+            self._lock = Lock(self.run_dir / "daemon.lock")
+        except Held as held:
+            raise BadInput(
+                f"neurorack runs already, as process {held.pid}",
+                str(self.run_dir),
+                "stop it, or give another --run-dir",
+            ) from held
+        common = ["--run-dir", str(self.run_dir)]
+        board = [] if options.board is None else ["--board", str(options.board.resolve())]
+        rack = [] if options.rack is None else ["--rack"]
+        engine = [*common, "--bundle", options.bundle, "--device", options.device, "--block", str(options.block)]
+        python = [sys.executable, "-m"]
+        self._engine = Keeper("engine", [*python, "neurorack.engine", *engine], self.run_dir, log, self._engine_pulse)
+        self._jacks = Keeper(
+            "jacks", [*python, "neurorack.frontend", *common, *board, *rack], self.run_dir, log, self._jacks_pulse
+        )
+        self._keepers = (self._engine, self._jacks)
+        self._meters: Snapshot | None = None
+        self._volts: Snapshot | None = None
+        self._intent: Snapshot | None = None
+        self._panel: Panel | None = None
+        self._panel_due_s = self._tidy_due_s = 0.0
+        self._notices: list[tuple[float, str]] = []
+        self._problem: BadInput | None = None
+        self._played = False
+
+    def run(self) -> int:
+        wake = _hear_signals()
+        try:
+            self._begin()
+            return self._loop(wake)
+        finally:
+            if self._panel is not None:
+                self._panel.close()
+            for keeper in self._keepers:
+                keeper.signal(signal.SIGTERM)  # both at once, then wait for each
+            for keeper in self._keepers:
+                keeper.stop()
+            self._lock.release()
+
+    def _begin(self) -> None:
+        """Engine first: it takes longest until it sounds, and what it needs from here comes while it loads."""
+        intent = self.run_dir / "intent"
+        if not holder(self._engine.lock):
+            intent.unlink(missing_ok=True)  # of an earlier day: the engine would take up the bundle chosen then
+        self._engine.begin()
+        if self._options.rack is not None:
+            self._set_up_rack()
+        self._write_patch()
+        self._jacks.begin()
+        self._write_intent(intent)
+
+    def _set_up_rack(self) -> None:
+        """A world for the jacks to find; one in which they play already goes on as it is."""
+        from neurorack.rack.state import FileStore
+        from neurorack.rack.world import World
+
+        rack = Path(self._options.rack).resolve() if self._options.rack else None
+        if holder(self._jacks.lock):
+            state = FileStore(self.run_dir).read()
+            if state is not None and state.rack == str(rack or ""):
+                return
+            self._jacks.begin()  # taken over only to be ended: its cables hang in another world
+            self._jacks.stop()
+        World.create(self.run_dir, time.monotonic_ns(), path=rack, board=self._options.board)
+
+    def _write_patch(self) -> None:
+        from neurorack.patch.matrix import assign, default_patch
+        from neurorack.shared import PATCH, Snapshot
+
+        record = default_patch()
+        for assignment in self._options.assign:
+            assign(record, assignment)
+        patch = Snapshot(self.run_dir / "patch", PATCH, create=True)
+        patch.record[...] = record
+        patch.publish()
+        patch.close()
+
+    def _write_intent(self, path: Path) -> None:
+        from neurorack.shared import INTENT, Snapshot
+
+        self._intent = Snapshot(path, INTENT, create=True)
+        if self._intent.refresh() and self._intent.record["bundle"].decode() == self._options.bundle:
+            return  # an engine that plays on keeps its gesture
+        record = self._intent.record
+        record["bundle"] = self._options.bundle.encode()
+        record["gesture"], record["depth"], record["gain_db"], record["muted"] = 0, 1.0, 0.0, 0
+        record["gate_delay_s"] = GATE_DELAY_S
+        self._intent.publish()
+
+    def _loop(self, wake: int) -> int:
+        while True:
+            self._step_panel()
+            now_s = time.monotonic()
+            dues = [keeper.due_s for keeper in self._keepers if keeper.due_s is not None]
+            due_s = min(self._panel_due_s, self._tidy_due_s, *dues)
+            watched = [wake, *([0] if self._attached else ()), *(k.pidfd for k in self._keepers if k.pidfd >= 0)]
+            ready = select.select(watched, [], [], max(0.0, due_s - now_s))[0]
+            if wake in ready or (0 in ready and not os.read(0, 4096)):
+                return 0
+            for keeper in self._keepers:
+                if keeper.pidfd in ready and self._after_end(keeper) == 2 and self._refused:
+                    return 2
+            for keeper in self._keepers:
+                if keeper.due_s is not None and keeper.due_s <= time.monotonic():
+                    keeper.begin()
+            if self._tidy_due_s <= time.monotonic():
+                self._tidy()
+
+    @property
+    def _refused(self) -> bool:
+        """The engine did not like what it was given, and somebody waits to hear of it."""
+        return self._attached and not self._played and not self._engine.pid
+
+    def _after_end(self, keeper: Keeper) -> int | None:
+        status = keeper.ended()
+        if status == 2 and keeper.last_words:
+            self._problem = BadInput(keeper.last_words)
+        elif keeper.ends >= HOPELESS:
+            self._problem = BadInput(
+                f"the {keeper.name} do not stay up", keeper.last_words or describe(status), "run neurorack doctor"
+            )
+        else:
+            self._notices.append(
+                (time.monotonic() + NOTICE_S, f"{keeper.name} ended ({describe(status)}): started again")
+            )
+        return status
+
+    def _tidy(self) -> None:
+        now_s = time.monotonic()
+        self._tidy_due_s = now_s + TIDY_S
+        for keeper in self._keepers:
+            keeper.tail()
+            keeper.check_pulse()
+        self._notices = [(until_s, text) for until_s, text in self._notices if until_s > now_s]
+        if self._engine.pid and self._playing_pid() == self._engine.pid:
+            self._played, self._problem = True, None
+
+    def _step_panel(self) -> None:
+        """The panel must not stand in the way of a restart: what it throws costs it ten seconds."""
+        if time.monotonic() < self._panel_due_s:
+            return
+        try:
+            if self._panel is None:
+                self._panel = self._make_panel()
+            self._panel.notices = [text for _, text in self._notices]
+            self._panel.problem = self._problem
+            self._panel_due_s = self._panel.step() * 1e-9
+        except Exception as error:
+            log(f"no panel: {type(error).__name__}: {error}")
+            self._panel, self._panel_due_s = None, time.monotonic() + PANEL_RETRY_S
+
+    def _make_panel(self) -> "Panel":
+        from neurorack.board import load_board
+        from neurorack.bundle import find, read_card
+        from neurorack.clock import MonotonicClock
+        from neurorack.panel.panel import Panel
+
+        board = load_board(self._options.board, rack=self._options.rack is not None)
+        panel = Panel(self.run_dir, board, MonotonicClock(), self._choose_gesture)
+        try:
+            card = read_card(find(self._options.bundle))
+            panel.gestures, panel.bundle = card.gestures.names, card.name
+        except BadInput as error:
+            self._problem = error
+        return panel
+
+    def _choose_gesture(self, number: int) -> None:
+        if self._intent is not None:
+            self._intent.record["gesture"] = number
+            self._intent.publish()
+
+    def _playing_pid(self) -> int:
+        """Process of the engine that has played a sound, 0 where none has."""
+        self._engine_pulse()
+        return (
+            int(self._meters.record["pid"]) if self._meters is not None and self._meters.record["first_sound_ns"] else 0
+        )
+
+    def _engine_pulse(self) -> int:
+        self._meters = self._meters or _opened(self.run_dir / "meters", "METERS")
+        return _newest_ns(self._meters)
+
+    def _jacks_pulse(self) -> int:
+        self._volts = self._volts or _opened(self.run_dir / "volts", "VOLTS")
+        return _newest_ns(self._volts)
+
+
+def _opened(path: Path, dtype: str) -> "Snapshot | None":
+    from neurorack import shared
+
+    try:
+        return shared.Snapshot(path, getattr(shared, dtype))
+    except BadInput:
+        return None
+
+
+def _newest_ns(snapshot: "Snapshot | None") -> int:
+    if snapshot is None:
+        return 0
+    snapshot.refresh()
+    return int(snapshot.record["t_ns"])
+
+
+def _hear_signals() -> int:
+    """A descriptor that becomes readable when the daemon is asked to end."""
+    wake, ring = os.pipe()
+    os.set_blocking(ring, False)
+    signal.set_wakeup_fd(ring)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    return wake
+
+
+def log(text: str) -> None:
+    """One line for the journal; whoever read it may be gone."""
+    with contextlib.suppress(OSError):
+        print(f"neurorack: {text}", file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m neurorack.daemon",
+        description="Keep engine and jacks alive and run the panel.",
+        epilog="example: python -m neurorack.daemon --rack --device null",
+    )
+    add_options(parser)
+    parser.add_argument("--attached", action="store_true", help="end when standard input closes")
+    options = parser.parse_args(arguments)
+    try:
+        return Daemon(options, attached=options.attached).run()
+    except BadInput as error:
+        log(str(error))
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""Keeps one process alive: finds it, starts it, hears of its end at once, starts it again.
+
+The processes are sessions of their own and hold a lock with their pid (`rundir.Lock`), so they outlive whoever started
+them, and the next daemon finds them:
+
+    begin ──▶ lock held by the same command? adopt it : by another? end that, start : start
+    ended ──▶ restart at once; when it ends again soon, wait 0.25, 0.5, … 8 s
+"""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from neurorack.rundir import holder
+
+STEADY_S = 10.0
+"""A process that lived so long is well: its next end is restarted at once again."""
+
+PAUSES_S = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Before each further restart in a row."""
+
+PATIENCE_S = 1.0
+"""From SIGTERM to SIGKILL. The engine fades out in 20 ms; the rest is for a busy machine."""
+
+LOG_BYTES_MAX = 1 << 20
+
+
+class Keeper:
+    """One process. `log` takes a line; `pulse`, where given, the newest sign of life in CLOCK_MONOTONIC nanoseconds.
+
+    `pidfd` becomes readable when the process ends (−1 while there is none): then call `ended`. `due_s` is when `begin`
+    should be called next, in time.monotonic's seconds, or None.
+    """
+
+    STILL_S = 3.0
+    """Without a pulse for so long it is killed."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        run_dir: Path,
+        log: Callable[[str], None],
+        pulse: Callable[[], int] | None = None,
+    ) -> None:
+        self.name, self.command = name, tuple(command)
+        self.pid, self.pidfd = 0, -1
+        self.due_s: float | None = None
+        self.ends = 0
+        """How often in a row it ended soon after its start."""
+        self.last_words = ""
+        """The last line it wrote on stderr before it ended."""
+        self.lock, self._err = run_dir / f"{name}.lock", run_dir / f"{name}.err"
+        self._log, self._pulse = log, pulse
+        self._child: subprocess.Popen[bytes] | None = None
+        self._started_s = 0.0
+        self._told = 0
+
+    def begin(self) -> None:
+        """Adopt the process if it runs with the same command, else start it; one with another command ends first."""
+        self.due_s = None
+        pid = holder(self.lock)
+        if pid and self._watch(pid):
+            if _command_of(pid)[1:] == self.command[1:]:
+                self._started_s = time.monotonic()
+                self._told = self._err.stat().st_size if self._err.exists() else 0
+                self._log(f"{self.name} plays on, taken over (process {pid})")
+                return
+            self._log(f"{self.name} runs with other options, starting it anew (process {pid})")
+            self.stop()
+        self._start()
+
+    def _start(self) -> None:
+        self._told = 0
+        with open(self._err, "wb") as err:  # a file, not a pipe: it must be able to write when the daemon is gone
+            os.set_blocking(err.fileno(), True)
+            self._child = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=err, stderr=err, start_new_session=True
+            )
+        self._started_s = time.monotonic()
+        self._watch(self._child.pid)
+
+    def ended(self) -> int | None:
+        """Take note that it has ended and plan its restart; its exit status (negative: the signal), None if unknown."""
+        self.tail()
+        status = self._forget()
+        self.ends = 1 if time.monotonic() - self._started_s > STEADY_S else self.ends + 1
+        pause_s = PAUSES_S[min(self.ends, len(PAUSES_S)) - 1]
+        self.due_s = time.monotonic() + pause_s
+        again = f"again in {pause_s:g} s" if pause_s else "starting it again"
+        self._log(f"{self.name} ended ({describe(status)}), {again}")
+        return status
+
+    def check_pulse(self) -> None:
+        """Kill it where it lives but stands still."""
+        if self.pidfd < 0 or self._pulse is None or time.monotonic() - self._started_s < STEADY_S:
+            return
+        still_s = (time.monotonic_ns() - self._pulse()) * 1e-9
+        if still_s > self.STILL_S:
+            self._log(f"{self.name} stands still for {still_s:.0f} s, killing it")
+            self.signal(signal.SIGKILL)
+            self._started_s = time.monotonic()  # gives its end time to arrive
+
+    def tail(self) -> None:
+        """Pass on what it has written to stderr since the last call, line by line."""
+        try:
+            with open(self._err, "rb") as err:
+                err.seek(self._told)
+                lines = err.read(65_536).splitlines(keepends=True)
+        except OSError:
+            return
+        for line in lines:
+            if line.endswith(b"\n") or self.pidfd < 0:
+                self._told += len(line)
+                if text := line.decode("utf-8", "replace").strip().removeprefix(f"{self.name}: "):
+                    self.last_words = text
+                    self._log(f"{self.name}: {text}")
+        if self._told > LOG_BYTES_MAX:
+            with contextlib.suppress(OSError):
+                os.truncate(self._err, 0)
+            self._told = 0
+
+    def signal(self, number: int) -> None:
+        if self.pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, number)
+
+    def stop(self) -> None:
+        """End it, and return when it has ended. Politely first."""
+        self.due_s = None
+        if self.pidfd < 0:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self.signal(number)
+            if select.select([self.pidfd], [], [], PATIENCE_S)[0]:
+                break
+        self.tail()
+        self._forget()
+
+    def _watch(self, pid: int) -> bool:
+        """Hear of the end of `pid`; False where it has ended already or is not who it was."""
+        try:
+            self.pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return False
+        self.pid = pid
+        if self._child is None and holder(self.lock) != pid:
+            self._forget()
+            return False
+        return True
+
+    def _forget(self) -> int | None:
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+        self.pid, self.pidfd = 0, -1
+        child, self._child = self._child, None
+        return None if child is None else child.wait()
+
+
+def describe(status: int | None) -> str:
+    """An exit status in words: −9 → 'SIGKILL', 2 → 'status 2'."""
+    if status is None:
+        return "adopted, its status is unknown"
+    if status < 0:
+        try:
+            return signal.Signals(-status).name
+        except ValueError:
+            return f"signal {-status}"
+    return f"status {status}"
+
+
+def _command_of(pid: int) -> tuple[str, ...]:
+    try:
+        return tuple(os.fsdecode(part) for part in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1])
+    except OSError:
+        return ()
