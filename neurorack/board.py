@@ -36,7 +36,7 @@ RANGES_V = (6.144, 4.096, 2.048, 1.024, 0.512, 0.256)
 """Full scales of the PGA, in the order of their codes in the config register."""
 
 HEADER_GPIO = (11, 13, 15, 16, 18, 19, 21, 22, 23, 24, 26, 29, 31, 32, 33, 36, 37)
-"""Header pins free for gates and encoder: not supply, not I2C (3/5, 27/28), not I2S (7/12/35/38/40), not console (8/10)."""
+"""Header pins free for gates and encoder: not supply, I2C (3/5, 27/28), I2S (7/12/35/38/40) or console (8/10)."""
 
 Address = Annotated[int, msgspec.Meta(ge=0x08, le=0x77)]
 Input = Annotated[int, msgspec.Meta(ge=0, le=3)]
@@ -47,14 +47,14 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     """A table of the TOML: every key known, nothing changes after loading."""
 
 
-class Bus(_Table):
+class Bus(_Table, frozen=True):
     """An I2C bus. `device` is a path for smbus2, or `rack:NAME` for the virtual one."""
 
     device: str
     clock_hz: Annotated[int, msgspec.Meta(ge=10_000, le=1_000_000)] = 400_000
 
 
-class Adc(_Table):
+class Adc(_Table, frozen=True):
     """One ADS1115 or ADS1015."""
 
     kind: AdcKind
@@ -64,7 +64,7 @@ class Adc(_Table):
     range_v: float
 
 
-class Adcs(_Table):
+class Adcs(_Table, frozen=True):
     """The three converters, each with one task."""
 
     voct: Adc
@@ -72,7 +72,7 @@ class Adcs(_Table):
     pots: Adc
 
 
-class Jack(_Table):
+class Jack(_Table, frozen=True):
     """Conditioning of one CV jack: pin volts = offset_v + gain × jack volts."""
 
     input: Input
@@ -90,7 +90,7 @@ class Jack(_Table):
         return (pin_v - self.offset_v) / self.gain
 
 
-class Jacks(_Table):
+class Jacks(_Table, frozen=True):
     """The CV jacks: `voct` on its own ADC, the others share one."""
 
     voct: Jack
@@ -104,7 +104,7 @@ class Jacks(_Table):
         return self.voct, self.cv1, self.cv2, self.cv3, self.cv4
 
 
-class Pot(_Table):
+class Pot(_Table, frozen=True):
     """A pot of the panel: pin volts at its left and right stop."""
 
     input: Input
@@ -120,7 +120,7 @@ class Pot(_Table):
         return (pin_v - self.low_v) / (self.high_v - self.low_v)
 
 
-class Pots(_Table):
+class Pots(_Table, frozen=True):
     """The pots, bases of the first four knobs."""
 
     pot1: Pot
@@ -133,7 +133,7 @@ class Pots(_Table):
         return self.pot1, self.pot2, self.pot3, self.pot4
 
 
-class Line(_Table):
+class Line(_Table, frozen=True):
     """A GPIO line, by header pin or by line of its chip. `debounce_us`: deaf that long after an edge."""
 
     pin: int | None = None
@@ -142,7 +142,7 @@ class Line(_Table):
     active_low: bool = False
 
 
-class Gpio(_Table):
+class Gpio(_Table, frozen=True):
     """Gates and encoder. `chip` is a path for libgpiod, or `rack` for the virtual one."""
 
     chip: str
@@ -157,14 +157,14 @@ class Gpio(_Table):
         return {name: getattr(self, name) for name in ("gate1", "gate2", "encoder_a", "encoder_b", "encoder_push")}
 
 
-class Encoder(_Table):
+class Encoder(_Table, frozen=True):
     """`reversed` swaps the direction of a turn."""
 
     reversed: bool = False
     steps_per_detent: Annotated[int, msgspec.Meta(ge=1, le=4)] = 4
 
 
-class Oled(_Table):
+class Oled(_Table, frozen=True):
     """The 128×64 display. `rotated` turns the picture by 180°."""
 
     kind: Literal["ssd1306"]
@@ -173,7 +173,7 @@ class Oled(_Table):
     rotated: bool = False
 
 
-class Leds(_Table):
+class Leds(_Table, frozen=True):
     """The LED driver and which of its outputs lights what."""
 
     kind: Literal["pca9685"]
@@ -187,7 +187,7 @@ LED_NAMES = ("gate1", "gate2", "level", "clip", "load", "fault", "voltage", "eng
 """What the LEDs show (`panel.leds` says how); every one needs a number."""
 
 
-class Board(_Table):
+class Board(_Table, frozen=True):
     """The whole module."""
 
     name: str
@@ -245,7 +245,8 @@ def _faults(board: Board) -> Iterator[tuple[str, str, str]]:
         yield from _jack_faults(f"jacks.{name}", jack)
     for name, pot in zip(POTS, board.pots.in_order(), strict=True):
         if abs(pot.high_v - pot.low_v) < 0.1 or not all(0 <= v <= SUPPLY_V for v in (pot.low_v, pot.high_v)):
-            yield f"pots.{name}", f"{pot.low_v} to {pot.high_v} V is no pot", f"give two pin volts between 0 and {SUPPLY_V}"
+            what = f"{pot.low_v} to {pot.high_v} V is no pot"
+            yield f"pots.{name}", what, f"give two pin volts between 0 and {SUPPLY_V}"
     yield from _input_faults("jacks", ("cv1", "cv2", "cv3", "cv4"), board.jacks)
     yield from _input_faults("pots", POTS, board.pots)
     yield from _line_faults(board.gpio)
@@ -256,7 +257,8 @@ def _chip_faults(board: Board) -> Iterator[tuple[str, str, str]]:
     devices: dict[str, str] = {}
     for name, bus in board.buses.items():
         if bus.device in devices:
-            yield f"buses.{name}.device", f"{bus.device} is bus {devices[bus.device]} already", "give each bus its own device"
+            what = f"{bus.device} is bus {devices[bus.device]} already"
+            yield f"buses.{name}.device", what, "give each bus its own device"
         devices[bus.device] = name
     chips: dict[str, Adc | Oled | Leds] = {
         "adc.voct": board.adc.voct,
@@ -272,7 +274,8 @@ def _chip_faults(board: Board) -> Iterator[tuple[str, str, str]]:
             return
         place = (chip.bus, chip.address)
         if place in taken:
-            yield f"{key}.address", f"address {chip.address:#04x} on bus {chip.bus} is {taken[place]} already", "strap another address"
+            what = f"address {chip.address:#04x} on bus {chip.bus} is {taken[place]} already"
+            yield f"{key}.address", what, "strap another address"
         taken[place] = key
     if board.leds.address == 0x70:
         yield "leds.address", "0x70 is the all-call address of every PCA9685", "strap another address, e.g. 0x60"
@@ -281,7 +284,8 @@ def _chip_faults(board: Board) -> Iterator[tuple[str, str, str]]:
 def _adc_faults(board: Board) -> Iterator[tuple[str, str, str]]:
     for name, adc in (("voct", board.adc.voct), ("cv", board.adc.cv), ("pots", board.adc.pots)):
         if adc.rate_sps not in RATES_SPS[adc.kind]:
-            yield f"adc.{name}.rate_sps", f"an {adc.kind} cannot do {adc.rate_sps} SPS", f"use one of {RATES_SPS[adc.kind]}"
+            what = f"an {adc.kind} cannot do {adc.rate_sps} SPS"
+            yield f"adc.{name}.rate_sps", what, f"use one of {RATES_SPS[adc.kind]}"
         if adc.range_v not in RANGES_V:
             yield f"adc.{name}.range_v", f"there is no range of {adc.range_v} V", f"use one of {RANGES_V}"
         ends_v = _pin_ends_v(board, name)
@@ -304,7 +308,8 @@ def _jack_faults(key: str, jack: Jack) -> Iterator[tuple[str, str, str]]:
     else:
         for end, volts in (("low_v", jack.low_v), ("high_v", jack.high_v)):
             if not 0 <= jack.pin_v(volts) <= SUPPLY_V:
-                yield f"{key}.{end}", f"{volts} V puts {jack.pin_v(volts):.2f} V on the pin", f"stay within 0…{SUPPLY_V} V there"
+                what = f"{volts} V puts {jack.pin_v(volts):.2f} V on the pin"
+                yield f"{key}.{end}", what, f"stay within 0…{SUPPLY_V} V there"
 
 
 def _input_faults(table: str, names: tuple[str, ...], owner: Jacks | Pots) -> Iterator[tuple[str, str, str]]:
@@ -312,7 +317,8 @@ def _input_faults(table: str, names: tuple[str, ...], owner: Jacks | Pots) -> It
     for name in names:
         number = getattr(owner, name).input
         if number in taken:
-            yield f"{table}.{name}.input", f"input {number} is {taken[number]} already", "give each its own input, 0 to 3"
+            what = f"input {number} is {taken[number]} already"
+            yield f"{table}.{name}.input", what, "give each its own input, 0 to 3"
         taken[number] = name
 
 

@@ -4,12 +4,15 @@ Both take smbus2's calls and fail as it does: OSError with ENXIO, EREMOTEIO or E
 """
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from smbus2 import SMBus, i2c_msg
 
 from neurorack.clock import Clock
 from neurorack.errors import BadInput
+
+if TYPE_CHECKING:
+    from neurorack.rack.world import World
 
 
 class I2cBus(Protocol):
@@ -28,15 +31,15 @@ class I2cBus(Protocol):
     def close(self) -> None: ...
 
 
-def open_bus(device: str, clock: Clock, run_dir: Path | None) -> I2cBus:
-    """Open `/dev/i2c-N`, or `rack:NAME`, whose chips hear and show the world kept in `run_dir`.
+def open_bus(device: str, clock: Clock, place: "Path | World") -> I2cBus:
+    """Open `/dev/i2c-N`, or `rack:NAME` of the virtual world at `place`: a run directory, or a world in memory.
 
     Raises BadInput where the device is missing or may not be opened.
     """
     if device.startswith("rack:"):
         from neurorack.rack.bus import open_rack_bus  # only a virtual module pays for it
 
-        return open_rack_bus(device, clock, run_dir)
+        return open_rack_bus(device, clock, place)
     try:
         return SMBus(device)
     except FileNotFoundError as error:
@@ -44,4 +47,5 @@ def open_bus(device: str, clock: Clock, run_dir: Path | None) -> I2cBus:
     except PermissionError as error:
         raise BadInput("may not open the I2C bus", device, "add the user to the group i2c") from error
     except OSError as error:
-        raise BadInput(f"cannot open the I2C bus: {error.strerror}", device, "correct `buses` in the board file") from error
+        what = f"cannot open the I2C bus: {error.strerror}"
+        raise BadInput(what, device, "correct `buses` in the board file") from error

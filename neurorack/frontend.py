@@ -1,0 +1,172 @@
+"""The jacks process: chips and lines → volts → patch → knob targets, and edges with their times.
+
+`python -m neurorack.frontend --run-dir DIR [--board FILE] [--rack] [--calibration FILE]`
+
+It publishes `controls` with every reading that changes them, `volts` for the panel a hundred times a second, and
+every edge. It needs nobody: without a daemon it plays the patch it finds, or the default one, and goes on when the
+daemon dies. SIGTERM ends it.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # read when numpy is imported
+
+from neurorack.board import Board, load_board
+from neurorack.clock import Clock, MonotonicClock
+from neurorack.engine.realtime import PRIORITY, lock_memory, make_fifo, settle
+from neurorack.errors import BadInput
+from neurorack.jacks.bus import open_bus
+from neurorack.jacks.calibration import Calibration
+from neurorack.jacks.lines import open_lines
+from neurorack.jacks.scan import Scan
+from neurorack.patch.matrix import Matrix, default_patch
+from neurorack.rundir import Held, Lock
+from neurorack.shared import CONTROLS, PATCH, VOLTS, EdgeRing, Snapshot
+
+if TYPE_CHECKING:
+    from neurorack.rack.world import World
+
+BELOW_ENGINE = 10
+"""How far the jacks stand below the audio callback in SCHED_FIFO."""
+
+VOLTS_NS = 10_000_000
+"""How often the panel's view of the volts is renewed, and a new patch looked for."""
+
+
+class Frontend:
+    """Scan and patch, and what the other processes read of them.
+
+    `place` is where the virtual rack's world is, if the board names one.
+    """
+
+    def __init__(
+        self, board: Board, run_dir: Path, clock: Clock, calibration: Calibration, place: "Path | World | None" = None
+    ) -> None:
+        self._clock, self._run_dir = clock, run_dir
+        self._bus = open_bus(board.bus_of(board.adc.voct).device, clock, place or run_dir)
+        self._lines = open_lines(board.gpio, clock, place or run_dir)
+        self.scan = Scan(board, self._bus, self._lines, clock, calibration)
+        self._controls = Snapshot(run_dir / "controls", CONTROLS, create=True)
+        self._volts = Snapshot(run_dir / "volts", VOLTS, create=True)
+        self._ring = EdgeRing(run_dir / "edges", create=True)
+        self._t_ns, self._pitch_hz, self._descriptors = map(self._controls.field, ("t_ns", "pitch_hz", "descriptors"))
+        self._volts.record.pid = os.getpid()
+        self._patch: Snapshot | None = None
+        self._matrix = Matrix(default_patch())
+        self._volts_ns = 0
+
+    def step(self) -> int:
+        """Do what is due; returns when to be called next, in the clock's nanoseconds."""
+        scan = self.scan
+        due_ns = scan.step()
+        for t_ns, line, level in scan.take_edges():
+            self._ring.push(t_ns, line, level)
+        if scan.fresh:
+            self._play()
+        now_ns = self._clock.now_ns()
+        if now_ns >= self._volts_ns:
+            self._volts_ns = now_ns + VOLTS_NS
+            self._show(now_ns)
+            if self._find_patch():
+                self._play()
+        return due_ns
+
+    def close(self) -> None:
+        for part in (self._lines, self._bus, self._controls, self._volts, self._ring, self._patch):
+            if part is not None:
+                part.close()
+
+    def _play(self) -> None:
+        """Publish the knob targets for the volts of now."""
+        scan = self.scan
+        self._pitch_hz[0], self._descriptors[0] = self._matrix.play(scan.volts, scan.pots)
+        self._t_ns[0] = scan.converted_ns
+        self._controls.publish()
+
+    def _show(self, now_ns: int) -> None:
+        scan, record = self.scan, self._volts.record
+        record.t_ns = now_ns
+        record.cv_v, record.pot, record.gate = scan.volts, scan.pots, scan.gates
+        record.chip_ok = [reader.ok for reader in scan.readers]
+        record.readings = [reader.readings for reader in scan.readers]
+        record.i2c_errors = scan.i2c_errors
+        self._volts.publish()
+
+    def _find_patch(self) -> bool:
+        """Take up a new patch; whether there was one."""
+        if self._patch is None:
+            if not (self._run_dir / "patch").exists():
+                return False
+            try:
+                self._patch = Snapshot(self._run_dir / "patch", PATCH)
+            except BadInput:
+                return False  # its writer is just making it
+        if not self._patch.refresh():
+            return False
+        self._matrix.load(self._patch.record)
+        return True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit status: 0, or 2 on bad input."""
+    parser = argparse.ArgumentParser(
+        prog="python -m neurorack.frontend",
+        description="The jacks process: reads chips and lines, plays the patch, publishes knob targets and edges.",
+        epilog="example: python -m neurorack.frontend --run-dir /run/neurorack --rack",
+    )
+    parser.add_argument("--run-dir", type=Path, required=True, metavar="DIR", help="where the processes meet")
+    parser.add_argument("--board", type=Path, metavar="FILE", help="what is soldered where (default: packaged board.toml)")
+    parser.add_argument("--rack", action="store_true", help="use the virtual rack in place of buses and lines")
+    parser.add_argument("--calibration", type=Path, metavar="FILE", help="measured corrections of the jacks")
+    options = parser.parse_args(arguments)
+    try:
+        with Lock(options.run_dir / "jacks.lock"):
+            return _run(options)
+    except Held as held:
+        error = BadInput(f"the jacks are read already, by process {held.pid}", str(options.run_dir), "stop it first")
+    except BadInput as bad:
+        error = bad
+    except OSError as failed:
+        error = BadInput(f"cannot run: {failed.strerror}", str(failed.filename or options.run_dir), "check --run-dir")
+    print(f"jacks: {error}", file=sys.stderr)
+    return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    board = load_board(options.board, rack=options.rack)
+    calibration = Calibration.load(options.calibration)
+    for notice in calibration.notices:
+        print(f"jacks: {notice}", file=sys.stderr)
+    clock = MonotonicClock()
+    ended = False
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal ended
+        ended = True
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    frontend = Frontend(board, options.run_dir, clock, calibration)
+    try:
+        frontend.step()
+        settle()
+        for refusal in (lock_memory(), make_fifo(PRIORITY - BELOW_ENGINE)):
+            if refusal:
+                print(f"jacks: {refusal}", file=sys.stderr)
+        sys.stderr.flush()
+        while not ended:
+            clock.sleep_until_ns(frontend.step())
+    finally:
+        frontend.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
