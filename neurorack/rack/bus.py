@@ -23,6 +23,7 @@ from neurorack.rack.state import Fault
 from neurorack.rack.world import World
 
 I2C_M_RD = 0x0001
+SMBUS_BLOCK = 32
 
 
 class RackBus:
@@ -145,9 +146,13 @@ class RackBus:
         self._write(i2c_addr, bytes((register, *data)))
 
     def _write(self, address: int, data: bytes) -> None:
+        if len(data) > 1 + SMBUS_BLOCK:
+            raise ValueError(f"Data length cannot exceed {SMBUS_BLOCK} bytes")  # as smbus2 says it
         self.i2c_rdwr(i2c_msg.write(address, data))
 
     def _read(self, address: int, count: int, register: int | None = None) -> bytes:
+        if count > SMBUS_BLOCK:
+            raise ValueError(f"Desired block length over {SMBUS_BLOCK} bytes")
         answer = i2c_msg.read(address, count)
         if register is None:
             self.i2c_rdwr(answer)

@@ -13,7 +13,8 @@ from neurorack.rack.world import World
 from neurorack.words import GATE_JACKS
 
 ENCODER_LINES = ("encoder_a", "encoder_b", "encoder_push")
-KEPT_PER_LINE = 16
+KEPT = 1024
+"""Unread edges kept: the most that the kernel grants."""
 LOOK_NS = 5_000_000
 """While somebody waits for an edge, how often it is looked whether a hand or a cable made one."""
 
@@ -22,7 +23,7 @@ class RackLines:
     """A request for lines of the virtual module: `names` gives what is wired to each line offset.
 
     Gates trip where the jack's volts cross the comparator's thresholds, encoder lines where a hand turned them.
-    As in the kernel, at most 16 unread edges a line are kept, the oldest go first, and numbers tell what was lost.
+    As in the kernel, of the unread edges the oldest are lost where there are too many, and the numbers tell.
     """
 
     def __init__(self, world: World, clock: Clock, names: Mapping[int, str]) -> None:
@@ -125,7 +126,7 @@ class RackLines:
         kind = EdgeEvent.Type.RISING_EDGE if level else EdgeEvent.Type.FALLING_EDGE
         event = EdgeEvent(kind.value, t_ns, offset, self._number, self._line_numbers[offset])
         self._unread.append(event)
-        if len(self._unread) > KEPT_PER_LINE * len(self._names):
+        if len(self._unread) > KEPT:
             del self._unread[0]
 
 

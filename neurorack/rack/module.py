@@ -38,7 +38,7 @@ def _adc(name: str, adc: Adc, wired: dict[str, Jack] | dict[str, Pot], world: Wo
     pins: list[PinMean | None] = [None] * 4
     for source, wire in wired.items():
         pins[wire.input] = _jack_pin(source, wire, world) if isinstance(wire, Jack) else _pot_pin(source, wire, world)
-    return Ads1x15(adc.address, pins, part=adc.kind, name=name, seed=world.seed, noisy=world.noisy)
+    return Ads1x15(adc.address, pins, part=adc.kind, name=name, seed=world.state.seed, noisy=world.noisy)
 
 
 def _jack_pin(jack: str, wire: Jack, world: World) -> PinMean:

@@ -2,6 +2,7 @@
 
 import sys
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -113,21 +114,32 @@ class WorldPlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     seed: int = 0
 
 
-def load_plan(path: Path) -> tuple[WorldPlan, dict[str, Signal]]:
-    """Read and check a TOML and make its sources."""
-    mend = f"compare with {DEMO.name} of the package"
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"cannot read the rack: {error.strerror}", str(path), "give another --rack FILE") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"the rack is not TOML: {error}", str(path), "mend that line") from error
-    try:
-        plan = msgspec.convert(document, WorldPlan)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        key = where.rstrip("`").lstrip(".") or "top level"
-        raise BadInput(what, f"{path}, key {key}", mend) from error
+@dataclass(frozen=True)
+class Rack:
+    """What a file makes: sources, and how they are patched at first."""
+
+    path: Path
+    name: str
+    seed: int
+    outputs: dict[str, Signal]  # by "source.output"
+    cables: dict[str, str]  # jack → output
+    pots: dict[str, float]
+    duration_s: float | None = None  # where it ends by itself, else None
+
+
+def load_rack(path: Path, seed: int | None = None) -> Rack:
+    """Read a TOML, or a volts file (`.csv`) as a rack whose columns are plugged into the jacks of their names.
+
+    `seed` replaces the file's own. Raises BadInput.
+    """
+    if path.suffix.lower() == ".csv":
+        file = VoltsFile(path)
+        outputs: dict[str, Signal] = {f"file.{jack}": track for jack, track in file.tracks.items()}
+        cables = {jack: f"file.{jack}" for jack in file.tracks}
+        return Rack(path, path.stem, seed or 0, outputs, cables, {}, file.duration_s)
+    plan = _read_plan(path)
+    if seed is not None:
+        plan = msgspec.structs.replace(plan, seed=seed)
     outputs = _Builder(plan, path).outputs()
     for pot in plan.pots:
         if pot not in POTS:
@@ -139,7 +151,22 @@ def load_plan(path: Path) -> tuple[WorldPlan, dict[str, Signal]]:
             raise BadInput(
                 f"there is no output {end!r}", f"{path}, key cables.{jack}", f"use one of {', '.join(outputs)}"
             )
-    return plan, outputs
+    return Rack(path, plan.name, plan.seed, outputs, plan.cables, plan.pots)
+
+
+def _read_plan(path: Path) -> WorldPlan:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read the rack: {error.strerror}", str(path), "give another --rack FILE") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"the rack is not TOML: {error}", str(path), "mend that line") from error
+    try:
+        return msgspec.convert(document, WorldPlan)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        key = where.rstrip("`").lstrip(".") or "top level"
+        raise BadInput(what, f"{path}, key {key}", f"compare with {DEMO.name} of the package") from error
 
 
 class _Builder:

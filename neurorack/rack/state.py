@@ -59,8 +59,9 @@ class Key(msgspec.Struct, array_like=True):
 class WorldState(msgspec.Struct):
     """The document. Times without another note are those of the clock."""
 
-    rack: str = ""  # TOML of the world; "" for the packaged demo
+    rack: str = ""  # TOML or volts file of the sources; "" for the packaged demo
     board: str = ""  # TOML of the board; "" for the packaged one
+    seed: int = 0  # of random sources, of the chips' noise and clocks
     epoch_ns: int = 0  # where the sources' time begins
     changed_ns: int = 0  # when a person last changed something
     cables: dict[str, str] = {}  # jack → "source.output"
@@ -133,19 +134,6 @@ class FileStore:
             self._write(state)
         finally:
             os.close(lock)
-        self._unread = True
-
-    def replace(self, state: WorldState) -> None:
-        """Make `state` the newest, whatever there was."""
-        lock = self._locked()
-        try:
-            self._write(state)
-        finally:
-            os.close(lock)
-        self._unread = True
-
-    def reread(self) -> None:
-        """Give the document again at the next `read`."""
         self._unread = True
 
     def close(self) -> None:

@@ -1,84 +1,86 @@
 """The world around the module: sources, the cables between their outputs and the jacks, and a person's hands.
 
-A world is described by a TOML file (see `plan`) or by a volts file; what a person changes while it runs is in `state`.
+A world is described by a TOML file or a volts file (see `plan`); what a person changes while it runs is in `state`.
 Times of the world's methods are those of the clock; sources count from its epoch.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from neurorack.rack.plan import DEMO, WorldPlan, load_plan
+from neurorack.errors import BadInput
+from neurorack.rack.plan import DEMO, Rack, load_rack
 from neurorack.rack.signals import Constant, Signal, edges, is_on, mean_v
 from neurorack.rack.sources import Envelope, Keyboard
 from neurorack.rack.state import Contact, Fault, FileStore, MemoryStore, Store, WorldState
-from neurorack.rack.volts_file import VoltsFile
 from neurorack.words import POTS
 
 
 class World:
-    """Everything outside the panel, as functions of time.
+    """Everything outside the panel, as functions of time. `refresh()` takes up what a person changed."""
 
-    `outputs` are the signals one can patch, by "source.output"; `refresh()` takes up what a person changed.
-    """
-
-    def __init__(self, outputs: Mapping[str, Signal], store: Store, *, name: str = "", seed: int = 0) -> None:
-        self.outputs, self.name, self.seed = dict(outputs), name, seed
-        self.duration_s: float | None = None
-        """Where the world ends by itself (a volts file), else None."""
+    def __init__(self, store: Store, rack: Rack | None = None) -> None:
+        """The world that the document in `store` describes; `rack` is what it names, where that is loaded already."""
         self.store = store
         self.state = WorldState()
+        self.outputs: dict[str, Signal] = {}
+        """Signals that can be patched, by "source.output"."""
         self._unplugged = Constant(0.0)
         self._plugged: dict[str, Signal] = {}
-        self.refresh()
+        state = store.read()
+        assert state is not None  # whoever opens a store gets its document once
+        self._install(rack or load_rack(_path(state), state.seed))
+        self._take_up(state)
 
     @classmethod
-    def from_toml(cls, path: Path | None = None, *, epoch_ns: int = 0, noise: bool = True) -> "World":
+    def from_toml(cls, path: Path | None = None, *, epoch_ns: int = 0, seed: int | None = None) -> "World":
         """A world of this process alone (`render`, tests); None is the demo. Raises BadInput."""
-        plan, outputs = load_plan(path or DEMO)
-        state = _first_state(plan, epoch_ns, str(path.resolve()) if path else "", "")
-        state.noise = noise
-        return cls(outputs, MemoryStore(state), name=plan.name, seed=plan.seed)
+        rack = load_rack(path or DEMO, seed)
+        return cls(MemoryStore(_first_state(rack, epoch_ns)), rack)
 
     @classmethod
-    def from_volts_file(cls, path: Path, *, epoch_ns: int = 0, seed: int = 0, noise: bool = True) -> "World":
-        """A world in which the columns of a volts file are plugged into the jacks of their names. Raises BadInput."""
-        file = VoltsFile(path)
-        outputs = {f"file.{jack}": track for jack, track in file.tracks.items()}
-        state = WorldState(epoch_ns=epoch_ns, pots=dict.fromkeys(POTS, 0.5), noise=noise)
-        state.cables = {jack: f"file.{jack}" for jack in file.tracks}
-        world = cls(outputs, MemoryStore(state), name=path.stem, seed=seed)
-        world.duration_s = file.duration_s
-        return world
+    def from_volts_file(cls, path: Path, *, epoch_ns: int = 0, seed: int = 0) -> "World":
+        """One in which the columns of a volts file are plugged into the jacks of their names. Raises BadInput."""
+        return cls.from_toml(path, epoch_ns=epoch_ns, seed=seed)
 
     @classmethod
-    def create(cls, run_dir: Path, epoch_ns: int, *, path: Path | None = None, board: Path | None = None) -> "World":
-        """Begin a world that all processes of this run directory share, over any left there. Raises BadInput."""
-        plan, outputs = load_plan(path or DEMO)
-        rack, board_path = (str(p.resolve()) if p else "" for p in (path, board))
-        first = _first_state(plan, epoch_ns, rack, board_path)
+    def create(cls, run_dir: Path, now_ns: int, *, path: Path | None = None, board: Path | None = None) -> "World":
+        """Begin a world that all processes of this run directory share, in place of any there. Raises BadInput."""
+        rack = load_rack(path or DEMO)
+        first = _first_state(rack, now_ns, board)
         store = FileStore(run_dir, lambda: first)
-        store.replace(first)
-        return cls(outputs, store, name=plan.name, seed=plan.seed)
+
+        def begin(state: WorldState) -> None:
+            for name in set(WorldState.__struct_fields__) - {"contacts"}:  # their numbers go on
+                setattr(state, name, getattr(first, name))
+
+        store.change(begin)
+        return cls(store, rack)
 
     @classmethod
     def attach(cls, run_dir: Path, now_ns: int) -> "World":
         """Join the world of this run directory; where there is none yet, begin the demo at `now_ns`."""
-
-        def first() -> WorldState:
-            return _first_state(load_plan(DEMO)[0], now_ns, "", "")
-
-        store = FileStore(run_dir, first)
-        state = store.read()
-        assert state is not None  # a store just opened has something to read
-        plan, outputs = load_plan(Path(state.rack) if state.rack else DEMO)
-        store.reread()
-        return cls(outputs, store, name=plan.name, seed=plan.seed)
+        return cls(FileStore(run_dir, lambda: _first_state(load_rack(DEMO), now_ns)))
 
     def refresh(self) -> bool:
         """Take up the newest document; whether it was new."""
         state = self.store.read()
         if state is None:
             return False
+        if (state.rack, state.seed) != (self.state.rack, self.state.seed):
+            try:
+                self._install(load_rack(_path(state), state.seed))
+            except BadInput:
+                pass  # whoever began that world has read it a moment ago; the old sources play on
+        self._take_up(state)
+        return True
+
+    def _install(self, rack: Rack) -> None:
+        self.outputs = rack.outputs
+        self.name = rack.name
+        self.duration_s = rack.duration_s
+        """Where the world ends by itself (a volts file), else None."""
+
+    def _take_up(self, state: WorldState) -> None:
         self.state = state
         since_ns = state.changed_ns - state.epoch_ns
         for signal in self.outputs.values():
@@ -87,7 +89,6 @@ class World:
             elif isinstance(signal, Envelope):
                 signal.rewind(since_ns)
         self._plugged = {jack: self.outputs[end] for jack, end in state.cables.items() if end in self.outputs}
-        return True
 
     def signal(self, jack: str) -> Signal:
         """What is plugged in; 0 V where nothing is."""
@@ -130,12 +131,17 @@ class World:
         return [contact for contact in self.state.contacts if contact.number > after and contact.t_ns <= t_ns]
 
 
-def _first_state(plan: WorldPlan, epoch_ns: int, rack: str, board: str) -> WorldState:
+def _path(state: WorldState) -> Path:
+    return Path(state.rack) if state.rack else DEMO
+
+
+def _first_state(rack: Rack, epoch_ns: int, board: Path | None = None) -> WorldState:
     return WorldState(
-        rack=rack,
-        board=board,
+        rack="" if rack.path == DEMO else str(rack.path.resolve()),
+        board=str(board.resolve()) if board else "",
+        seed=rack.seed,
         epoch_ns=epoch_ns,
         changed_ns=epoch_ns,
-        cables=dict(plan.cables),
-        pots={pot: plan.pots.get(pot, 0.5) for pot in POTS},
+        cables=dict(rack.cables),
+        pots={pot: rack.pots.get(pot, 0.5) for pot in POTS},
     )
