@@ -32,8 +32,8 @@ class RackLines:
         world.refresh()
         now_ns = clock.now_ns()
         self._seen_ns = now_ns
-        self._changed_ns = world.state.changed_ns
         self._gates = {jack: world.level(jack, now_ns) for jack in GATE_JACKS if jack in self._offsets}
+        self._plugged = {jack: world.signal(jack) for jack in self._gates}
         past = world.contacts(0, now_ns)
         self._contact = past[-1].number if past else 0
         self._encoder = dict.fromkeys(ENCODER_LINES, 0)
@@ -93,14 +93,12 @@ class RackLines:
 
     def _look(self) -> None:
         """Collect what happened since the last look."""
+        self._world.refresh()
         now_ns = self._clock.now_ns()
-        plugged = {jack: self._world.signal(jack) for jack in self._gates}
         found: list[tuple[int, str, int]] = []
-        if self._world.refresh():
-            # A cable may have moved: up to then its old volts counted, from there on its new ones.
-            self._follow(plugged, min(max(self._world.state.changed_ns, self._seen_ns), now_ns), found)
-            plugged = {jack: self._world.signal(jack) for jack in self._gates}
-        self._follow(plugged, now_ns, found)
+        for jack in self._gates:
+            self._follow(jack, now_ns, found)
+        self._seen_ns = now_ns
         for contact in self._world.contacts(self._contact, now_ns):
             self._contact = contact.number
             self._encoder[contact.line] = contact.level
@@ -108,14 +106,21 @@ class RackLines:
         for t_ns, name, level in sorted(found):
             self._keep(t_ns, name, level)
 
-    def _follow(self, plugged: Mapping[str, Signal], t_ns: int, found: list[tuple[int, str, int]]) -> None:
-        """Let the comparators see these signals up to `t_ns`."""
+    def _follow(self, jack: str, now_ns: int, found: list[tuple[int, str, int]]) -> None:
+        """Let a gate's comparator see its jack up to now."""
+        state, seen_ns = self._world.state, self._seen_ns
+        before, signal = self._plugged[jack], self._world.signal(jack)
+        if signal is not before:  # a cable moved: up to then its old volts counted, from there on its new ones
+            moved_ns = min(max(state.changed_ns, seen_ns), now_ns)
+            self._trip(jack, before, seen_ns, moved_ns, found)
+            self._plugged[jack], seen_ns = signal, moved_ns
+        self._trip(jack, signal, seen_ns, now_ns, found)
+
+    def _trip(self, jack: str, signal: Signal, t0_ns: int, t1_ns: int, found: list[tuple[int, str, int]]) -> None:
         epoch_ns = self._world.state.epoch_ns
-        for jack, signal in plugged.items():
-            for edge_ns, level in edges(signal, self._seen_ns - epoch_ns, t_ns - epoch_ns, self._gates[jack]):
-                self._gates[jack] = level
-                found.append((edge_ns + epoch_ns, jack, level))
-        self._seen_ns = max(self._seen_ns, t_ns)
+        for t_ns, level in edges(signal, t0_ns - epoch_ns, t1_ns - epoch_ns, self._gates[jack]):
+            self._gates[jack] = level
+            found.append((t_ns + epoch_ns, jack, level))
 
     def _keep(self, t_ns: int, name: str, level: int) -> None:
         offset = self._offsets.get(name)

@@ -130,7 +130,7 @@ class Lfo:
 
 
 class Random:
-    """A new value every period, spread evenly over `low_v`…`high_v`; `glide` 0…1 of the period is spent getting there."""
+    """A new value every period, spread evenly over `low_v`…`high_v`; `glide` 0…1 of it is spent getting there."""
 
     def __init__(self, rate_hz: float, low_v: float, high_v: float, glide: float, seed: int) -> None:
         self._period_ns = round(1e9 / rate_hz)
