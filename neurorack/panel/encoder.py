@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 LONG_PRESS_S = 0.5
-DEBOUNCE_S = 0.01
-"""A push button's contacts are still within 10 ms (typically 1…5)."""
-
 _QUARTER = {
     (0b00, 0b10): 1, (0b10, 0b11): 1, (0b11, 0b01): 1, (0b01, 0b00): 1,
     (0b10, 0b00): -1, (0b11, 0b10): -1, (0b01, 0b11): -1, (0b00, 0b01): -1,
@@ -51,32 +48,28 @@ class Quadrature:
 
 
 class Button:
-    """Presses, debounced; a level of 1 is pressed. The first edge counts at once, then the
-    button is deaf until its contacts are still.
-    """
+    """Presses; a level of 1 is pressed. Its bounce has ended where the lines are read (the board's `debounce_us`)."""
 
     def __init__(self) -> None:
-        self._level = self._down = False
-        self._since_ns = -(10**18)
+        self._pressed_ns: int | None = None
         self._told = False
 
     def edge(self, t_ns: int, level: int) -> list[Event]:
         events = self.poll(t_ns)
-        self._level = bool(level)
-        return events + self.poll(t_ns)
+        if level and self._pressed_ns is None:
+            self._pressed_ns, self._told = t_ns, False
+        elif not level and self._pressed_ns is not None:
+            self._pressed_ns = None
+            if not self._told:
+                events.append(Event.PRESS)
+        return events
 
     def poll(self, now_ns: int) -> list[Event]:
         """What has become of the button by `now_ns`."""
-        events = []
-        if self._down and not self._told and now_ns - self._since_ns >= LONG_PRESS_S * 1e9:
-            self._told = True
-            events.append(Event.LONG_PRESS)
-        if self._level != self._down and now_ns - self._since_ns >= DEBOUNCE_S * 1e9:
-            self._down, self._since_ns = self._level, now_ns
-            if not self._down and not self._told:
-                events.append(Event.PRESS)
-            self._told = False
-        return events
+        if self._pressed_ns is None or self._told or now_ns - self._pressed_ns < LONG_PRESS_S * 1e9:
+            return []
+        self._told = True
+        return [Event.LONG_PRESS]
 
 
 @dataclass

@@ -122,20 +122,20 @@ class Watch:
             return state
         meters.refresh()
         m = meters.record
-        state = replace(state, bundle=_text(m.bundle))
+        state = replace(state, bundle=_text(m["bundle"]))
         if not _fresh(int(m.t_ns), now_ns):
             if self.played:
                 state = replace(state, engine=Engine.GONE, notices=(*state.notices, "engine gone: starting it again"))
             return state
         playing = int(m.first_sound_ns) > 0
         self.played |= playing
-        notice = _text(m.notice)
+        notice = _text(m["notice"])
         pid = int(m.pid)
         return replace(
             state,
             engine=Engine.PLAYING if playing else Engine.STARTING,
             notices=(*state.notices, notice) if notice else state.notices,
-            device=_text(m.device),
+            device=_text(m["device"]),
             gesture_number=int(m.gesture),
             pitch_hz=_finite(m.pitch_hz),
             level_db=self._level.follow(state.t_s, _finite(m.level_rms)),

@@ -1,4 +1,4 @@
-"""Every screen as a picture in `pictures/`. A screen that changed leaves its new picture under out/: look, then copy it."""
+"""Every screen as a picture in `pictures/`. One that changed leaves its new picture under out/: look, then copy it."""
 
 import math
 from collections.abc import Callable
@@ -90,7 +90,13 @@ def test_drawing_twice_gives_the_same_pixels() -> None:
 
 @pytest.mark.parametrize(
     ("pitch_hz", "expected"),
-    [(440.0, ("A", 4, 0)), (261.6255653, ("C", 4, 0)), (450.0, ("A", 4, 39)), (27.5, ("A", 0, 0)), (8.1758, ("C", -1, 0))],
+    [
+        (440.0, ("A", 4, 0)),
+        (261.6255653, ("C", 4, 0)),
+        (450.0, ("A", 4, 39)),
+        (27.5, ("A", 0, 0)),
+        (8.1758, ("C", -1, 0)),
+    ],
 )
 def test_a_pitch_has_a_name(pitch_hz: float, expected: tuple[str, int, int]) -> None:
     assert note(pitch_hz) == expected
