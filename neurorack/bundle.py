@@ -85,7 +85,8 @@ class Knob(msgspec.Struct, frozen=True):
     """A descriptor knob and its scale: y = location(x) + spread(x) · Q(u), u = 0…1.
 
     `terms` [n][conditions] are exponents; location(x) = Σ location[j] · Π x_i^terms[j][i], and spread(x) likewise but
-    never below `spread_floor`. `quantiles` is Q at equal steps of u, rising. Without conditions there is one term, [].
+    never below `spread_floor`. `quantiles` is Q at equal steps of u, rising. Without conditions, as rms must be, there
+    is one term, [].
     """
 
     name: str
@@ -276,7 +277,8 @@ def _check_card(card: Card, path: Path) -> None:
     if [knob.name for knob in card.knobs] != list(DESCRIPTORS):
         fail(f"the knobs must be {', '.join(DESCRIPTORS)}, in this order")
     for index, knob in enumerate(card.knobs):
-        wrong = _knob_fault(knob, ("pitch", *DESCRIPTORS[:index]))
+        before = ("pitch", *DESCRIPTORS[:index]) if index else ()  # a level is the same level at every pitch
+        wrong = _knob_fault(knob, before)
         if wrong:
             fail(f"knob {knob.name}: {wrong}")
     names = card.gestures.names

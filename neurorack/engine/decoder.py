@@ -1,0 +1,85 @@
+"""The decoder: one ONNX Runtime session for one block size, run from the audio callback with no copy, no allocation.
+
+The graph is stateless, so its states live here, twice: binding 0 reads the first set and writes the second, binding 1
+the other way round, and `run` takes them in turn. All arrays are bound once, by address: inputs are written in place.
+"""
+
+import numpy as np
+import onnxruntime
+
+from neurorack.bundle import Bundle
+from neurorack.errors import BadInput
+
+WARM_RUNS = 4
+"""Calls before the first real one: each binding twice, so that the arena has its final size."""
+
+
+class Decoder:
+    """`frames` hops per call. Fill `controls` [frames, C], `harmonics` [frames, 64, H], `pulse` and `noise`
+    [frames, 64], all float32, then `run`. States start at zero.
+    """
+
+    def __init__(self, bundle: Bundle, frames: int, provider: str = "CPUExecutionProvider") -> None:
+        network = bundle.card.decoder
+        self.frames = frames
+        self._session = _open(bundle, frames, provider)
+        arrays = {t.name: _zeros(t.shape, frames) for t in network.inputs}
+        self.controls, self.harmonics = arrays["controls"], arrays["harmonics"]
+        self.pulse, self.noise = arrays["pulse"], arrays["noise"]
+        self._inputs = (self.controls, self.harmonics, self.pulse, self.noise)
+        audio = _zeros(next(t.shape for t in network.outputs if t.name == "audio"), frames)
+        self.audio = audio.reshape(-1)
+        """[frames · 64] float32: what the newest `run` gave; the next one writes over it."""
+        self._states: list[dict[str, np.ndarray]] = []
+        for _ in range(2):
+            self._states.append({s: np.zeros_like(arrays[s]) for s, _ in network.states})
+        following = {after: before for before, after in network.states}
+        self._bindings = []
+        for read, write in ((0, 1), (1, 0)):
+            binding = self._session.io_binding()
+            for tensor in network.inputs:
+                array = self._states[read].get(tensor.name, arrays[tensor.name])
+                binding.bind_input(tensor.name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+            for tensor in network.outputs:
+                array = audio if tensor.name == "audio" else self._states[write][following[tensor.name]]
+                binding.bind_output(tensor.name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+            self._bindings.append(binding)
+        self._turn = 0
+        for _ in range(WARM_RUNS):
+            self.run()
+        self.reset()
+
+    def run(self) -> np.ndarray:
+        """The next `frames` hops: `audio` [frames · 64]."""
+        self._session.run_with_iobinding(self._bindings[self._turn], None)
+        self._turn ^= 1
+        return self.audio
+
+    def reset(self) -> None:
+        """Forget everything: all states zero, which also heals a state that is no number."""
+        for states in self._states:
+            for array in states.values():
+                array.fill(0.0)
+        for array in (*self._inputs, self.audio):
+            array.fill(0.0)
+        self._turn = 0
+
+
+def _open(bundle: Bundle, frames: int, provider: str) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 4  # what is wrong is raised; its log would reach the terminal besides
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    options.add_free_dimension_override_by_name("frames", frames)
+    try:
+        return onnxruntime.InferenceSession(bundle.decoder_onnx, options, providers=[provider])
+    except Exception as error:  # ONNX Runtime has a class for each kind, all of them plain Exceptions
+        where = str(bundle.folder / bundle.card.decoder.file)
+        raise BadInput(f"the decoder does not load: {str(error)[:300]}", where, "install the bundle again") from error
+
+
+def _zeros(shape: list[int | str], frames: int) -> np.ndarray:
+    return np.zeros([frames if size == "frames" else int(size) for size in shape], np.float32)

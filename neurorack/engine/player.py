@@ -1,0 +1,72 @@
+"""One instrument, playing: voice → excitation → decoder → amplifier, a block at a time."""
+
+import math
+
+import numpy as np
+
+from neurorack.bundle import Bundle
+from neurorack.engine.decoder import Decoder
+from neurorack.engine.excitation import Excitation
+from neurorack.patch.voice import Voice
+from neurorack.words import HOP
+
+
+class Player:
+    """Loaded and warm once it is made. `gate` in the order of time, `set_targets`, then `render`, for every block.
+
+    Nothing is shared between two players, so that one can fade over to another. `noisy=False` leaves the white noise
+    out of the excitation: what remains is exactly periodic.
+    """
+
+    def __init__(self, bundle: Bundle, block: int, seed: int = 0, *, noisy: bool = True) -> None:
+        hops = block // HOP
+        self.bundle = bundle
+        self.finite = True
+        """Whether the newest block was made of numbers. Where not, a state may be spoilt: `reset`."""
+        self._decoder = Decoder(bundle, hops)
+        decoder = self._decoder
+        self._excitation = Excitation(
+            hops,
+            seed,
+            count=bundle.card.harmonics,
+            harmonics=decoder.harmonics,
+            pulse=decoder.pulse,
+            noise=decoder.noise,
+            noisy=noisy,
+        )
+        self._voice = Voice(bundle, block, decoder.controls)
+        for _ in range(2):  # touches every array; the noise so used up is given back by the reset
+            self.render(np.zeros(block, np.float32))
+        self.reset()
+
+    @property
+    def sounding(self) -> bool:
+        """Whether a gesture is still to be heard."""
+        return self._voice.sounding
+
+    def gate(self, offset: int, jack: str, level: int) -> None:
+        """An edge that acts on sample `offset` 0…block-1 of the coming block."""
+        self._voice.gate(offset, jack, level)
+
+    def set_targets(self, pitch_hz: float, descriptors: np.ndarray) -> None:
+        """Pitch and knob positions 0…1 [5] from now on. Finite, and a pitch above 0."""
+        self._voice.set_targets(pitch_hz, descriptors)
+
+    def set_gesture(self, index: int, depth: float) -> None:
+        """The gesture to play from the next gate on, and how deep it moves the knobs from now on."""
+        self._voice.choose(index)
+        self._voice.depth = depth
+
+    def render(self, out: np.ndarray) -> None:
+        """The next block into `out` [block] float32."""
+        voice = self._voice
+        voice.render()
+        self._excitation.render(voice.f0_hz)
+        np.multiply(self._decoder.run(), voice.gain, out=out)
+        self.finite = math.isfinite(float(np.add.reduce(out)))
+
+    def reset(self) -> None:
+        """Forget all sound: states, phase and noise begin anew. What is held and asked for stays."""
+        self._decoder.reset()
+        self._excitation.reset()
+        self.finite = True

@@ -1,0 +1,152 @@
+"""One voice: gates, pitch and knobs in; control frames, pitch and gain out.
+
+    target of a knob = knob + depth × (gesture − its median)        rms in dB, the others in knob positions, 0…1
+
+Pitch follows at once; knobs follow within some milliseconds so that they do not click. A gate acts on its own sample:
+the gesture begins there, inside the hop, and the gain opens there. What the decoder makes of a frame comes
+`delay_samples` later, so everything about the gain that must fit the sound (the dip of a retrigger, the end) waits for
+that long; opening does not, since in silence the frames stand ready at the gesture's first row.
+"""
+
+import math
+
+import numpy as np
+
+from neurorack.bundle import Bundle
+from neurorack.patch.gestures import Stage, Trajectory, Walk
+from neurorack.patch.knobs import Scales
+from neurorack.patch.vca import Vca
+from neurorack.words import C4_HZ, DESCRIPTORS, HOP, SAMPLE_RATE_HZ
+
+SLEW_S = 0.004
+"""Time constant of a knob: half way in 2.8 ms, three frames."""
+
+OPEN_SAMPLES = 48
+"""1 ms."""
+DIP_SAMPLES = 32
+"""0.7 ms down before a retrigger's first sound, then OPEN_SAMPLES up: under 2 ms in all."""
+CLOSE_SAMPLES = 720
+"""15 ms, at a gesture's end."""
+
+RMS_MAX_DB, RMS_MIN_DB = -3.0, -120.0
+"""What a knob and a gesture together may ask of the level."""
+
+_LOG_C4 = math.log2(C4_HZ)
+_FIVE = len(DESCRIPTORS)
+
+
+class Voice:
+    """Of `block` samples, a whole number of hops. Call `gate` in the order of time, then `render`.
+
+    controls  [hops, 6 + latent] float32: pitch in octaves re C4, descriptors in the card's units, latent
+    f0_hz     [hops] float64
+    gain      [block] float32
+    """
+
+    def __init__(self, bundle: Bundle, block: int, controls: np.ndarray | None = None) -> None:
+        hops, latent = block // HOP, bundle.card.latent
+        self._hops = hops
+        self.controls = np.zeros((hops, 1 + _FIVE + latent), np.float32) if controls is None else controls
+        self.f0_hz = np.full(hops, C4_HZ)
+        self.depth = 1.0
+        """Of the gesture's descriptors about their medians."""
+        self._walk = Walk([Trajectory(gesture) for gesture in bundle.gestures], hops)
+        self._vca = Vca(block)
+        self.gain = self._vca.gain
+        self._scales = Scales.from_card(bundle.card)
+        rms = bundle.card.knobs[0]
+        self._rms_db = rms.location[0] + max(rms.spread[0], rms.spread_floor) * np.array(rms.quantiles)
+        self._rms_steps = np.linspace(0.0, 1.0, len(rms.quantiles))
+        self._delay = bundle.card.delay_samples
+        self._events: list[tuple[int, int]] = []
+        self._pitch_oct = 0.0
+        self._targets = np.full(_FIVE, 0.5)
+        self._knobs: np.ndarray | None = None  # slewed, at the end of the last block
+        self._lag = np.exp(-HOP / SAMPLE_RATE_HZ / SLEW_S) ** np.arange(1, hops + 1)[:, None]
+        self._positions = np.zeros((hops, _FIVE))
+        self._closed_in = 0  # samples until an ended gesture has faded out
+
+    @property
+    def sounding(self) -> bool:
+        """Whether anything of a gesture is still to be heard."""
+        return self._walk.stage is not Stage.SILENT or self._vca.value > 0.0
+
+    def choose(self, gesture: int) -> None:
+        """Play the gesture of this number, counted round, from the next gate on."""
+        self._walk.choose(gesture)
+
+    def gate(self, offset: int, jack: str, level: int) -> None:
+        """An edge that acts on sample `offset` 0…block-1 of the coming block. `gate1` plays, no other gate does."""
+        if jack == "gate1":
+            self._events.append((offset, level))
+
+    def set_targets(self, pitch_hz: float, descriptors: np.ndarray) -> None:
+        """What knobs and jacks ask for from now on: pitch, and positions 0…1 [5]."""
+        self.f0_hz.fill(pitch_hz)
+        self._pitch_oct = math.log2(pitch_hz) - _LOG_C4
+        self._targets[:] = descriptors
+        if self._knobs is None:  # nothing has been heard yet
+            self._knobs = self._targets.copy()
+
+    def render(self) -> None:
+        """The next block of `controls` and `gain`."""
+        at = 0
+        for hop in range(self._hops):
+            end = (hop + 1) * HOP
+            if self._walk.stage is Stage.ENDED:
+                self._closed_in -= HOP
+                if self._closed_in <= 0:
+                    self._walk.rest()
+            while self._events and self._events[0][0] < end:
+                offset, level = self._events.pop(0)
+                self._advance(at, offset)
+                at = offset
+                if level:
+                    self._start(offset)
+                else:
+                    self._walk.release()
+            self._advance(at, end)
+            at = end
+            self._walk.mark(hop)
+        self._fill_controls()
+        self._vca.render()
+
+    def _start(self, offset: int) -> None:
+        """The gate rises."""
+        vca = self._vca
+        if self._walk.stage in (Stage.SILENT, Stage.ENDED):
+            vca.cancel()
+            vca.go(offset, 1.0, OPEN_SAMPLES)
+        else:
+            dip = offset + max(0, self._delay - DIP_SAMPLES)
+            vca.go(dip, 0.0, DIP_SAMPLES)
+            vca.go(dip + DIP_SAMPLES, 1.0, OPEN_SAMPLES)
+        self._walk.start()
+
+    def _advance(self, begin: int, end: int) -> None:
+        """Let the gesture go on over these samples; where it ends, plan the fade."""
+        after = self._walk.advance(end - begin)
+        if after >= 0:
+            self._vca.go(end - after + self._delay, 0.0, CLOSE_SAMPLES)
+            self._closed_in = self._delay + CLOSE_SAMPLES + HOP
+
+    def _fill_controls(self) -> None:
+        values, controls, positions = self._walk.values(), self.controls, self._positions
+        if self._knobs is None:
+            self._knobs = self._targets.copy()
+        np.subtract(self._knobs, self._targets, out=self._knobs)
+        np.multiply(self._lag, self._knobs, out=positions)
+        np.add(positions, self._targets, out=positions)
+        self._knobs[:] = positions[-1]
+        descriptors = values[:, :_FIVE]
+        if self.depth != 1.0:
+            descriptors *= self.depth
+        rms_db = np.interp(positions[:, 0], self._rms_steps, self._rms_db)
+        rms_db += descriptors[:, 0]
+        np.minimum(np.maximum(rms_db, RMS_MIN_DB, out=rms_db), RMS_MAX_DB, out=rms_db)
+        positions += descriptors  # the scales hold positions within 0…1
+        pitch, physical = self._pitch_oct, self._scales.physical
+        controls[:, 0] = pitch
+        for hop, (level, row) in enumerate(zip(rms_db.tolist(), positions.tolist(), strict=True)):
+            controls[hop, 1 : 1 + _FIVE] = physical(pitch, row, level)
+        controls[:, 1 + _FIVE :] = values[:, _FIVE:]
