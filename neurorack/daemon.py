@@ -133,15 +133,22 @@ class Daemon:
         wake = _hear_signals()
         try:
             self._begin()
-            return self._loop(wake)
-        finally:
-            if self._panel is not None:
-                self._panel.close()
-            for keeper in self._keepers:
-                keeper.signal(signal.SIGTERM)  # both at once, then wait for each
-            for keeper in self._keepers:
-                keeper.stop()
-            self._lock.release()
+            status = self._loop(wake)
+        except Exception as error:
+            if self._attached or isinstance(error, BadInput):
+                self._end()
+            raise  # a fault of ours silences nobody: the next daemon takes them over
+        self._end()
+        return status
+
+    def _end(self) -> None:
+        if self._panel is not None:
+            self._panel.close()
+        for keeper in self._keepers:
+            keeper.signal(signal.SIGTERM)  # both at once, then wait for each
+        for keeper in self._keepers:
+            keeper.stop()
+        self._lock.release()
 
     def _begin(self) -> None:
         """Engine first: it takes longest until it sounds, and what it needs from here comes while it loads."""
@@ -177,7 +184,8 @@ class Daemon:
         for assignment in self._options.assign:
             assign(record, assignment)
         patch = Snapshot(self.run_dir / "patch", PATCH, create=True)
-        patch.record[...] = record
+        for field in PATCH.names or ():
+            patch.record[field] = record[field]
         patch.publish()
         patch.close()
 

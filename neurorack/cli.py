@@ -1,0 +1,298 @@
+"""The command `neurorack`: reads the command line and hands over. What a command needs is imported when it runs.
+
+Every command exits with 0, or with 2 and one line on stderr that says what is wrong, where, and the mend.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import neurorack
+from neurorack.errors import BadInput
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(message, self.prog, f"see `{self.prog} --help`")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="neurorack",
+        description="A neural voice that lives in a Eurorack module.",
+        epilog="example: neurorack run --rack",
+    )
+    parser.add_argument("--version", action="version", version=f"neurorack {neurorack.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], what: str, example: str
+    ) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(
+            name, help=what, description=what[0].upper() + what[1:] + ".", epilog=f"example: {example}"
+        )
+        made.set_defaults(run=run)
+        return made
+
+    _add_run(
+        command(
+            "run", _run, "play the module, on real chips or on the virtual rack", "neurorack run --rack --bundle fluid"
+        )
+    )
+    _add_render(
+        command(
+            "render",
+            _render,
+            "play a file of volts into a WAV file, faster than real time",
+            "neurorack render fluid --cv take.csv --out take.wav --assign cv1=centroid",
+        )
+    )
+    _add_bench(
+        command(
+            "bench", _bench, "measure the audio callback against an empty one", "neurorack bench --seconds 20 --json"
+        )
+    )
+    _add_doctor(
+        command("doctor", _doctor, "say what is there, what is missing and what to do", "neurorack doctor --json")
+    )
+
+    models = command(
+        "models", _models_list, "list, show, verify and install instruments", "neurorack models show fluid"
+    )
+    commands = models.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    _json(command("list", _models_list, "list the installed instruments", "neurorack models list"))
+    for name, run, what in (
+        ("show", _models_show, "show an instrument's card"),
+        ("verify", _models_verify, "prove that an instrument is whole and harmless"),
+    ):
+        made = command(name, run, what, f"neurorack models {name} fluid")
+        made.add_argument("bundle", metavar="BUNDLE", help="a name or a folder")
+        _json(made)
+    install = command(
+        "install",
+        _models_install,
+        "install an instrument from a folder or an archive",
+        "neurorack models install bells.zip",
+    )
+    install.add_argument(
+        "source", type=Path, metavar="FOLDER|ARCHIVE", help="a bundle's folder, .zip or .tar(.gz, .xz)"
+    )
+    install.add_argument("--replace", action="store_true", help="replace an installed one of the same name")
+    _json(install)
+    return parser
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    from neurorack.daemon import add_options
+
+    add_options(parser)
+    parser.add_argument("--seconds", type=float, metavar="S", help="without a terminal: how long to play (default 20)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out"), metavar="DIR", help="without a terminal: where sound and picture go"
+    )
+    parser.add_argument("--headless", action="store_true", help="do as without a terminal")
+    _json(parser)
+
+
+def _add_render(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", metavar="BUNDLE", help="the instrument: a name or a folder")
+    parser.add_argument(
+        "--cv", type=Path, required=True, metavar="FILE", help="volts file: CSV with t and any of the input jacks"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="where the sound goes")
+    parser.add_argument(
+        "--assign",
+        action="append",
+        default=[],
+        metavar="JACK=KNOB",
+        help="patch a jack to a knob, e.g. cv1=centroid; may be repeated",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of all that is random: the same seed, the same bits"
+    )
+    _json(parser)
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of each measurement (default 10)")
+    _json(parser)
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--board", type=Path, metavar="FILE", help="what is soldered where, if not as in the packaged board.toml"
+    )
+    parser.add_argument(
+        "--run-dir", type=Path, metavar="DIR", help="where the processes meet (default: found by itself)"
+    )
+    _json(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from neurorack import demo
+
+    rack = options.rack is not None
+    if not rack:
+        _want_chips(options.board)
+    if options.headless or options.seconds is not None or options.json or (rack and not _in_terminal()):
+        demo.print_report(demo.play(options), as_json=options.json)
+        return 0
+    if not rack:
+        from neurorack.daemon import Daemon
+
+        return Daemon(options, attached=False).run()
+    with demo.Module(options) as module:
+        from neurorack.rack.view import run_view
+
+        module.wait_for_sound()
+        run_view(module.run_dir)
+    return 0
+
+
+def _want_chips(board: Path | None) -> None:
+    """Raise BadInput where this machine lacks the bus of the jacks or the GPIO chip."""
+    from neurorack.board import load_board
+
+    loaded = load_board(board)
+    for device in (loaded.bus_of(loaded.adc.voct).device, loaded.gpio.chip):
+        if not Path(device).exists():
+            mend = "play on the virtual rack with `neurorack run --rack`, or give --board FILE"
+            raise BadInput(f"the module's chips are not here, there is no {device}", str(board or "board.toml"), mend)
+
+
+def _in_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _render(options: argparse.Namespace) -> int:
+    from neurorack import render
+
+    report = render.render(options.bundle, options.cv, options.out, options.assign, seed=options.seed)
+    if options.json:
+        _print(report)
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from neurorack import bench
+
+    report = bench.run(options.seconds)
+    if options.json:
+        _print(report)
+    else:
+        print(bench.describe(report))
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from neurorack import doctor
+
+    report = doctor.examine(options.board, options.run_dir)
+    if options.json:
+        _print(report.to_json())
+    else:
+        print(report.describe(colour=sys.stdout.isatty()))
+    return report.status
+
+
+def _models_list(options: argparse.Namespace) -> int:
+    from neurorack import bundle
+
+    rows: list[dict[str, Any]] = []
+    for folder in bundle.installed():
+        try:
+            card = bundle.read_card(folder)
+        except BadInput as error:
+            rows.append({"name": folder.name, "folder": str(folder), "fault": str(error)})
+        else:
+            what = {"title": card.title, "version": card.version, "license": card.license}
+            size = {"gestures": card.gestures.names, "parameters": card.cost.parameters}
+            rows.append({"name": card.name, "folder": str(folder), **what, **size})
+    if options.json:
+        _print(rows)
+        return 0
+    for row in rows:
+        told = row.get("fault") or f"{row['title']} {row['version']}, {row['license']}, {len(row['gestures'])} gestures"
+        print(f"{row['name']}\t{told}")
+    if not rows:
+        print("none is installed; see `neurorack models install --help`")
+    return 0
+
+
+def _models_show(options: argparse.Namespace) -> int:
+    from neurorack import bundle
+
+    folder = bundle.find(options.bundle)
+    card = bundle.read_card(folder)
+    if options.json:
+        import msgspec
+
+        _print(msgspec.to_builtins(card))
+        return 0
+    print(f"{card.name}: {card.title}, version {card.version}, {card.license}")
+    print(f"  in        {folder}")
+    for source in card.sources:
+        print(f"  from      {source.name} ({source.license}): {source.what}")
+    print(f"  gestures  {', '.join(card.gestures.names)}")
+    for knob in card.knobs:
+        print(f"  knob      {knob.name}, {knob.low:g} to {knob.high:g} {knob.unit}".rstrip())
+    print(f"  cost      {card.cost.parameters} parameters, {card.cost.macs_per_s / 1e6:.1f} MMAC per second of sound")
+    print(f"  delay     {card.delay_samples} samples")
+    for name, figure in card.quality.items():
+        print(f"  quality   {name} {figure:g}")
+    return 0
+
+
+def _models_verify(options: argparse.Namespace) -> int:
+    from neurorack import bundle
+
+    loaded = bundle.load(options.bundle)
+    if options.json:
+        _print({"name": loaded.name, "folder": str(loaded.folder), "whole": True})
+    else:
+        print(f"{loaded.name} is whole: card, decoder and {len(loaded.gestures)} gestures in {loaded.folder}")
+    return 0
+
+
+def _models_install(options: argparse.Namespace) -> int:
+    from neurorack.install import install
+
+    folder = install(options.source, replace=options.replace)
+    if options.json:
+        _print({"name": folder.name, "folder": str(folder)})
+    else:
+        print(f"installed {folder.name} in {folder}; play it with `neurorack run --rack --bundle {folder.name}`")
+    return 0
+
+
+def _print(data: Any) -> None:
+    print(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    try:
+        options = build_parser().parse_args(arguments)
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except BadInput as error:
+        print(f"neurorack: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `neurorack doctor | head`
+        sys.stdout = None  # type: ignore[assignment]
+        return 0

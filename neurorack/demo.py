@@ -1,0 +1,163 @@
+"""The module played by a program: a daemon of its own in the background, and a demo that nobody has to watch.
+
+Without a terminal `neurorack run --rack` plays the rack's patch for a while in real time, records it, takes a picture
+of the panel and says what it did.
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import time
+from typing import Any
+
+from neurorack.daemon import to_arguments
+from neurorack.errors import BadInput
+from neurorack.rundir import open_run_dir
+
+SECONDS = 20.0
+SECONDS_MAX = 3600.0
+
+FIRST_SOUND_S = 20.0
+"""How long a slow machine may take until it sounds."""
+
+END_S = 5.0
+"""The daemon's patience with engine and jacks, and a little more."""
+
+LOOK_S = 0.02
+STEP_S = 0.25
+"""Between two looks for the first sound, and at the tap."""
+
+
+class Module:
+    """A daemon in a process of its own that ends with this one, however this one ends: it listens to our pipe.
+
+    >>> with Module(options) as module: module.wait_for_sound()
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.started_ns = time.monotonic_ns()
+        self.run_dir = open_run_dir(options.run_dir)
+        self._err = self.run_dir / "daemon.err"
+        command = [sys.executable, "-m", "neurorack.daemon", *to_arguments(options), "--attached"]
+        # Two instances may share the file for the moment in which the second is refused, hence a+.
+        with open(self._err, "ab+") as err:
+            self._told = err.tell()
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=err, stderr=err, start_new_session=True
+            )
+
+    @property
+    def log(self) -> list[str]:
+        """What it has said so far."""
+        with open(self._err, "rb") as err:
+            err.seek(self._told)
+            return [line.removeprefix("neurorack: ") for line in err.read().decode("utf-8", "replace").splitlines()]
+
+    def check(self) -> None:
+        """Raise BadInput where it has ended, with its reason."""
+        if self._process.poll() is not None:
+            raise BadInput((self.log or ["the module ended without a word"])[-1].removeprefix("engine: "))
+
+    def wait_for_sound(self) -> float:
+        """Return when the engine plays: seconds from our start to its first sound."""
+        from neurorack.shared import METERS, Snapshot
+
+        meters = None
+        while time.monotonic_ns() - self.started_ns < FIRST_SOUND_S * 1e9:
+            self.check()
+            try:
+                meters = meters or Snapshot(self.run_dir / "meters", METERS)
+            except BadInput:  # not yet made
+                meters = None
+            if meters is not None and meters.refresh():
+                record = meters.record
+                if record["first_sound_ns"] and record["t_ns"] > self.started_ns:
+                    return max(0.0, (int(record["first_sound_ns"]) - self.started_ns) * 1e-9)
+            time.sleep(LOOK_S)
+        raise BadInput(f"no sound within {FIRST_SOUND_S:g} s", (self.log or [""])[-1], "run `neurorack doctor`")
+
+    def __enter__(self) -> "Module":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+
+def play(options: argparse.Namespace) -> dict[str, Any]:
+    """Play for `options.seconds` (20), write what sounded and how the panel looked under `options.out`; the report."""
+    from neurorack.recorder import Recorder
+    from neurorack.shared import METERS, Snapshot
+    from neurorack.words import SAMPLE_RATE_HZ
+
+    seconds = SECONDS if options.seconds is None else options.seconds
+    if not (math.isfinite(seconds) and 0 < seconds <= SECONDS_MAX):
+        raise BadInput(f"cannot play for {seconds:g} s", "--seconds", f"give more than 0 and at most {SECONDS_MAX:g}")
+    out = options.out
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cannot make the folder: {error.strerror}", str(out), "give another --out") from error
+    wav, png = out / "demo.wav", out / "panel.png"
+    with Module(options) as module:
+        first_sound_s = module.wait_for_sound()
+        meters = Snapshot(module.run_dir / "meters", METERS)
+        with Recorder(module.run_dir / "tap", wav) as recorder:
+            samples = round(seconds * SAMPLE_RATE_HZ)
+            give_up = time.monotonic() + seconds + 10
+            while recorder.samples < samples and time.monotonic() < give_up:
+                time.sleep(min(STEP_S, max(LOOK_S, (samples - recorder.samples) / SAMPLE_RATE_HZ)))
+                module.check()
+                recorder.step(samples)
+            meters.refresh()
+            if options.rack is not None:
+                from neurorack.panel.picture import save_picture
+
+                save_picture(module.run_dir, png)
+    m = meters.record
+    return {
+        "device": bytes(m["device"]).decode(errors="replace"),
+        "notice": bytes(m["notice"]).decode(errors="replace"),
+        "bundle": bytes(m["bundle"]).decode(errors="replace"),
+        "block": int(m["block"]),
+        "seconds": recorder.samples / SAMPLE_RATE_HZ,
+        "first_sound_s": round(first_sound_s, 3),
+        "blocks": int(m["blocks"]),
+        "lost": int(m["lost"]),
+        "load": round(float(m["load"]), 4),
+        "rms_db": decibels(recorder.rms),
+        "peak_db": decibels(recorder.peak),
+        "sound": str(wav),
+        "picture": str(png) if options.rack is not None else None,
+        "log": module.log,
+    }
+
+
+def decibels(amplitude: float) -> float | None:
+    """Of full scale; None for silence, which JSON has no number for."""
+    return round(20 * math.log10(amplitude), 1) if amplitude > 0 else None
+
+
+def describe(report: dict[str, Any]) -> str:
+    """The report of `play` as a few lines for a person."""
+    silent = report["rms_db"] is None
+    level = "silence" if silent else f"{report['rms_db']} dB rms, {report['peak_db']} dB peak"
+    lines = [
+        f"Played {report['bundle']} for {report['seconds']:.1f} s to {report['device']}: {level}.",
+        f"First sound after {report['first_sound_s']:.2f} s; {report['blocks']} blocks of {report['block']} samples, "
+        f"{report['lost']} lost, load {100 * report['load']:.0f} %.",
+        f"Wrote {report['sound']}" + (f" and {report['picture']}." if report["picture"] else "."),
+    ]
+    if report["notice"]:
+        lines.insert(1, f"Note: {report['notice']}.")
+    return "\n".join(lines)
+
+
+def print_report(report: dict[str, Any], *, as_json: bool) -> None:
+    print(json.dumps(report, indent=1, ensure_ascii=False) if as_json else describe(report))

@@ -1,0 +1,225 @@
+"""Install a stranger's bundle: copied aside under bounds, proven whole, then moved into place at once.
+
+Only the files that the card names are taken, as plain bytes of bounded size; links, folders, modes and owners are not.
+"""
+
+import gzip
+import os
+import re
+import shutil
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, NoReturn
+
+from neurorack import bundle
+from neurorack.errors import BadInput
+
+ARCHIVE_BYTES_MAX = bundle.CARD_BYTES_MAX + 2 * bundle.ONNX_BYTES_MAX + bundle.GESTURES_BYTES_MAX + (1 << 20)
+"""Of an archive, packed, and unpacked as well: every part of a bundle at its largest, and headers."""
+
+ENTRIES_MAX = 1_000
+DIRECTORY_BYTES_MAX = 1 << 20
+"""Of a zip's directory, which Python's reader holds in memory at about twenty times its size."""
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+
+Read = Callable[[str, int], bytes]
+"""(file name, most bytes) → its bytes; raises BadInput."""
+
+
+def install(source: Path, *, replace: bool = False) -> Path:
+    """Install the bundle in a folder or archive (.zip, .tar, .tar.gz) under its card's name; returns its new folder."""
+    models = bundle.folders()[0]
+    aside = models / ".installing" / str(os.getpid())
+    try:
+        aside.mkdir(parents=True)
+        try:
+            _take(_reader(source), aside, source)
+            loaded = bundle.load(aside)
+            return _move(aside, models, loaded.name, source, replace=replace)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+            if not any(aside.parent.iterdir()):
+                aside.parent.rmdir()
+    except OSError as error:
+        where = str(error.filename or models)
+        raise BadInput(f"cannot install: {error.strerror}", where, "check space and permissions") from error
+
+
+def _take(read: Read, aside: Path, source: Path) -> None:
+    """Write card.json and every file it names into `aside`."""
+    (aside / bundle.CARD).write_bytes(read(bundle.CARD, bundle.CARD_BYTES_MAX))
+    try:
+        card = bundle.read_card(aside)
+    except BadInput as error:
+        raise BadInput(error.what, f"{source}, {bundle.CARD}", "get the bundle again") from error
+    wanted = [(card.decoder.file, bundle.ONNX_BYTES_MAX), (card.gestures.file, bundle.GESTURES_BYTES_MAX)]
+    if card.encoder is not None:
+        wanted.append((card.encoder.file, bundle.ONNX_BYTES_MAX))
+    for name, limit in wanted:
+        if name != os.path.basename(name) or name in ("", ".", "..", bundle.CARD) or "\\" in name or "\0" in name:
+            raise BadInput(f"the card names a file outside the bundle, {name[:60]!r}", str(source), "do not trust it")
+        (aside / name).write_bytes(read(name, limit))
+
+
+def _move(aside: Path, models: Path, name: str, source: Path, *, replace: bool) -> Path:
+    """Put the proven folder in its place; at no moment is there half a bundle under its name."""
+    if not NAME.fullmatch(name):
+        raise BadInput(f"the bundle's name {name[:60]!r} is no folder name", str(source), "use a-z, 0-9, _ and -")
+    target = models / name
+    for file in aside.iterdir():
+        with open(file, "rb") as written:
+            os.fsync(written.fileno())
+    if target.exists() or target.is_symlink():
+        if not replace:
+            raise BadInput(f"{name} is installed already", str(target), "add --replace, or remove it first")
+        former = aside.with_name(f"{aside.name}.former")
+        target.rename(former)
+        try:
+            aside.rename(target)
+        except OSError:
+            former.rename(target)
+            raise
+        shutil.rmtree(former, ignore_errors=True)
+    else:
+        aside.rename(target)
+    return target
+
+
+def _reader(source: Path) -> Read:
+    try:
+        status = source.stat()
+    except OSError as error:
+        raise BadInput(
+            f"cannot read the bundle: {error.strerror}", str(source), "give a folder or an archive"
+        ) from error
+    if stat.S_ISDIR(status.st_mode):
+        return lambda name, limit: _from_folder(source, name, limit)
+    if not stat.S_ISREG(status.st_mode):
+        raise BadInput("neither a folder nor an archive", str(source), "give a folder, .zip, .tar or .tar.gz")
+    if status.st_size > ARCHIVE_BYTES_MAX:
+        raise BadInput(f"too big: {status.st_size} bytes, at most {ARCHIVE_BYTES_MAX}", str(source), "do not trust it")
+    with open(source, "rb") as file:
+        head = file.read(4)
+    try:
+        files = _unzip(source) if head[:2] == b"PK" else _untar(source, packed=head[:2] == b"\x1f\x8b")
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, ValueError) as error:
+        raise BadInput(f"not a whole archive: {error}", str(source), "get it again (.zip, .tar or .tar.gz)") from error
+    return lambda name, limit: _from_archive(files, source, name, limit)
+
+
+def _from_folder(folder: Path, name: str, limit: int) -> bytes:
+    where = str(folder / name)
+    try:
+        fd = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        what = "is a link" if (folder / name).is_symlink() else (error.strerror or "unreadable")
+        raise BadInput(f"cannot take a file of the bundle: {what}", where, "put the file itself there") from error
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise BadInput("not a plain file", where, "put the file itself there")
+        return _bounded(file, limit, where)
+
+
+def _from_archive(files: dict[str, bytes], source: Path, name: str, limit: int) -> bytes:
+    if name not in files:
+        raise BadInput(f"there is no {name} in it", str(source), "pack the files of one bundle, in one folder or none")
+    if len(files[name]) > limit:
+        raise BadInput(f"{name} is too big: at most {limit} bytes", str(source), "do not trust it")
+    return files[name]
+
+
+def _bounded(file: IO[bytes], limit: int, where: str) -> bytes:
+    data = file.read(limit + 1)
+    if len(data) > limit:
+        raise BadInput(f"too big: more than {limit} bytes", where, "do not trust it")
+    return data
+
+
+class _Gathered:
+    """Files of an archive, flat: all from one folder, none beyond the bounds."""
+
+    def __init__(self, source: Path) -> None:
+        self.files: dict[str, bytes] = {}
+        self._source, self._folder, self._entries, self._bytes = source, "", 0, 0
+
+    def refuse(self, what: str) -> NoReturn:
+        raise BadInput(f"refused: {what}", str(self._source), "do not trust it")
+
+    def admit(self, path: str, size: int) -> None:
+        """Look at an entry before it is unpacked."""
+        parts = path.rstrip("/").split("/")
+        if path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
+            self.refuse(f"{path[:60]!r} leads out of the archive")
+        self._entries += 1
+        self._bytes += size
+        if self._entries > ENTRIES_MAX or self._bytes > ARCHIVE_BYTES_MAX:
+            self.refuse(f"more than {ENTRIES_MAX} files or {ARCHIVE_BYTES_MAX} bytes in it")
+
+    def add(self, path: str, data: bytes) -> None:
+        folder, _, name = path.removeprefix("./").rpartition("/")
+        if not self.files:
+            self._folder = folder
+        if folder != self._folder or name in self.files:
+            self.refuse("its files lie in several folders, or one lies there twice")
+        self.files[name] = data
+
+
+def _unzip(source: Path) -> dict[str, bytes]:
+    with open(source, "rb") as file:
+        file.seek(max(0, source.stat().st_size - 65_557))  # the end record with its longest comment
+        tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    gathered = _Gathered(source)
+    if at < 0 or len(tail) < at + 22:
+        raise zipfile.BadZipFile("it has no end")
+    if struct.unpack_from("<I", tail, at + 12)[0] > DIRECTORY_BYTES_MAX:
+        gathered.refuse("its directory is too big")
+    with zipfile.ZipFile(source) as archive:
+        for entry in archive.infolist():
+            kind = entry.external_attr >> 16
+            if kind and not (stat.S_ISREG(kind) or stat.S_ISDIR(kind) or stat.S_IFMT(kind) == 0):
+                gathered.refuse(f"{entry.filename[:60]!r} is a link or a device")
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or entry.flag_bits & 1:
+                gathered.refuse(f"{entry.filename[:60]!r} is encrypted or packed in an unusual way")
+            gathered.admit(entry.filename, entry.file_size)
+            if not entry.is_dir():
+                with archive.open(entry) as packed:
+                    gathered.add(entry.filename, _bounded(packed, entry.file_size, str(source)))
+    return gathered.files
+
+
+class _Bounded:
+    """What tarfile reads from: ends in an error where more comes out than a bundle can be."""
+
+    def __init__(self, stream: IO[bytes], gathered: _Gathered) -> None:
+        self._stream, self._gathered, self._left = stream, gathered, 2 * ARCHIVE_BYTES_MAX
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(min(size, self._left + 1))
+        self._left -= len(data)
+        if self._left < 0:
+            self._gathered.refuse("it unpacks to far more than a bundle")
+        return data
+
+
+def _untar(source: Path, *, packed: bool) -> dict[str, bytes]:
+    gathered = _Gathered(source)
+    with gzip.open(source, "rb") if packed else open(source, "rb") as stream:
+        bounded = _Bounded(stream, gathered)  # type: ignore[arg-type]
+        with tarfile.open(fileobj=bounded, mode="r|") as archive:  # type: ignore[call-overload]
+            for entry in archive:
+                gathered.admit(entry.name, entry.size)
+                if entry.isdir():
+                    continue
+                if not entry.isreg() or entry.sparse is not None:
+                    gathered.refuse(f"{entry.name[:60]!r} is a link or a device")
+                file = archive.extractfile(entry)
+                assert file is not None
+                gathered.add(entry.name, file.read())
+    return gathered.files
