@@ -10,6 +10,7 @@ Every draw comes from (seed, step), so a run that was stopped and resumed ends b
 """
 
 import copy
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,7 +129,8 @@ class Training:
         """One step; its losses."""
         recipe = self.recipe
         random = np.random.default_rng((recipe.seed, self.step))
-        rate = recipe.rate * min(1.0, (self.step + 1) / 100) * (0.01 + 0.99 * np.cos(np.pi / 2 * self.step / recipe.steps) ** 2)
+        fall = 0.01 + 0.99 * math.cos(math.pi / 2 * self.step / recipe.steps) ** 2
+        rate = recipe.rate * min(1.0, (self.step + 1) / 100) * fall
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         losses = self._losses(random)

@@ -1,0 +1,196 @@
+"""Networks → ONNX, written node by node from the weights: few nodes, fp32, opset 17, every state an input and an output.
+
+The decoder's graph is `decoder.Decoder` and `decoder.mix` behind the filter bank, for any number of frames:
+
+    controls [frames, 14]                                                  → audio [frames, 64]
+    harmonics [frames, 64, 40]  pulse [frames, 64]  noise [frames, 64]
+    state_gains [1, 76]   gains of the last frame                          → next_gains
+    state_bands [2, 256]  the bank's memory of pulse and noise             → next_bands
+
+Standardisation is folded into the first layer, the envelope's step into the last.
+
+    python -m neurorack.learn.export --random --width 64 --out DIR      a decoder of random weights, to weigh its cost
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from neurorack.engine.excitation import F_TOP_HZ, HARMONICS
+from neurorack.learn import bank
+from neurorack.learn.decoder import CONTROLS, ENVELOPE, ENVELOPE_STEP, LEVEL_RANGE_DB, MASK_FLOOR, RMS_COLUMN, Decoder
+from neurorack.learn.encoder import Encoder
+from neurorack.words import C4_HZ, HOP, SAMPLE_RATE_HZ
+
+OPSET, IR_VERSION = 17, 8
+"""Old enough for the ONNX Runtime of JetPack 6."""
+
+MEMORY = bank.TAPS - 1
+
+
+class _Graph:
+    """Collects nodes and constants."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def constant(self, name: str, values: np.ndarray) -> str:
+        kind = np.int64 if np.issubdtype(np.asarray(values).dtype, np.integer) else np.float32
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values, kind), name))
+        return name
+
+    def add(self, operator: str, *inputs: str, out: str, **attributes: object) -> str:
+        self.nodes.append(helper.make_node(operator, list(inputs), [out], name=out, **attributes))
+        return out
+
+    def linear(self, name: str, x: str, weight: np.ndarray, bias: np.ndarray) -> str:
+        """`weight` [inputs, outputs]."""
+        return self.add(
+            "Gemm", x, self.constant(f"{name}_weight", weight), self.constant(f"{name}_bias", bias), out=name
+        )
+
+    def save(self, path: Path, name: str, inputs: dict[str, list], outputs: dict[str, list]) -> None:
+        def ports(shapes: dict[str, list]) -> list[onnx.ValueInfoProto]:
+            return [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in shapes.items()]
+
+        graph = helper.make_graph(self.nodes, name, ports(inputs), ports(outputs), self.constants)
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="neurorack"
+        )
+        onnx.checker.check_model(model, full_check=True)
+        path.write_bytes(model.SerializeToString())
+
+
+def export_decoder(decoder: Decoder, path: Path) -> None:
+    """Write the decoder's streaming graph."""
+    g = _Graph()
+    weights = {name: value.detach().double().numpy() for name, value in decoder.state_dict().items()}
+    gains = _gains(g, weights, len(decoder.hidden))
+    zero, one, last, two = (g.constant(n, np.array([v])) for n, v in (("zero", 0), ("one", 1), ("last", -1), ("two", 2)))
+    end = g.constant("end", np.array([np.iinfo(np.int64).max]))
+
+    both = g.add("Concat", "state_gains", gains, out="gains_and_before", axis=0)
+    before = g.add("Slice", both, zero, last, zero, out="gains_before")
+    g.add("Slice", both, last, end, zero, out="next_gains")
+    columns = (g.add("Unsqueeze", x, two, out=f"{x}_column") for x in (before, gains))
+    pair = g.add("Concat", *columns, out="pair", axis=2)
+
+    row = g.constant("row", np.array([1, -1]))
+    rows = (g.add("Reshape", x, row, out=f"{x}_row") for x in ("pulse", "noise"))
+    fresh = g.add("Concat", *rows, out="fresh", axis=0)
+    held = g.add("Concat", "state_bands", fresh, out="held", axis=1)
+    g.add("Slice", held, g.constant("memory", np.array([-MEMORY])), end, one, out="next_bands")
+    taps = g.constant("taps", bank.responses()[:, None, ::-1])
+    bands = g.add("Conv", g.add("Unsqueeze", held, one, out="held_channel"), taps, out="bands")
+    split = g.add("Reshape", bands, g.constant("split", np.array([2 * bank.BANDS, -1, HOP])), out="bands_by_hop")
+    bands = g.add("Transpose", split, out="bands_last", perm=[1, 2, 0])
+    elements = g.add("Concat", "harmonics", bands, out="elements", axis=2)
+
+    up = np.arange(1, HOP + 1) / HOP
+    ends = g.add("MatMul", elements, pair, out="ends")
+    glide = g.add("Mul", ends, g.constant("glide", np.stack([1 - up, up], 1)), out="gliding")
+    g.add("ReduceSum", glide, last, out="audio", keepdims=0)
+    inputs: dict[str, list] = {
+        "controls": ["frames", CONTROLS],
+        "harmonics": ["frames", HOP, HARMONICS],
+        "pulse": ["frames", HOP],
+        "noise": ["frames", HOP],
+        "state_gains": [1, bank.ELEMENTS],
+        "state_bands": [2, MEMORY],
+    }
+    outputs: dict[str, list] = {"audio": ["frames", HOP], "next_gains": [1, bank.ELEMENTS], "next_bands": [2, MEMORY]}
+    g.save(path, "decoder", inputs, outputs)
+
+
+def _gains(g: _Graph, weights: dict[str, np.ndarray], layers: int) -> str:
+    """Nodes from `controls` to gains [frames, ELEMENTS]."""
+    x = "controls"
+    for i in range(layers):
+        weight, bias = weights[f"hidden.{i}.weight"].T, weights[f"hidden.{i}.bias"]
+        if i == 0:
+            weight = weights["whiten"] @ weight
+            bias = bias - weights["centre"] @ weight
+        x = g.add("Elu", g.linear(f"hidden_{i}", x, weight, bias), out=f"hidden_{i}_elu")
+    out, bias = weights["out.weight"].T, weights["out.bias"]
+    envelope = g.linear("envelope", x, out[:, :ENVELOPE] / ENVELOPE_STEP, bias[:ENVELOPE] / ENVELOPE_STEP)
+    own = g.linear("own", x, out[:, ENVELOPE:], bias[ENVELOPE:])
+
+    far = np.full((1, bank.ELEMENTS, ENVELOPE), 1e3)  # bands have no place on the envelope
+    far[0, :HARMONICS] = weights["number_oct"][:, None] - weights["point_oct"]
+    pitch = g.add("Gather", "controls", g.constant("pitch_column", np.array([[0]])), out="pitch", axis=1)
+    away = g.add("Abs", g.add("Add", pitch, g.constant("places", far), out="away"), out="distance")
+    near = g.add("Sub", g.constant("step", np.array(ENVELOPE_STEP)), away, out="nearness")
+    tent = g.add("Relu", near, out="tent")
+    column = g.add("Unsqueeze", envelope, g.constant("minus_one", np.array([-1])), out="envelope_column")
+    heights = g.add("Squeeze", g.add("MatMul", tent, column, out="heights"), "minus_one", out="heights_flat")
+    logits = g.add("Add", own, heights, out="logits")
+
+    octave = np.zeros((CONTROLS, 2))
+    octave[0] = -np.log(2), np.log(2)
+    ratio = g.add("Exp", g.linear("octaves", "controls", octave, np.array([np.log(F_TOP_HZ / C4_HZ), 0.0])), out="ratio")
+    open_ = g.linear("open", ratio, weights["mask_weights"], weights["mask_offset"])
+    limits = [g.constant(n, np.array(v, np.float32)) for n, v in (("mask_floor", MASK_FLOOR), ("unity", 1.0))]
+    mask = g.add("Log", g.add("Clip", open_, *limits, out="mask"), out="log_mask")
+    share = g.add("Softmax", g.add("Add", logits, mask, out="masked"), out="share", axis=-1)
+
+    to_nepers = np.log(10) / 20
+    pick = np.zeros((CONTROLS, 1))
+    pick[RMS_COLUMN] = to_nepers
+    nepers = g.linear("nepers", "controls", pick, np.zeros(1))
+    bounds = [g.constant(n, np.array(v * to_nepers)) for n, v in zip(("level_low", "level_high"), LEVEL_RANGE_DB)]
+    level = g.add("Exp", g.add("Clip", nepers, *bounds, out="nepers_bounded"), out="level")
+    amplitude = g.add("Mul", level, g.constant("scale", weights["scale"]), out="amplitude")
+    return g.add("Mul", g.add("Sqrt", share, out="root_share"), amplitude, out="gains")
+
+
+def export_encoder(encoder: Encoder, path: Path) -> None:
+    """Write the encoder: `log_mel` [frames, MEL_BANDS] → `latent` [frames, LATENT], a whole note at once."""
+    g = _Graph()
+    rows = g.constant("batch", np.array([0]))
+    x = g.add("Transpose", g.add("Unsqueeze", "log_mel", rows, out="batched"), out="channels", perm=[0, 2, 1])
+    layers = list(encoder.layers)
+    for i in (0, 2, 4):
+        weight, bias = (p.detach().numpy() for p in (layers[i].weight, layers[i].bias))
+        scale = 0.5 if i == 4 else 1.0
+        names = g.constant(f"weight_{i}", weight * scale), g.constant(f"bias_{i}", bias * scale)
+        pad = weight.shape[2] // 2
+        x = g.add("Conv", x, *names, out=f"conv_{i}", pads=[pad, pad])
+        x = g.add("Tanh" if i == 4 else "Elu", x, out=f"act_{i}")
+    x = g.add("Mul", x, g.constant("reach", np.array(2.0, np.float32)), out="bounded")
+    x = g.add("Transpose", x, out="rows", perm=[0, 2, 1])
+    g.add("Squeeze", x, rows, out="latent")
+    bands, latent = layers[0].weight.shape[1], layers[4].weight.shape[0]
+    g.save(path, "encoder", {"log_mel": ["frames", bands]}, {"latent": ["frames", latent]})
+
+
+def macs_per_s(decoder: Decoder) -> float:
+    """Multiply-accumulates of the exported decoder per second of audio: layers, envelope, bank and mix."""
+    layers = sum(p.numel() for name, p in decoder.named_parameters() if name.endswith("weight"))
+    envelope = bank.ELEMENTS * ENVELOPE
+    filters = 2 * bank.BANDS * bank.TAPS * HOP
+    mixing = 2 * bank.ELEMENTS * HOP
+    return (layers + envelope + filters + mixing) * SAMPLE_RATE_HZ / HOP
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m neurorack.learn.export",
+        description="Write a decoder of random weights, to measure what a width costs.",
+        epilog="example: python -m neurorack.learn.export --random --width 64 --out out/learn/w64",
+    )
+    parser.add_argument("--random", action="store_true", required=True, help="random weights (the only kind made here)")
+    parser.add_argument("--width", type=int, default=192, help="width of the hidden layers (default 192)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the bundle to write")
+    arguments = parser.parse_args()
+    from neurorack.learn.pack import pack_random
+
+    pack_random(arguments.width, arguments.seed, arguments.out)
+
+
+if __name__ == "__main__":
+    main()
