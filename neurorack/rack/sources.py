@@ -3,12 +3,12 @@
 Every class here is a `Signal`, one output; times count in nanoseconds from the world's epoch.
 """
 
-import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from math import exp, pi, sin
 from typing import Literal
 
+from neurorack.rack.chance import uniform
 from neurorack.rack.signals import Signal, edges, is_on
 from neurorack.rack.state import Key
 
@@ -140,7 +140,7 @@ class Random:
         self._known: tuple[int, float, float] = (-1, 0.0, 0.0)
 
     def _value_v(self, number: int) -> float:
-        return self._low_v + self._span_v * (zlib.crc32(b"%d %d" % (self._seed, number)) / 0xFFFFFFFF)
+        return self._low_v + self._span_v * uniform(self._seed, number)
 
     def volts(self, t_ns: int) -> float:
         number, into_ns = divmod(t_ns, self._period_ns)
@@ -236,9 +236,9 @@ class Envelope:
         for i in range(max(0, bisect_right(self._times, t0_ns) - 1), bisect_right(self._times, t1_ns)):
             stage = self._stages[i]
             found.add(stage[0])
-            if stage[1]:
-                following = self._times[i + 1] if i + 1 < len(self._times) else t1_ns
-                found.add(min(self._attack_end_ns(stage), following))
+            peak_ns = self._attack_end_ns(stage)
+            if stage[1] and (i + 1 == len(self._times) or peak_ns < self._times[i + 1]):
+                found.add(peak_ns)
         return sorted(t for t in found if t0_ns < t <= t1_ns)
 
 

@@ -6,8 +6,8 @@ The oscillator of each specimen is off by up to ±10 %, which is why drivers pol
 
 import zlib
 from collections.abc import Callable, Sequence
-from statistics import NormalDist
 
+from neurorack.rack.chance import gaussian
 from neurorack.rack.chips import GENERAL_CALL_RESET
 
 PinMean = Callable[[int, int], float]
@@ -29,17 +29,6 @@ RATES_HZ = {
 _NOISE_V = (40e-6, 40e-6, 24e-6, 13e-6, 8e-6, 5.5e-6, 5.5e-6, 5.5e-6)
 """Input-referred noise, rms, at 860 SPS per PGA setting: the data sheet's peak-to-peak figures over 6.6."""
 
-_GAUSS = tuple(NormalDist().inv_cdf((i + 0.5) / 4096) for i in range(4096))
-_MASK = (1 << 64) - 1
-
-
-def gaussian(seed: int, number: int) -> float:
-    """The `number`-th sample of unit-variance noise with this seed (splitmix64 into a table of quantiles)."""
-    x = (seed + number * 0x9E3779B97F4A7C15) & _MASK
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
-    return _GAUSS[(x ^ (x >> 31)) & 4095]
-
 
 class _Setting:
     """A config word, decoded once."""
@@ -57,7 +46,7 @@ class _Setting:
 class Ads1x15:
     """One specimen.
 
-    `pins` are the four inputs (None: open, reads 0 V), `part` is "ads1115" or "ads1015", `name` seeds
+    `pins` are the inputs from AIN0 on (None or missing: open, reads 0 V), `part` is "ads1115" or "ads1015", `name` seeds
     its clock error and noise, `noisy()` says whether it has noise now, `supply_v` bounds what a pin can carry.
     """
 
@@ -73,7 +62,7 @@ class Ads1x15:
         supply_v: float = 3.3,
     ) -> None:
         self.address = address
-        self._pins = tuple(pins)
+        self._pins = (*pins, None, None, None, None)[:4]
         self._rates_hz = RATES_HZ[part]
         self._steps = 0x8000 if part == "ads1115" else 0x800
         self._shift = 0 if part == "ads1115" else 4

@@ -152,9 +152,9 @@ class Ssd1306:
         """Commands of one byte."""
         state = self.state
         if command < 0x10:
-            state["column"] = state["column"] & 0xF0 | command
+            state["column"] = int(state["column"]) & 0xF0 | command
         elif command < 0x20:
-            state["column"] = (state["column"] & 0x0F | command << 4) & 127
+            state["column"] = (int(state["column"]) & 0x0F | command << 4) & 127
         elif 0x40 <= command < 0x80:
             state["start_line"] = command & 63
         elif command in (0xA0, 0xA1):
