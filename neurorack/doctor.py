@@ -1,0 +1,384 @@
+"""What is there, what is missing and what to do about it, from the sound card to the bundle.
+
+Every check returns findings and none raises. What could hang or crash (PortAudio beside a dying sound server, real-time
+limits) is tried in a child process with a time limit.
+"""
+
+import grp
+import json
+import os
+import platform
+import pwd
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import neurorack
+from neurorack.errors import BadInput
+from neurorack.words import HOP, SAMPLE_RATE_HZ
+
+OK, NOTE, BROKEN = "ok", "note", "broken"
+"""`note`: the module plays without it. `broken`: no sound can come out, or none as promised."""
+
+I2C_NODES = Path("/sys/bus/i2c/devices")
+BUS_DEFAULT_HZ = 100_000
+"""Of a bus whose device tree says nothing."""
+
+CHILD_S = 10.0
+BLOCK = 128
+CALLS = 400
+"""Timed inferences for each provider: half a second of a slow one."""
+
+ROOM_BYTES = 8 << 20
+"""What the run directory holds, doubled."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: `topic` groups, `what` is the fact, `mend` what to do where `state` is not ok."""
+
+    topic: str
+    state: str
+    what: str
+    mend: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    findings: list[Finding]
+
+    @property
+    def status(self) -> int:
+        """0, or 1 where something is broken."""
+        return int(any(finding.state == BROKEN for finding in self.findings))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "version": neurorack.__version__,
+            "plays": self.status == 0,
+            "findings": [asdict(f) for f in self.findings],
+        }
+
+    def describe(self, *, colour: bool = False) -> str:
+        """A line a finding; the mend on a line of its own."""
+        lines, topic = [], ""
+        for finding in self.findings:
+            if finding.topic != topic:
+                topic = finding.topic
+                lines.append(topic)
+            mark = {OK: "ok    ", NOTE: "note  ", BROKEN: "BROKEN"}[finding.state]
+            if colour:
+                mark = f"\x1b[{ {OK: 32, NOTE: 33, BROKEN: 31}[finding.state] }m{mark}\x1b[0m"
+            lines.append(f"  {mark} {finding.what}")
+            if finding.mend:
+                lines.append(f"         → {finding.mend}")
+        broken = sum(finding.state == BROKEN for finding in self.findings)
+        lines.append(f"{broken} to mend before the module plays as promised." if broken else "The module can play.")
+        return "\n".join(lines)
+
+
+def examine(board: Path | None = None, run_dir: Path | None = None) -> Report:
+    """All checks. A board file that cannot be read is BadInput."""
+    from neurorack.board import load_board
+
+    loaded = load_board(board)
+    checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+        ("machine", _machine),
+        ("sound", _sound),
+        ("chips", lambda: _chips(loaded, run_dir)),
+        ("lines", lambda: _lines(loaded)),
+        ("real time", _real_time),
+        ("instruments", _instruments),
+        ("run directory", lambda: _run_directory(run_dir)),
+    ]
+    findings = []
+    for topic, check in checks:
+        try:
+            findings += list(check())
+        except Exception as error:  # a doctor that faints helps nobody
+            findings.append(Finding(topic, NOTE, f"could not be examined: {type(error).__name__}: {error}"))
+    return Report(findings)
+
+
+def _machine() -> Iterator[Finding]:
+    model = _text("/proc/device-tree/model") or platform.machine()
+    python = platform.python_version()
+    yield Finding("machine", OK, f"neurorack {neurorack.__version__}, Python {python}, {os.cpu_count()} cores, {model}")
+    governors = {_text(path) for path in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")}
+    if governors - {"performance", ""}:
+        named = ", ".join(sorted(governors))
+        mend = "sudo cpupower frequency-set -g performance (on a Jetson: sudo jetson_clocks)"
+        yield Finding("machine", NOTE, f"processor clock follows the load ({named})", mend)
+
+
+_LIST_DEVICES = """
+import json, os
+os.environ["JACK_NO_START_SERVER"] = "1"
+import sounddevice
+hosts = [host["name"] for host in sounddevice.query_hostapis()]
+print(json.dumps([
+    {"name": device["name"], "host": hosts[device["hostapi"]], "channels": device["max_output_channels"],
+     "rate_hz": device["default_samplerate"]}
+    for device in sounddevice.query_devices() if device["max_output_channels"]]))
+"""
+
+
+def _sound() -> Iterator[Finding]:
+    status, printed, said = _child("-c", _LIST_DEVICES)
+    null = "Until then the module plays to the null device."
+    if status is None:
+        yield Finding("sound", NOTE, "PortAudio hangs while it looks for cards", f"restart the sound server. {null}")
+    elif status != 0:
+        reason = said.strip().splitlines()[-1] if said.strip() else f"status {status}"
+        yield Finding("sound", NOTE, f"PortAudio does not start: {reason}", f"apt-get install libportaudio2. {null}")
+    else:
+        devices = json.loads(printed)
+        for device in devices:
+            what = f"{device['name']} ({device['host']}), {device['channels']} channels, {device['rate_hz']:g} Hz"
+            yield Finding("sound", OK, what, data=device)
+        if not devices:
+            yield Finding("sound", NOTE, "no sound card found", f"connect one or start jackd. {null}")
+    cards = Path("/dev/snd")
+    if cards.exists() and not all(os.access(card, os.W_OK) for card in cards.glob("pcm*p")):
+        yield Finding("sound", NOTE, "may not use the sound cards", _join_group("audio"))
+
+
+def _chips(board: Any, run_dir: Path | None) -> Iterator[Finding]:
+    from neurorack.clock import MonotonicClock
+    from neurorack.jacks.bus import open_bus
+    from neurorack.rundir import default_run_dir
+
+    chips = {
+        "adc.voct": board.adc.voct,
+        "adc.cv": board.adc.cv,
+        "adc.pots": board.adc.pots,
+        "oled": board.oled,
+        "leds": board.leds,
+    }
+    for name, bus in board.buses.items():
+        yield from _bus_clock(name, bus)
+        try:
+            opened = open_bus(bus.device, MonotonicClock(), run_dir or default_run_dir())
+        except BadInput as error:
+            virtual = f"{error.mend}; without chips: `neurorack run --rack`"
+            yield Finding("chips", NOTE, f"bus {name}: {error.what} ({error.where})", virtual)
+            continue
+        for key, chip in chips.items():
+            if chip.bus != name:
+                continue
+            where = f"{key}: {chip.kind} at {chip.address:#04x} on bus {name}"
+            try:
+                opened.read_byte(chip.address)
+            except OSError as error:
+                mend = "check its supply, its address straps and the wires"
+                yield Finding("chips", NOTE, f"{where} does not answer ({error.strerror or error})", mend)
+            else:
+                yield Finding("chips", OK, where)
+        opened.close()
+
+
+def _bus_clock(name: str, bus: Any) -> Iterator[Finding]:
+    """The kernel's clock of a bus, as the device tree has it: big-endian, and 100 kHz where it says nothing."""
+    node = I2C_NODES / Path(bus.device).name / "of_node"
+    if not node.exists():
+        return
+    try:
+        clock_hz = int.from_bytes((node / "clock-frequency").read_bytes()[:4], "big")
+    except OSError:
+        clock_hz = BUS_DEFAULT_HZ
+    if clock_hz < bus.clock_hz:
+        mend = f"set clock-frequency = <{bus.clock_hz}> in the device tree: readings come too late otherwise"
+        yield Finding("chips", BROKEN, f"bus {name} runs at {clock_hz // 1000} kHz", mend)
+    else:
+        yield Finding("chips", OK, f"bus {name} runs at {clock_hz // 1000} kHz")
+
+
+def _lines(board: Any) -> Iterator[Finding]:
+    chip = Path(board.gpio.chip)
+    if not chip.exists():
+        what = f"no GPIO chip {chip}"
+        yield Finding("lines", NOTE, what, "correct `gpio` in the board file; without chips: `neurorack run --rack`")
+    elif not os.access(chip, os.R_OK | os.W_OK):
+        yield Finding("lines", NOTE, f"may not use {chip}", _join_group("gpio"))
+    else:
+        import gpiod
+
+        if not gpiod.is_gpiochip_device(str(chip)):
+            yield Finding("lines", NOTE, f"{chip} is no GPIO chip", "correct `gpio.chip` in the board file")
+            return
+        with gpiod.Chip(str(chip)) as opened:
+            info = opened.get_info()
+        yield Finding("lines", OK, f"{chip}: {info.label}, {info.num_lines} lines")
+
+
+_TRY_FIFO = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(70))"
+_TRY_LOCK = "import ctypes, sys; sys.exit(ctypes.CDLL(None).mlockall(7) != 0)"
+
+
+def _real_time() -> Iterator[Finding]:
+    limits = "add `@audio - rtprio 95` and `@audio - memlock unlimited` to /etc/security/limits.d/audio.conf"
+    granted = _child("-S", "-c", _TRY_FIFO)[0] == 0
+    if granted:
+        yield Finding("real time", OK, "SCHED_FIFO is granted")
+    else:
+        allowed = os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_RTPRIO)[1] >= 70
+        grouped = _rt_groups()
+        if allowed and grouped:
+            mend = "this kernel rations real time by control group (RT_GROUP_SCHED): set cpu.rt_runtime_us of this one"
+        elif allowed:
+            mend = "a container or sandbox refuses it: run outside, or give it CAP_SYS_NICE"
+        else:
+            mend = f"{limits}, {_join_group('audio')}, or use the systemd unit"
+        what = "SCHED_FIFO is refused: under load blocks will be lost"
+        yield Finding("real time", NOTE, what, mend, {"rt_group_sched": grouped})
+    runtime = _text("/proc/sys/kernel/sched_rt_runtime_us")
+    if granted and runtime not in ("", "-1"):
+        share = 100 * int(runtime) / int(_text("/proc/sys/kernel/sched_rt_period_us") or "1000000")
+        yield Finding("real time", OK, f"real-time processes may take {share:g} % of the processor")
+    if _child("-S", "-c", _TRY_LOCK)[0] == 0:
+        yield Finding("real time", OK, "memory can be locked")
+    else:
+        yield Finding("real time", NOTE, "memory cannot be locked: a page fault may cost a block", limits)
+
+
+def _rt_groups() -> bool:
+    """This kernel has RT group scheduling, as far as one can see."""
+    config = Path(f"/boot/config-{platform.release()}")
+    if "CONFIG_RT_GROUP_SCHED=y" in _text(config):
+        return True
+    return any(Path("/sys/fs/cgroup").glob("**/cpu.rt_runtime_us")) if Path("/sys/fs/cgroup/cpu").exists() else False
+
+
+def _instruments() -> Iterator[Finding]:
+    from neurorack import bundle
+
+    whole = []
+    for folder in bundle.installed():
+        try:
+            whole.append(bundle.load(folder))
+        except BadInput as error:
+            yield Finding("instruments", NOTE, f"{folder.name}: {error.what} ({error.where})", error.mend)
+        else:
+            what = f"{folder.name}: whole, {len(whole[-1].gestures)} gestures, {whole[-1].card.license}"
+            yield Finding("instruments", OK, what)
+    if not whole:
+        where = ", ".join(map(str, bundle.folders()))
+        yield Finding(
+            "instruments", BROKEN, f"no instrument that is whole in {where}", "neurorack models install FOLDER"
+        )
+        return
+    try:
+        import onnxruntime
+    except ImportError as error:
+        mend = "pip install onnxruntime; on a Jetson the onnxruntime-gpu wheel made for its JetPack"
+        yield Finding("instruments", BROKEN, f"ONNX Runtime is missing: {error}", mend)
+        return
+    sounding = False
+    for provider in onnxruntime.get_available_providers():
+        if provider != "AzureExecutionProvider":  # sends networks elsewhere; runs nothing here
+            finding = _inference(whole[0], provider, onnxruntime.__version__)
+            sounding |= finding.state != BROKEN
+            # One that does not work breaks nothing while another does.
+            yield finding if provider == "CPUExecutionProvider" or finding.state == OK else _softened(finding)
+    if not sounding:
+        yield Finding("instruments", BROKEN, "no provider of ONNX Runtime works", "install another build of it")
+
+
+def _softened(finding: Finding) -> Finding:
+    return Finding(finding.topic, NOTE, finding.what, finding.mend, finding.data)
+
+
+def _inference(loaded: Any, provider: str, version: str) -> Finding:
+    """Time real calls of a decoder; what `get_available_providers` says is only a hope."""
+    import numpy as np
+
+    from neurorack.engine.decoder import Decoder
+
+    what = f"{provider} of ONNX Runtime {version}"
+    try:
+        decoder = Decoder(loaded, BLOCK // HOP, provider)
+    except (BadInput, RuntimeError) as error:
+        return Finding(
+            "instruments", BROKEN, f"{what} does not work: {str(error)[:120]}", "install another build of it"
+        )
+    took_s = np.empty(CALLS)
+    for call in range(CALLS):
+        began = time.perf_counter()
+        decoder.run()
+        took_s[call] = time.perf_counter() - began
+    period_s = BLOCK / SAMPLE_RATE_HZ
+    median_s, slow_s = np.percentile(took_s, (50, 99))
+    data = {"provider": provider, "median_s": float(median_s), "p99_s": float(slow_s), "bundle": loaded.name}
+    share = f"{100 * median_s / period_s:.1f} % of real time"
+    figures = f"{median_s * 1e3:.3f} ms a block of {BLOCK} ({share}), p99 {slow_s * 1e3:.3f}"
+    if median_s > period_s:
+        mend = "choose a smaller instrument, or another provider"
+        return Finding("instruments", BROKEN, f"{what} is too slow for {loaded.name}: {figures}", mend, data)
+    return Finding("instruments", OK, f"{what} plays {loaded.name} in {figures}", data=data)
+
+
+def _run_directory(run_dir: Path | None) -> Iterator[Finding]:
+    from neurorack.rundir import holder, open_run_dir
+
+    try:
+        place = open_run_dir(run_dir)
+    except BadInput as error:
+        yield Finding("run directory", BROKEN, f"{error.what} ({error.where})", error.mend)
+        return
+    room = shutil.disk_usage(place).free
+    if room < ROOM_BYTES:
+        yield Finding("run directory", BROKEN, f"{place} has {room >> 10} KiB left", "free 8 MiB there")
+    else:
+        yield Finding("run directory", OK, f"{place}, {room >> 20} MiB free")
+    if _filesystem(place) not in ("tmpfs", "ramfs"):
+        what, mend = f"{place} is on a disk", "use one in memory: set NEURORACK_RUN_DIR, e.g. to /dev/shm/neurorack"
+        yield Finding("run directory", NOTE, what, mend)
+    running = {name: holder(place / f"{name}.lock") for name in ("daemon", "engine", "jacks")}
+    alive = ", ".join(f"{name} (process {pid})" for name, pid in running.items() if pid)
+    yield Finding("run directory", OK, f"running: {alive}" if alive else "no module runs here", data=running)
+
+
+def _filesystem(place: Path) -> str:
+    """Type of the file system that holds `place`: the mount with the longest path above it."""
+    mounts = [line.split()[1:3] for line in _text("/proc/mounts").splitlines()]
+    above = [(len(point), kind) for point, kind in mounts if place.is_relative_to(point)]
+    return max(above)[1] if above else ""
+
+
+def _join_group(group: str) -> str:
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    try:
+        grp.getgrnam(group)
+    except KeyError:
+        return f"there is no group {group} here: give {user} access with a udev rule"
+    return f"sudo usermod -aG {group} {user}, then log in again"
+
+
+def _child(*arguments: str) -> tuple[int | None, str, str]:
+    """(status, stdout, stderr) of a Python of its own; status None where it hung."""
+    try:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=CHILD_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None, "", ""
+    return done.returncode, done.stdout, done.stderr
+
+
+def _text(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip("\0\n ")
+    except OSError:
+        return ""
