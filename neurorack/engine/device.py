@@ -14,7 +14,7 @@ What cannot be opened becomes the null device with a notice, never an end: panel
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic_ns
 from typing import Any
 
@@ -130,10 +130,8 @@ def _portaudio(client: str) -> Any:
         import ctypes
 
         with _quiet():
-            try:
+            with suppress(OSError, AttributeError):  # elsewhere under another name, or built without JACK
                 ctypes.CDLL("libportaudio.so.2").PaJack_SetClientName(client.encode())
-            except (OSError, AttributeError):
-                pass  # elsewhere under another name, or built without JACK
             import sounddevice
     except OSError as error:
         raise Refused(f"PortAudio is missing, install libportaudio2 ({error})") from error

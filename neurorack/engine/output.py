@@ -192,7 +192,9 @@ class OutputStage:
         self._gain.process(work)
         self.peak = self._limit.process(work)
         self.bent = self._limit.bent
-        self._fade.process(work)
+        if self._fade.value != 1.0 or self._fade.target != 1.0:
+            self._fade.process(work)
+            self.peak = float(max(work.max(), -work.min()))
         self.rms = (float(np.dot(work, work)) / self._block) ** 0.5
         self._last = float(work[-1])
         np.copyto(out, work, casting="same_kind")

@@ -44,8 +44,8 @@ CLOSE_S = 0.3
 
 EXIT_STILL = 3
 
-MakePlayer = Callable[[str, int], tuple[str, Player]]
-"""(bundle's name or folder, block) → (name to show, a warm player)."""
+MakePlayer = Callable[[str, int, int], tuple[str, Player]]
+"""(bundle's name or folder, block, seed) → (name to show, a warm player)."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Engine:
 
     def _first_player(self) -> Player:
         """The bundle last chosen, else the one of the command line."""
-        if self._intent is not None:
+        if self._intent is not None and self._intent.refresh():
             chosen = self._take_intent(self._intent)
             if chosen and chosen != self._options.bundle:
                 try:
@@ -166,7 +166,7 @@ class Engine:
 
     def _load(self, bundle: str) -> Player:
         self._asked = bundle
-        name, player = self._make_player(bundle, self._options.block)
+        name, player = self._make_player(bundle, self._options.block, self._options.seed)
         self._meters.describe(bundle=name)
         return player
 
@@ -232,7 +232,6 @@ class Engine:
         if self._is_new(path):
             with contextlib.suppress(BadInput):
                 self._intent = Snapshot(path, INTENT)
-                self._intent.refresh()
 
     def _hand_over_files(self) -> None:
         """Files of the jacks may appear, or be made anew, while the engine plays; the callback never opens one."""
@@ -287,13 +286,13 @@ class _Opener(threading.Thread):
         return self._device
 
 
-def make_player(bundle: str, block: int) -> tuple[str, Player]:
+def make_player(bundle: str, block: int, seed: int) -> tuple[str, Player]:
     """A warm player of the bundle called, or in the folder, `bundle`."""
     from neurorack.bundle import load
     from neurorack.engine.player import Player as BundlePlayer
 
     loaded = load(bundle)
-    return loaded.name, BundlePlayer(loaded, block)
+    return loaded.name, BundlePlayer(loaded, block, seed)
 
 
 def main(arguments: Sequence[str], make_player: MakePlayer = make_player) -> int:

@@ -8,10 +8,10 @@ time", Linux Audio Conference 2005): with e the error of the newest entry agains
 
 Three things are added to the paper's loop:
 
-start       the first gains are 1/n, a running mean of the phase, until they have fallen to √2·ω
+start       the first gains are 4/n, which forget as n⁻⁴ where the card began, until they have fallen to √2·ω
 outliers    an error counts no further than three times the mean one: a callback 5 ms late moves nothing
-gap         errors beyond half a period that last for 12 entries are no lateness, the device has skipped:
-            the line jumps by the least of them, and what was skipped is counted as lost
+gap         errors beyond eight times the mean that last for 12 entries are no lateness, the device has skipped:
+            the line jumps by the least of them, and whole blocks that were skipped are counted as lost
 """
 
 from collections.abc import Iterator
@@ -75,15 +75,15 @@ class LockedTimeline:
         self.lateness_s = error_s
         limit_s = 3 * self._wander_s + 2e-6
         bent_s = max(-limit_s, min(limit_s, error_s))
-        share = 1 / self._entries
-        self._wander_s += max(share, self._b) * (abs(bent_s) - self._wander_s)
-        self._time_s = self._next_s + max(share, self._b) * bent_s
+        gain = max(self._b, min(0.5, 4 / self._entries))
+        self._wander_s += gain * (abs(bent_s) - self._wander_s)
+        self._time_s = self._next_s + gain * bent_s
         self.period_s += self._c * bent_s
         self._next_s = self._time_s + self.period_s
 
     def _jump(self, error_s: float) -> float:
         """Move the line where the device has skipped (or was wrongly believed to have); what is left of the error."""
-        far_s = max(self._nominal_s / 2, 8 * self._wander_s)
+        far_s = max(self._nominal_s / 8, 8 * self._wander_s)
         if error_s > far_s:
             self._least_s = min(error_s, self._least_s) if self._away else error_s
             self._away += 1

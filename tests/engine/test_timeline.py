@@ -41,6 +41,18 @@ def test_it_is_of_use_from_the_first_second():
     assert np.std(errors[60:]) / RATE_HZ < 0.15e-3
 
 
+def test_a_card_that_begins_with_a_burst_is_soon_forgiven():
+    timeline = LockedTimeline(128)
+    entries = entries_ns(750, 128, wander_s=0.00005)
+    entries[:4] = entries[4] - 100_000
+    errors = []
+    for n, t_ns in enumerate(entries):
+        timeline.tick(int(t_ns))
+        errors.append(timeline.sample_at(5_000_000_000_000 + n * 128 * 1_000_000_000 // RATE_HZ) - n * 128)
+    assert np.abs(errors[75:]).max() / RATE_HZ < 0.2e-3, "0.2 s after the start"
+    assert timeline.lost == 0
+
+
 def test_it_follows_a_card_whose_rate_is_off():
     true_hz = RATE_HZ * (1 + 200e-6)
     timeline = LockedTimeline(128)

@@ -2,13 +2,11 @@
 
     python tests/engine/tone.py --run-dir DIR --bundle tone --device null
 
-Bundles are named `tone`, `tone@HZ`, `ramp` (the index of the sample, so that a capture can be checked exactly) and `click`
-(silence, and the value 0.5 on the sample of every rising gate).
+Bundles are named `tone`, `tone@HZ`, and `click` (silence, and 0.5 on the sample of every rising gate).
 """
 
 import os
 import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -51,7 +49,7 @@ class TonePlayer:
 
 
 class ClickPlayer(TonePlayer):
-    """0.5 on the sample where a gate rises, else 0; NaN for as long as gate2 is up (it heals when reset and gate2 is down)."""
+    """0.5 on the sample where gate1 rises, else 0; not a number for as long as gate2 is up."""
 
     def __init__(self, block: int) -> None:
         super().__init__(block)
@@ -70,7 +68,7 @@ class ClickPlayer(TonePlayer):
         self._clicks.clear()
 
 
-def make_player(bundle: str, block: int) -> tuple[str, TonePlayer]:
+def make_player(bundle: str, block: int, seed: int = 0) -> tuple[str, TonePlayer]:
     if bundle == "click":
         return bundle, ClickPlayer(block)
     if not bundle.startswith("tone"):
@@ -81,7 +79,6 @@ def make_player(bundle: str, block: int) -> tuple[str, TonePlayer]:
 
 if __name__ == "__main__":
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from neurorack.engine.process import main
 
     sys.exit(main(sys.argv[1:], make_player))

@@ -1,0 +1,200 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rig import RATE_HZ, REPOSITORY, Capture, EngineProcess, JackServer, wait_for
+from tone import TonePlayer
+
+from neurorack.engine.output import OutputStage
+from neurorack.shared import INTENT, AudioTap, EdgeRing, Snapshot
+
+
+def reference(player: TonePlayer, blocks: int, block: int = 128) -> np.ndarray:
+    """What an engine that plays `player` from the moment it opens its output sends to the card."""
+    stage, out = OutputStage(block), np.zeros((blocks, block), np.float32)
+    for k in range(blocks):
+        player.render(out[k])
+        stage.process(out[k], out[k])
+        if k >= 8:  # 20 ms muted, in blocks of 128
+            stage.open()
+    return out.reshape(-1)
+
+
+def test_the_card_gets_exactly_what_the_player_renders(jack: JackServer, capture: Capture, start_engine):
+    engine = start_engine("--device", "capture", server=jack.name).playing()
+    wait_for(lambda: capture.count > 700)
+    heard = capture.audio.copy()
+    expected = reference(TonePlayer(128), 800)
+    first, begin = np.flatnonzero(heard)[0], np.flatnonzero(expected)[0]
+    length = min(len(heard) - first, len(expected) - begin)
+    assert length > 80_000
+    assert np.array_equal(heard[first : first + length], expected[begin : begin + length])
+    assert engine.meters()["device"] == b"JACK capture"
+
+
+def test_blocks_that_differ_from_the_servers_lose_nothing(jack: JackServer, capture: Capture, start_engine):
+    start_engine("--device", "capture", "--block", "512", server=jack.name).playing()
+    wait_for(lambda: capture.count > 700)
+    heard = capture.audio[-40_000:].astype(float)
+    n = np.arange(len(heard))
+    wave = np.column_stack([np.sin(2 * np.pi * 440 / RATE_HZ * n), np.cos(2 * np.pi * 440 / RATE_HZ * n)])
+    rest = heard - wave @ np.linalg.lstsq(wave, heard, rcond=None)[0]
+    assert np.abs(rest).max() < 1e-4, "one unbroken sine"
+
+
+def test_a_gate_is_heard_a_constant_time_after_its_edge(
+    jack: JackServer, capture: Capture, start_engine, run_dir: Path
+):
+    edges = EdgeRing(run_dir / "edges", create=True)
+    start_engine("--device", "capture", "--gate-delay", "6", server=jack.name, bundle="click").playing()
+    random = np.random.default_rng(5)
+    happened = []
+    for _ in range(250):
+        time.sleep(0.01 + 0.01 * random.random())
+        happened.append(time.monotonic_ns())
+        edges.push(happened[-1], "gate1", 1)
+    time.sleep(0.3)
+    clicks = np.flatnonzero(capture.audio > 0.3)
+    assert len(clicks) == len(happened)
+    due = [capture.sample_at(t_ns) for t_ns in happened]
+    delays = (
+        np.array([click - sample for click, sample in zip(clicks, due, strict=True) if sample is not None]) / RATE_HZ
+    )
+    print(f"{len(delays)} gates: {delays.mean() * 1e3:.3f} ms after their edges, std {delays.std() * 1e3:.4f} ms")
+    assert len(delays) > 100
+    assert delays.std() <= 0.1e-3
+    assert delays.mean() <= 0.006 + 3 * 128 / RATE_HZ
+
+
+def test_edges_and_intents_that_appear_later_are_taken_up(start_engine, run_dir: Path):
+    engine = start_engine("--device", "null").playing()
+    intent = Snapshot(run_dir / "intent", INTENT, create=True)
+    intent.record["gain_db"], intent.record["depth"], intent.record["gate_delay_s"] = -20.0, 1.0, 0.006
+    intent.record["bundle"] = b"tone@880"
+    intent.publish()
+    edges = EdgeRing(run_dir / "edges", create=True)
+    wait_for(lambda: engine.meters()["bundle"] == b"tone@880")
+    wait_for(lambda: engine.meters()["level_peak"] < 0.026)
+    edges.push(time.monotonic_ns(), "gate1", 1)
+    wait_for(lambda: engine.meters()["gate"] == 1)
+    intent.record["muted"] = 1
+    intent.publish()
+    wait_for(lambda: engine.meters()["level_peak"] == 0.0)
+
+
+def test_a_bundle_that_does_not_load_leaves_the_sound_and_says_so(start_engine, run_dir: Path):
+    engine = start_engine("--device", "null").playing()
+    intent = Snapshot(run_dir / "intent", INTENT, create=True)
+    intent.record["bundle"] = b"bassoon"
+    intent.publish()
+    wait_for(lambda: b"bassoon" in engine.meters()["notice"])
+    assert engine.meters()["bundle"] == b"tone"
+    status, _, log = engine.end()
+    assert status == 0 and "no bundle 'bassoon'" in log
+
+
+def test_a_restarted_engine_plays_what_was_chosen(start_engine, run_dir: Path):
+    intent = Snapshot(run_dir / "intent", INTENT, create=True)
+    intent.record["bundle"] = b"tone@880"
+    intent.publish()
+    assert start_engine("--device", "null").playing().meters()["bundle"] == b"tone@880"
+
+
+def test_a_killed_server_ends_the_engine(own_jack: JackServer, start_engine):
+    engine = start_engine("--device", "jack", server=own_jack.name).playing()
+    own_jack.process.kill()
+    began = time.monotonic()
+    assert engine.process.wait(timeout=5) == 3
+    assert time.monotonic() - began < 2.0
+
+
+def test_sigterm_fades_out_and_ends(jack: JackServer, capture: Capture, start_engine):
+    engine = start_engine("--device", "capture", server=jack.name).playing()
+    time.sleep(0.3)
+    status, took_s, _ = engine.end()
+    assert status == 0 and took_s < 0.5
+    heard = capture.audio.astype(float)
+    assert np.abs(np.diff(heard)).max() < 0.02, "no click: a 440 Hz sine of 0.25 climbs 0.0144 a sample"
+    assert abs(heard[-1]) < 1e-3
+
+
+def test_sigterm_ends_it_even_where_the_server_hangs(own_jack: JackServer, start_engine):
+    engine = start_engine("--device", "jack", server=own_jack.name).playing()
+    own_jack.process.send_signal(signal.SIGSTOP)
+    status, took_s, _ = engine.end()
+    assert status == 0 and took_s < 0.6
+
+
+def test_what_is_no_number_is_muted_reset_and_played_on(start_engine, run_dir: Path):
+    edges = EdgeRing(run_dir / "edges", create=True)
+    engine = start_engine("--device", "null", bundle="click").playing()
+    edges.push(time.monotonic_ns(), "gate2", 1)
+    wait_for(lambda: engine.meters()["nan_resets"] > 0)
+    edges.push(time.monotonic_ns(), "gate2", 0)
+    time.sleep(0.2)
+    tap = AudioTap(run_dir / "tap")
+    edges.push(time.monotonic_ns(), "gate1", 1)
+    time.sleep(0.1)
+    assert tap.read().max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_second_instance_is_refused(start_engine):
+    start_engine("--device", "null").playing()
+    second = start_engine("--device", "null")
+    _, log = second.process.communicate(timeout=5)
+    assert second.process.returncode == 2
+    assert log.count("\n") == 1 and "runs already" in log
+
+
+def test_after_a_kill_the_next_one_plays(start_engine):
+    first = start_engine("--device", "null").playing()
+    first.end(signal.SIGKILL)
+    assert start_engine("--device", "null").playing().meters()["blocks"] < 100
+
+
+@pytest.mark.parametrize("flaw", ["PortAudio library not found", "no card", "no such card"])
+def test_without_a_card_it_plays_to_none_and_says_why(flaw: str, start_engine, tmp_path: Path):
+    environment, device = {}, "auto"
+    if flaw == "PortAudio library not found":
+        (tmp_path / "sounddevice.py").write_text(f"raise OSError({flaw!r})\n")
+        environment["PYTHONPATH"] = str(tmp_path)
+    elif flaw == "no such card":
+        device = "theremin"
+    engine = start_engine("--device", device, **environment).playing()
+    if engine.meters()["device"] != b"null":
+        pytest.skip("this machine has a sound card")
+    assert engine.meters()["notice"].startswith(b"no sound card: ")
+    status, _, log = engine.end()
+    assert status == 0 and "no sound card: " in log
+
+
+@pytest.mark.parametrize(
+    "options", [["--gain-db", "90"], ["--gate-delay", "-1"], ["--bundle", "bassoon"], ["--run-dir", "/proc/nowhere"]]
+)
+def test_bad_options_end_in_one_line(options: list[str], start_engine):
+    engine = start_engine("--device", "null", *options)
+    _, log = engine.process.communicate(timeout=5)
+    assert engine.process.returncode == 2
+    assert log.startswith("engine: ") and log.count("\n") == 1
+
+
+def test_it_survives_whoever_started_it(run_dir: Path, start_engine):
+    engine: EngineProcess = start_engine("--device", "null").playing()
+    engine.process.stderr.close()  # its log leads nowhere now
+    second = start_engine("--device", "null")
+    second.process.communicate(timeout=5)
+    blocks = int(engine.meters()["blocks"])
+    wait_for(lambda: engine.meters()["blocks"] > blocks + 20)
+
+
+def test_at_run_time_it_imports_nothing_that_belongs_to_training():
+    probe = (
+        "import sys, neurorack.engine.process; print([m for m in ('torch', 'scipy', 'librosa') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], cwd=REPOSITORY, capture_output=True, text=True, env=os.environ)
+    assert done.stdout.strip() == "[]"
