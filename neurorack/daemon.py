@@ -23,6 +23,8 @@ from neurorack.rundir import Held, Lock, holder, open_run_dir
 from neurorack.words import BLOCKS
 
 if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
+    import numpy as np
+
     from neurorack.panel.panel import Panel
     from neurorack.shared import Snapshot
 
@@ -32,6 +34,9 @@ BLOCK = 128
 
 GATE_DELAY_S = 0.006
 """A gate waits for the CV that comes with it: up to 2 ms of lag, two conversions of the ADC, and the way here."""
+
+OUT_OF_THE_BOX = {"cv1": ("centroid", 1.0), "cv2": ("bandwidth", 1.0), "cv3": ("rms", 0.5), "cv4": ("boominess", 1.0)}
+"""What each CV jack turns until the player patches it elsewhere, and how far: added to the knob's pot."""
 
 TIDY_S = 0.25
 """How often logs are passed on and pulses felt."""
@@ -90,6 +95,21 @@ def to_arguments(options: argparse.Namespace) -> list[str]:
     for assignment in options.assign:
         arguments += ["--assign", assignment]
     return arguments
+
+
+def chosen_patch(assignments: Sequence[str]) -> "np.recarray":
+    """The patch of a module out of its box, but for the jacks that are assigned: a PATCH record. Raises BadInput."""
+    from neurorack.patch.matrix import assign, default_patch
+    from neurorack.words import CV_JACKS, KNOBS
+
+    record = default_patch()
+    for jack, (knob, attenuverter) in OUT_OF_THE_BOX.items():
+        record["attenuverter"][KNOBS.index(knob), CV_JACKS.index(jack)] = attenuverter
+    for jack in {assignment.partition("=")[0].strip() for assignment in assignments} & set(CV_JACKS):
+        record["attenuverter"][:, CV_JACKS.index(jack)] = 0.0
+    for assignment in assignments:
+        assign(record, assignment)
+    return record
 
 
 class Daemon:
@@ -177,12 +197,9 @@ class Daemon:
         World.create(self.run_dir, time.monotonic_ns(), path=rack, board=self._options.board)
 
     def _write_patch(self) -> None:
-        from neurorack.patch.matrix import assign, default_patch
         from neurorack.shared import PATCH, Snapshot
 
-        record = default_patch()
-        for assignment in self._options.assign:
-            assign(record, assignment)
+        record = chosen_patch(self._options.assign)
         patch = Snapshot(self.run_dir / "patch", PATCH, create=True)
         for field in PATCH.names or ():
             patch.record[field] = record[field]
