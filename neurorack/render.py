@@ -1,0 +1,249 @@
+"""A file of volts played into a WAV file: the whole road on a simulated clock, faster than real time, bit for bit
+the same for the same seed.
+
+The chips, the drivers, the patch, the voice and the output stage are those of the module. What differs is time: here
+it passes only where something waits for it, and a block of sound begins exactly where its first sample lies. As in the
+module a block hears what the jacks knew when it began, and a gate acts one block and the gate's delay after its edge.
+"""
+
+import math
+import os
+import sys
+import time
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurorack.board import load_board
+from neurorack.bundle import Bundle, load
+from neurorack.clock import SimulatedClock
+from neurorack.engine.output import OutputStage
+from neurorack.engine.player import Player
+from neurorack.engine.timeline import ExactTimeline, GateSchedule
+from neurorack.errors import BadInput
+from neurorack.jacks.bus import open_bus
+from neurorack.jacks.lines import open_lines
+from neurorack.jacks.scan import Scan
+from neurorack.patch.matrix import Matrix, assign, default_patch
+from neurorack.rack.world import World
+from neurorack.recorder import BYTES, pcm24
+from neurorack.words import GATE_JACKS, SAMPLE_RATE_HZ
+
+BLOCK = 128
+GATE_DELAY_S = 0.006
+"""As in the module: the lag of a sequencer's CV behind its gate, and two conversions."""
+
+LEAD = 6_144
+"""Samples before the file's t = 0 in which converters settle and filters warm up: 128 ms, a whole number of blocks of
+every size and of nanoseconds."""
+LEAD_NS = LEAD * 1_000_000_000 // SAMPLE_RATE_HZ
+
+TAIL_S = 5.0
+"""What may ring on after the file's last row."""
+
+LONGEST_S = 8 * 3600.0
+"""A WAV file ends at 4 GiB."""
+
+
+class Module:
+    """The module on a simulated clock, from the chips to the output. `world` must begin at LEAD_NS."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        world: World,
+        patch: np.recarray,
+        *,
+        seed: int = 0,
+        gesture: int = 0,
+        depth: float = 1.0,
+        block: int = BLOCK,
+        gate_delay_s: float = GATE_DELAY_S,
+        noisy: bool = True,
+    ) -> None:
+        board = load_board(rack=True)
+        self.block = block
+        self.latency = block + round(gate_delay_s * SAMPLE_RATE_HZ)
+        """Samples from a gate's edge to its first sound."""
+        self.resets = 0
+        """Times the decoder gave what is no number and was begun anew."""
+        self.player = Player(bundle, block, seed, noisy=noisy)
+        self.player.set_gesture(gesture, depth)
+        self.stage = OutputStage(block)
+        self._clock = SimulatedClock()
+        bus = open_bus(board.bus_of(board.adc.voct).device, self._clock, world)
+        self._scan = Scan(board, bus, open_lines(board.gpio, self._clock, world), self._clock)
+        self._matrix = Matrix(patch)
+        self._timeline = ExactTimeline(block)
+        self._schedule = GateSchedule(block, self.latency - block)
+        self._due_ns = 0
+        self._heard = False  # the newest targets are the player's
+        self._targets: tuple[float, np.ndarray] = self._matrix.play(self._scan.volts, self._scan.pots)
+        self._sound = np.zeros(block, np.float32)
+        for _ in range(LEAD // block):
+            self.next_block()
+        self.stage.open()
+
+    @property
+    def position(self) -> int:
+        """Samples of the file's time that have been played."""
+        return self._timeline.start + self.block - LEAD
+
+    def gate(self, position: int, jack: str, level: int) -> None:
+        """An edge besides the world's, at sample `position` of the file's time."""
+        self._schedule.add(position + LEAD, jack, level)
+
+    def next_block(self) -> np.ndarray:
+        """The next `block` samples, float32; overwritten by the next call."""
+        self._timeline.tick()
+        self._read_jacks(self._timeline.block_ns())
+        for offset, jack, level in self._schedule.take(self._timeline.start):
+            self.player.gate(offset, jack, level)
+        self.player.render(self._sound)
+        if not self.stage.process(self._sound, self._sound):
+            self.resets += 1
+            self.player.reset()
+            self.stage.open()
+        return self._sound
+
+    def _read_jacks(self, begin_ns: int) -> None:
+        """Scan up to the moment the block begins; what is known by then is what it plays."""
+        clock, scan = self._clock, self._scan
+        while True:
+            if not self._heard and clock.now_ns() <= begin_ns:
+                self.player.set_targets(*self._targets)
+                self._heard = True
+            if max(clock.now_ns(), self._due_ns) > begin_ns:
+                return
+            clock.sleep_until_ns(self._due_ns)
+            self._due_ns = scan.step()
+            for t_ns, line, level in scan.take_edges():
+                if line in GATE_JACKS:
+                    self._schedule.add(self._timeline.sample_at(t_ns), line, level)
+            if scan.fresh:
+                self._targets = self._matrix.play(scan.volts, scan.pots)
+                self._heard = False
+
+
+def render(
+    bundle: str | Path,
+    cv: Path,
+    out: Path,
+    assignments: Sequence[str] = (),
+    *,
+    seed: int = 0,
+    gesture: str | None = None,
+    depth: float = 1.0,
+    block: int = BLOCK,
+    noisy: bool = True,
+) -> dict[str, Any]:
+    """Play the volts file `cv` into the WAV file `out`, 24 bits, 48 kHz, mono; a report for programs.
+
+    The sound ends with the file's last row and what rings on after it; a gate that is still up there falls there.
+    `assignments` patch jacks to knobs, "cv1=centroid". `noisy=False` takes the noise from converters and decoder.
+    Raises BadInput.
+    """
+    begun_s = time.monotonic()
+    if seed < 0:
+        raise BadInput(f"a seed of {seed}", "--seed", "give a whole number from 0 on")
+    patch = default_patch()
+    for assignment in assignments:
+        assign(patch, assignment)
+    world = World.from_volts_file(cv, epoch_ns=LEAD_NS, seed=seed)
+    duration_s = world.duration_s or 0.0
+    if duration_s > LONGEST_S:
+        raise BadInput(f"{duration_s:.0f} s are more than a WAV file holds", str(cv), "split it, 8 hours at most")
+    world.store.change(lambda state: setattr(state, "noise", noisy))
+    world.refresh()
+    instrument = load(bundle)
+    names = [one.name for one in instrument.gestures]
+    if gesture is not None and gesture not in names:
+        raise BadInput(f"no gesture {gesture!r}", instrument.name, f"use one of {', '.join(names)}")
+    number = names.index(gesture) if gesture else 0
+    module = Module(instrument, world, patch, seed=seed, gesture=number, depth=depth, block=block, noisy=noisy)
+    held = [jack for jack in GATE_JACKS if world.level(jack, LEAD_NS + round(duration_s * 1e9))]
+    with _Wav(out, duration_s) as wav:
+        _play(module, round(duration_s * SAMPLE_RATE_HZ), held, wav)
+    took_s = time.monotonic() - begun_s
+    seconds = wav.samples / SAMPLE_RATE_HZ
+    return {
+        "bundle": instrument.name,
+        "out": str(out),
+        "seconds": seconds,
+        "peak_dbfs": _db(wav.peak),
+        "rms_dbfs": _db(math.sqrt(wav.energy / max(1, wav.samples))),
+        "clipped": wav.clipped,
+        "resets": module.resets,
+        "seed": seed,
+        "took_s": round(took_s, 3),
+        "times_real_time": round(seconds / took_s, 2),
+    }
+
+
+def _play(module: Module, end: int, held: Sequence[str], wav: "_Wav") -> None:
+    """Everything up to sample `end`, and what rings on."""
+    last = end + round(TAIL_S * SAMPLE_RATE_HZ)
+    while module.position < end:
+        wav.write(module.next_block(), module.stage.bent)
+    for jack in held:
+        module.gate(end, jack, 0)
+    while module.position < last and (module.position < end + module.latency + module.block or module.player.sounding):
+        wav.write(module.next_block(), module.stage.bent)
+    module.stage.close()
+    while not module.stage.silent:
+        wav.write(module.next_block(), module.stage.bent)
+
+
+class _Wav:
+    """A WAV file that is there whole or not at all, and what was written into it."""
+
+    def __init__(self, path: Path, duration_s: float) -> None:
+        self.samples = self.clipped = 0
+        self.peak = self.energy = 0.0
+        self._path, self._part = path, path.with_name(path.name + ".part")
+        self._total = max(1, round(duration_s * SAMPLE_RATE_HZ))
+        self._shows = duration_s > 10.0 and sys.stderr.isatty()
+        try:
+            if path.is_dir():
+                raise IsADirectoryError(21, "it is a folder")
+            self._stream = self._part.open("wb")
+        except OSError as error:
+            mend = "give another FILE.wav"
+            raise BadInput(f"cannot write the sound: {error.strerror}", str(path), mend) from error
+        self._file = wave.open(self._stream, "wb")
+        self._file.setparams((1, BYTES, SAMPLE_RATE_HZ, 0, "NONE", ""))
+
+    def write(self, samples: np.ndarray, clipped: int) -> None:
+        try:
+            self._file.writeframesraw(pcm24(samples))
+        except OSError as error:
+            raise BadInput(f"cannot write the sound: {error.strerror}", str(self._path), "free some space") from error
+        before = self.samples * 100 // self._total
+        self.samples += len(samples)
+        self.clipped += clipped
+        self.peak = max(self.peak, float(np.abs(samples).max()))
+        self.energy += float(np.dot(samples, samples))
+        percent = min(100, self.samples * 100 // self._total)
+        if self._shows and percent != before:
+            print(f"\r{self._path.name}: {percent} %", end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> "_Wav":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._shows:
+            print(file=sys.stderr)
+        self._file.close()
+        self._stream.close()
+        if kind is None:
+            os.replace(self._part, self._path)
+        else:
+            self._part.unlink(missing_ok=True)
+
+
+def _db(level: float) -> float | None:
+    """dBFS; None for silence."""
+    return round(20 * math.log10(level), 2) if level > 0 else None
