@@ -12,9 +12,14 @@ from typing import Any, NoReturn
 
 import neurorack
 from neurorack.errors import BadInput
+from neurorack.words import BLOCKS
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
+
+
+VIEW_S = 2.0
+"""The view opens when the module sounds, or after so long: then its display says why not."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -122,6 +127,13 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of all that is random: the same seed, the same bits"
     )
+    parser.add_argument("--gesture", metavar="NAME", help="what a gate plays (default: the instrument's first)")
+    parser.add_argument(
+        "--depth", type=float, default=1.0, metavar="D", help="of the gesture around its medians (default 1)"
+    )
+    parser.add_argument(
+        "--block", type=int, default=128, choices=BLOCKS, metavar="N", help="samples a block: 64, 128, 256 or 512"
+    )
     _json(parser)
 
 
@@ -156,8 +168,8 @@ def _run(options: argparse.Namespace) -> int:
     with demo.Module(options) as module:
         from neurorack.rack.view import run_view
 
-        module.wait_for_sound()
-        run_view(module.run_dir)
+        module.sounds(VIEW_S)
+        run_view(module.run_dir, module.check)
     return 0
 
 
@@ -179,9 +191,25 @@ def _in_terminal() -> bool:
 def _render(options: argparse.Namespace) -> int:
     from neurorack import render
 
-    report = render.render(options.bundle, options.cv, options.out, options.assign, seed=options.seed)
+    report = render.render(
+        options.bundle,
+        options.cv,
+        options.out,
+        options.assign,
+        seed=options.seed,
+        gesture=options.gesture,
+        depth=options.depth,
+        block=options.block,
+    )
     if options.json:
         _print(report)
+    else:
+        level = (
+            "silence" if report["rms_dbfs"] is None else f"{report['rms_dbfs']} dB rms, {report['peak_dbfs']} dB peak"
+        )
+        print(
+            f"{report['out']}: {report['seconds']:.2f} s of {report['bundle']}, {level}, {report['times_real_time']:g} × real time"
+        )
     return 0
 
 
