@@ -1,0 +1,99 @@
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from neurorack.engine.device import NullDevice, open_device
+
+
+class FakePortAudio(SimpleNamespace):
+    """Two hosts, four devices; one plays 44.1 kHz only, one nothing we can make."""
+
+    class PortAudioError(Exception):
+        pass
+
+    CallbackFlags = int
+
+    @staticmethod
+    def query_hostapis() -> list[dict]:
+        return [
+            {"name": "ALSA", "default_output_device": 1},
+            {"name": "JACK Audio Connection Kit", "default_output_device": 3},
+        ]
+
+    @staticmethod
+    def query_devices() -> list[dict]:
+        def device(name: str, host: int, rate: float, channels: int = 2) -> dict:
+            return {"name": name, "hostapi": host, "default_samplerate": rate, "max_output_channels": channels}
+
+        return [
+            device("USB Codec: (hw:1,0)", 0, 44_100.0),
+            device("default", 0, 48_000.0, 32),
+            device("Old Radio", 0, 8_000.0, 1),
+            device("system", 1, 48_000.0),
+            device("microphone", 1, 48_000.0, 0),
+        ]
+
+    @classmethod
+    def check_output_settings(cls, index: int, channels: int, dtype: str, samplerate: int) -> None:
+        if (index == 0 and samplerate != 44_100) or index == 2:
+            raise cls.PortAudioError("Invalid sample rate [PaErrorCode -9997]")
+
+
+@pytest.fixture
+def portaudio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", FakePortAudio())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name", "rate_hz", "channels"),
+    [
+        ("auto", "JACK system", 48_000, 2),
+        ("jack", "JACK system", 48_000, 2),
+        ("alsa", "ALSA default", 48_000, 2),
+        ("usb codec", "ALSA USB Codec: (hw:1,0)", 44_100, 2),
+        ("hw:1,0", "ALSA USB Codec: (hw:1,0)", 44_100, 2),
+        ("System", "JACK system", 48_000, 2),
+    ],
+)
+def test_a_device_is_found_by_its_name(wanted: str, name: str, rate_hz: int, channels: int, portaudio: None):
+    device = open_device(wanted, 128)
+    assert (device.name, device.rate_hz, device.channels, device.notice) == (name, rate_hz, channels, "")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [("theremin", "none is called 'theremin', there are: JACK system"), ("radio", "plays none of our rates")],
+)
+def test_what_cannot_be_played_to_becomes_the_null_device_with_a_notice(wanted: str, reason: str, portaudio: None):
+    device = open_device(wanted, 128)
+    assert isinstance(device, NullDevice)
+    assert device.notice.startswith("no sound card: ") and reason in device.notice
+
+
+def test_the_null_device_keeps_the_pace():
+    device, calls = NullDevice(64), []
+    device.start(lambda buffer, frames, times, flags: calls.append((len(buffer), frames)))
+    began = time.monotonic()
+    time.sleep(0.3)
+    device.stop()
+    took = time.monotonic() - began
+    assert set(calls) == {(64 * 2 * 4, 64)}
+    assert len(calls) <= took * 48_000 / 64 + 1
+    assert len(calls) > 0.5 * took * 48_000 / 64
+
+
+def test_the_null_device_skips_what_is_too_late_and_says_so():
+    device, flagged = NullDevice(64), []
+
+    def callback(buffer: bytearray, frames: int, times: object, flags: bool) -> None:
+        flagged.append(flags)
+        if len(flagged) == 10:
+            time.sleep(0.05)
+
+    device.start(callback)
+    time.sleep(0.3)
+    device.stop()
+    assert flagged[10] and not flagged[9]
+    assert len(flagged) <= 0.31 * 750 - 30
