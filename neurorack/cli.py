@@ -207,9 +207,8 @@ def _render(options: argparse.Namespace) -> int:
         level = (
             "silence" if report["rms_dbfs"] is None else f"{report['rms_dbfs']} dB rms, {report['peak_dbfs']} dB peak"
         )
-        print(
-            f"{report['out']}: {report['seconds']:.2f} s of {report['bundle']}, {level}, {report['times_real_time']:g} × real time"
-        )
+        played = f"{report['seconds']:.2f} s of {report['bundle']}"
+        print(f"{report['out']}: {played}, {level}, {report['times_real_time']:g} × real time")
     return 0
 
 

@@ -61,7 +61,7 @@ class Module:
             raise BadInput((self.log or ["the module ended without a word"])[-1].removeprefix("engine: "))
 
     def sounds(self, within_s: float) -> float | None:
-        """Wait for the engine: seconds from our start to its first sound, None where it takes longer than `within_s`."""
+        """Wait for the engine: seconds from our start to its first sound, None where that takes too long."""
         from neurorack.shared import METERS, Snapshot
 
         meters = None

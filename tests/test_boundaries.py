@@ -1,0 +1,102 @@
+"""Imports run one way, down the road, and the module needs nothing of the offline part."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "neurorack"
+
+WORDS = {"words", "errors", "clock", "shared", "rundir", "board", "bundle", "onnx_graph"}
+"""What every layer may use: words, files and descriptions; none of it knows a layer."""
+
+ALLOWED = {
+    "jacks": {"rack"},
+    "patch": set(),
+    "engine": {"patch"},
+    "panel": {"jacks", "rack"},
+    "rack": {"jacks", "panel"},
+    "frontend": {"jacks", "patch", "engine", "rack"},
+    "learn": {"patch", "engine"},
+    "ears": set(),
+}
+"""Beyond itself and WORDS. Commands and the daemon, which join everything, are free."""
+
+RACK_ONLY_IN = {
+    "jacks/bus.py",
+    "jacks/lines.py",
+    "frontend.py",  # for a type
+    "panel/picture.py",
+    "render.py",
+    "cli.py",
+    "daemon.py",
+    "demo.py",
+}
+"""Nobody else may ask whether the module is virtual."""
+
+OFFLINE = {"torch", "scipy", "librosa", "matplotlib", "fluidsynth", "onnx", "soundfile", "tqdm", "numba", "sklearn"}
+
+FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Everything a file may import at any time, with what it takes from packages of ours in full."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import hides where it goes"
+            assert node.module is not None
+            if node.module == "neurorack":
+                yield from (f"neurorack.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def layer(file: str) -> str:
+    return file.split("/")[0].removesuffix(".py")
+
+
+def test_there_is_something_to_check():
+    assert len(FILES) > 30
+    assert set(imports(PACKAGE / "cli.py")) >= {"argparse", "neurorack.errors", "neurorack.bundle"}
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if layer(f) in ALLOWED or layer(f) in WORDS])
+def test_imports_run_down_the_road(file):
+    own = layer(file)
+    used = {name.split(".")[1] for name in imports(PACKAGE / file) if name.startswith("neurorack.")}
+    beyond = used - WORDS - {own, "__version__"} - ALLOWED.get(own, set())
+    assert not beyond
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if layer(f) != "rack" and f not in RACK_ONLY_IN])
+def test_nobody_else_asks_whether_the_module_is_virtual(file):
+    assert not [name for name in imports(PACKAGE / file) if name.startswith("neurorack.rack")]
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if layer(f) != "learn"])
+def test_nothing_at_run_time_imports_the_offline_part(file):
+    names = set(imports(PACKAGE / file))
+    assert not {name for name in names if name.split(".")[0] in OFFLINE or name.startswith("neurorack.learn")}
+
+
+@pytest.mark.parametrize(
+    ("program", "unwanted"),
+    [
+        ("import neurorack.engine.process, neurorack.engine.player", OFFLINE | {"textual", "PIL", "smbus2", "asyncio"}),
+        ("import neurorack.frontend", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice"}),
+        ("import neurorack.daemon, neurorack.panel.panel", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice"}),
+        (
+            "import neurorack.cli; neurorack.cli.build_parser()",
+            OFFLINE | {"numpy", "msgspec", "textual", "onnxruntime"},
+        ),
+    ],
+)
+def test_a_process_loads_only_what_it_needs(program, unwanted):
+    code = f"{program}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    assert not set(done.stdout.split()) & unwanted

@@ -1,0 +1,190 @@
+"""A stranger's bundle is installed whole or not at all, and never anything beside it."""
+
+import gzip
+import io
+import json
+import os
+import shutil
+import stat
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from neurorack import install as module
+from neurorack.bundle import load
+from neurorack.errors import BadInput
+from neurorack.install import install
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("NEURORACK_MODELS", str(folder))
+    return folder
+
+
+def zipped(path: Path, files: dict[str, bytes], modes: dict[str, int] | None = None) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = (modes or {}).get(name, stat.S_IFREG | 0o644) << 16
+            archive.writestr(entry, data)
+    return path
+
+
+def tarred(path: Path, files: dict[str, bytes], mode: str = "w:gz", kinds: dict[str, bytes] | None = None) -> Path:
+    with tarfile.open(path, mode) as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            if kinds and name in kinds:
+                entry.type, entry.size, entry.linkname = kinds[name], 0, "/etc/passwd"
+            archive.addfile(entry, io.BytesIO(data))
+    return path
+
+
+def parts(folder: Path, prefix: str = "") -> dict[str, bytes]:
+    return {prefix + file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("prefix", ["", "tiny/", "./", "a/b/"])
+@pytest.mark.parametrize("pack", ["zip", "tar", "tar.gz"])
+def test_an_archive_is_installed_under_its_cards_name(models, tmp_path, tiny_bundle, pack, prefix):
+    files = parts(tiny_bundle, prefix)
+    path = tmp_path / f"some.{pack}"
+    source = zipped(path, files) if pack == "zip" else tarred(path, files, "w" if pack == "tar" else "w:gz")
+    folder = install(source)
+    assert folder == models / "tiny"
+    assert parts(folder) == parts(tiny_bundle)
+    assert load("tiny").name == "tiny"
+    assert [path.name for path in models.iterdir()] == ["tiny"]
+
+
+def test_a_folder_is_installed_without_what_its_card_does_not_name(models, tmp_path, tiny_bundle):
+    source = tmp_path / "mine"
+    shutil.copytree(tiny_bundle, source)
+    (source / "run_me.sh").write_text("echo")
+    (source / "sub").mkdir()
+    assert sorted(file.name for file in install(source).iterdir()) == sorted(parts(tiny_bundle))
+
+
+def test_the_first_stays_unless_replaced(models, tiny_bundle):
+    install(tiny_bundle)
+    before = (models / "tiny").stat().st_ino
+    with pytest.raises(BadInput, match="installed already"):
+        install(tiny_bundle)
+    assert (models / "tiny").stat().st_ino == before
+    install(tiny_bundle, replace=True)
+    assert (models / "tiny").stat().st_ino != before
+    assert [path.name for path in models.iterdir()] == ["tiny"]
+
+
+def test_an_interrupted_installation_leaves_no_bundle(models, tiny_bundle, monkeypatch):
+    def pulled_plug(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "decoder.onnx")
+
+    monkeypatch.setattr(Path, "write_bytes", pulled_plug)
+    with pytest.raises(BadInput, match="No space left"):
+        install(tiny_bundle)
+    assert list(models.iterdir()) == []
+
+
+def broken_bundles(tmp_path: Path, tiny: Path) -> dict[str, Path]:
+    """Sources that must be refused, by what is wrong with them."""
+    whole = parts(tiny)
+    card = json.loads(whole["card.json"])
+
+    def carded(**changes: object) -> dict[str, bytes]:
+        return {**whole, "card.json": json.dumps({**card, **changes}).encode()}
+
+    def path(name: str) -> Path:
+        return tmp_path / name
+
+    tampered = {**whole, "decoder.onnx": whole["decoder.onnx"][:-1] + b"x"}
+    outside = carded(decoder={**card["decoder"], "file": "../decoder.onnx"})
+    linked = path("linked")
+    shutil.copytree(tiny, linked)
+    (linked / "decoder.onnx").unlink()
+    (linked / "decoder.onnx").symlink_to(tiny / "decoder.onnx")
+    pipe = path("pipe")
+    shutil.copytree(tiny, pipe)
+    (pipe / "decoder.onnx").unlink()
+    os.mkfifo(pipe / "decoder.onnx")
+    path("empty").mkdir()
+    (path("text.zip")).write_text("PK but no more")
+    (path("text.tar")).write_text("nothing")
+    cut = zipped(path("cut.zip"), whole)
+    cut.write_bytes(cut.read_bytes()[:-30])
+    half = tarred(path("half.tar.gz"), whole)
+    half.write_bytes(half.read_bytes()[: half.stat().st_size // 2])
+    directory = bytearray(zipped(path("directory.zip"), whole).read_bytes())
+    struct.pack_into("<I", directory, directory.rfind(b"PK\5\6") + 12, 1 << 24)
+    path("directory.zip").write_bytes(directory)
+    with gzip.open(path("bomb.tar.gz"), "wb", compresslevel=1) as bomb:
+        header = tarfile.TarInfo("decoder.onnx")
+        header.size = 1 << 34
+        bomb.write(header.tobuf())
+        bomb.write(bytes(1 << 20))
+    return {
+        "no such file": path("none.zip"),
+        "a device": Path("/dev/null"),
+        "an empty folder": path("empty"),
+        "a text called zip": path("text.zip"),
+        "a text called tar": path("text.tar"),
+        "a cut zip": cut,
+        "half a tar": half,
+        "a zip's endless directory": path("directory.zip"),
+        "a bomb": path("bomb.tar.gz"),
+        "a changed decoder": zipped(path("tampered.zip"), tampered),
+        "a missing file": zipped(path("missing.zip"), {k: v for k, v in whole.items() if k != "decoder.onnx"}),
+        "a card that leads out": zipped(path("outside.zip"), outside),
+        "a name that leads out": zipped(path("name.zip"), carded(name="../evil")),
+        "a hidden name": zipped(path("hidden.zip"), carded(name=".ssh")),
+        "a linked file": linked,
+        "a pipe": pipe,
+        "zip: way out": zipped(path("way.zip"), {**whole, "../evil": b"x"}),
+        "zip: absolute": zipped(path("absolute.zip"), {**whole, "/tmp/evil": b"x"}),
+        "zip: backslash": zipped(path("backslash.zip"), {**whole, "..\\evil": b"x"}),
+        "zip: link": zipped(path("link.zip"), {**whole, "gestures": b"/etc"}, {"gestures": stat.S_IFLNK | 0o777}),
+        "zip: bomb": zipped(path("bomb.zip"), {**whole, "zeros": bytes(module.ARCHIVE_BYTES_MAX)}),
+        "zip: too many": zipped(path("many.zip"), {**whole, **{f"f{i}": b"" for i in range(1001)}}),
+        "zip: two folders": zipped(path("two.zip"), {**whole, "b/card.json": b"x"}),
+        "tar: way out": tarred(path("way.tar"), {**whole, "a/../../evil": b"x"}, "w"),
+        "tar: absolute": tarred(path("absolute.tar"), {"/tmp/evil": b"x", **whole}, "w"),
+        "tar: link": tarred(path("link.tar"), {**whole, "decoder.onnx": b""}, "w", {"decoder.onnx": tarfile.SYMTYPE}),
+        "tar: hard link": tarred(
+            path("hard.tar"), {**whole, "decoder.onnx": b""}, "w", {"decoder.onnx": tarfile.LNKTYPE}
+        ),
+        "tar: device": tarred(
+            path("device.tar"), {**whole, "decoder.onnx": b""}, "w", {"decoder.onnx": tarfile.CHRTYPE}
+        ),
+    }
+
+
+def test_everything_else_is_refused_and_leaves_nothing_behind(models, tmp_path, tiny_bundle):
+    (tmp_path / "sources").mkdir()
+    sources = broken_bundles(tmp_path / "sources", tiny_bundle)
+    before = sorted(tmp_path.rglob("*"))
+    for what, source in sources.items():
+        with pytest.raises(BadInput) as refused:
+            install(source)
+        assert refused.value.mend, what
+        assert "\n" not in str(refused.value), what
+        assert list(models.iterdir()) == [], what
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not Path("/tmp/evil").exists()
+
+
+def test_headers_that_unpack_without_end_are_cut_short(models, tmp_path, tiny_bundle, monkeypatch):
+    monkeypatch.setattr(module, "ARCHIVE_BYTES_MAX", 100_000)
+    with tarfile.open(tmp_path / "pax.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        entry = tarfile.TarInfo("card.json")
+        entry.pax_headers = {"comment": "x" * 1_000_000}
+        archive.addfile(entry)
+    with pytest.raises(BadInput, match="unpacks to far more"):
+        install(tmp_path / "pax.tar.gz")
