@@ -1,10 +1,11 @@
 """What a rack's TOML may say, and the sources it makes. `racks/demo.toml` shows every part."""
 
+import re
 import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -23,6 +24,8 @@ DEMO = Path(__file__).with_name("racks") / "demo.toml"
 
 INPUT_JACKS = (*CV_JACKS, *GATE_JACKS)
 """Jacks a cable from a source can go to."""
+
+_NAME = re.compile("[a-z][a-z0-9_]{0,15}")
 
 Volts = Annotated[float, msgspec.Meta(ge=-12.0, le=12.0)]
 Unit = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -99,19 +102,17 @@ class VoltsFilePlan(_Source, tag="volts_file"):
     path: str
 
 
-SourcePlan = (
-    SequencerPlan | LfoPlan | RandomPlan | EnvelopePlan | ConstantPlan | KeyboardPlan | VoltsFilePlan
-)  # one tagged table each
+SourcePlan = SequencerPlan | LfoPlan | RandomPlan | EnvelopePlan | ConstantPlan | KeyboardPlan | VoltsFilePlan
 
 
 class WorldPlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The whole TOML."""
 
     name: str
-    sources: dict[Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,15}$")], SourcePlan]
     cables: dict[str, str] = {}
     pots: dict[str, Unit] = {}
-    seed: int = 0
+    seed: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)] = 0
+    sources: dict[str, SourcePlan] = {}
 
 
 @dataclass(frozen=True)
@@ -128,15 +129,9 @@ class Rack:
 
 
 def load_rack(path: Path, seed: int | None = None) -> Rack:
-    """Read a TOML, or a volts file (`.csv`) as a rack whose columns are plugged into the jacks of their names.
-
-    `seed` replaces the file's own. Raises BadInput.
-    """
+    """Read a TOML, or a volts file (`.csv`); `seed` replaces the TOML's own. Raises BadInput."""
     if path.suffix.lower() == ".csv":
-        file = VoltsFile(path)
-        outputs: dict[str, Signal] = {f"file.{jack}": track for jack, track in file.tracks.items()}
-        cables = {jack: f"file.{jack}" for jack in file.tracks}
-        return Rack(path, path.stem, seed or 0, outputs, cables, {}, file.duration_s)
+        return volts_rack(path, seed or 0)
     plan = _read_plan(path)
     if seed is not None:
         plan = msgspec.structs.replace(plan, seed=seed)
@@ -154,6 +149,14 @@ def load_rack(path: Path, seed: int | None = None) -> Rack:
     return Rack(path, plan.name, plan.seed, outputs, plan.cables, plan.pots)
 
 
+def volts_rack(path: Path, seed: int = 0) -> Rack:
+    """A volts file as a rack whose columns are plugged into the jacks of their names. Raises BadInput."""
+    file = VoltsFile(path)
+    outputs: dict[str, Signal] = {f"file.{jack}": track for jack, track in file.tracks.items()}
+    cables = {jack: f"file.{jack}" for jack in file.tracks}
+    return Rack(path, path.stem, seed, outputs, cables, {}, file.duration_s)
+
+
 def _read_plan(path: Path) -> WorldPlan:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -161,11 +164,24 @@ def _read_plan(path: Path) -> WorldPlan:
         raise BadInput(f"cannot read the rack: {error.strerror}", str(path), "give another --rack FILE") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"the rack is not TOML: {error}", str(path), "mend that line") from error
+    tables = document.pop("sources", None)
+    plan = _converted(document, WorldPlan, path, "")
+    for name, table in (tables if isinstance(tables, dict) else {}).items():
+        if not _NAME.fullmatch(name):
+            mend = "use up to 16 small letters, digits and _"
+            raise BadInput(f"{name[:40]!r} is no name for a source", f"{path}, key sources", mend)
+        plan.sources[name] = _converted(table, SourcePlan, path, f"sources.{name}.")
+    if not plan.sources:
+        raise BadInput("there are no sources", f"{path}, key sources", f"compare with {DEMO.name} of the package")
+    return plan
+
+
+def _converted(table: object, kind: Any, path: Path, prefix: str) -> Any:
     try:
-        return msgspec.convert(document, WorldPlan)
+        return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
-        key = where.rstrip("`").lstrip(".") or "top level"
+        key = (prefix + where.rstrip("`").lstrip(".")).rstrip(".") or "top level"
         raise BadInput(what, f"{path}, key {key}", f"compare with {DEMO.name} of the package") from error
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from neurorack.errors import BadInput
-from neurorack.rack.plan import DEMO, Rack, load_rack
+from neurorack.rack.plan import DEMO, Rack, load_rack, volts_rack
 from neurorack.rack.signals import Constant, Signal, edges, is_on, mean_v
 from neurorack.rack.sources import Envelope, Keyboard
 from neurorack.rack.state import Contact, Fault, FileStore, MemoryStore, Store, WorldState
@@ -41,7 +41,8 @@ class World:
     @classmethod
     def from_volts_file(cls, path: Path, *, epoch_ns: int = 0, seed: int = 0) -> "World":
         """One in which the columns of a volts file are plugged into the jacks of their names. Raises BadInput."""
-        return cls.from_toml(path, epoch_ns=epoch_ns, seed=seed)
+        rack = volts_rack(path, seed)
+        return cls(MemoryStore(_first_state(rack, epoch_ns)), rack)
 
     @classmethod
     def create(cls, run_dir: Path, now_ns: int, *, path: Path | None = None, board: Path | None = None) -> "World":

@@ -46,8 +46,9 @@ class _Setting:
 class Ads1x15:
     """One specimen.
 
-    `pins` are the inputs from AIN0 on (None or missing: open, reads 0 V), `part` is "ads1115" or "ads1015", `name` seeds
-    its clock error and noise, `noisy()` says whether it has noise now, `supply_v` bounds what a pin can carry.
+    `pins` are the inputs from AIN0 on (None or missing: open, reads 0 V), `part` is "ads1115" or "ads1015",
+    `name` and `seed` make its clock error and noise, `noisy()` says whether it has noise now, `supply_v` bounds what
+    a pin can carry.
     """
 
     def __init__(
