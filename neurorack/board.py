@@ -40,6 +40,7 @@ HEADER_GPIO = (11, 13, 15, 16, 18, 19, 21, 22, 23, 24, 26, 29, 31, 32, 33, 36, 3
 
 Address = Annotated[int, msgspec.Meta(ge=0x08, le=0x77)]
 Input = Annotated[int, msgspec.Meta(ge=0, le=3)]
+Channel = Annotated[int, msgspec.Meta(ge=0, le=15)]
 Microseconds = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 
 
@@ -179,7 +180,7 @@ class Leds(_Table, frozen=True):
     kind: Literal["pca9685"]
     bus: str
     address: Annotated[int, msgspec.Meta(ge=0x40, le=0x77)]
-    channels: dict[str, Annotated[int, msgspec.Meta(ge=0, le=15)]]
+    channels: dict[str, Channel]
     pwm_hz: Annotated[int, msgspec.Meta(ge=24, le=1526)] = 1_000
 
 
@@ -234,7 +235,24 @@ def _convert(document: dict[str, Any], path: str) -> Board:
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
         key = where.rstrip("`").lstrip(".") or "top level"
+        if "[...]" in key:
+            key = _exact_key(document, key)
         raise BadInput(what, f"{path}, key {key}", f"compare with {DEFAULT_BOARD.name} of the package") from error
+
+
+def _exact_key(document: dict[str, Any], key: str) -> str:
+    """Which entry of `buses` or `leds.channels` it is that msgspec calls [...]."""
+    path, _, rest = key.partition("[...]")
+    types = {"buses": Bus, "leds.channels": Channel}
+    table = document
+    for name in path.split("."):
+        table = table[name]
+    for name, entry in table.items():
+        try:
+            msgspec.convert(entry, types[path])
+        except msgspec.ValidationError:
+            return f"{path}.{name}{rest}"
+    return key
 
 
 def _faults(board: Board) -> Iterator[tuple[str, str, str]]:

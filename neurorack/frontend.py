@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="example: python -m neurorack.frontend --run-dir /run/neurorack --rack",
     )
     parser.add_argument("--run-dir", type=Path, required=True, metavar="DIR", help="where the processes meet")
-    parser.add_argument("--board", type=Path, metavar="FILE", help="what is soldered where (default: packaged board.toml)")
+    parser.add_argument("--board", type=Path, metavar="FILE", help="what is soldered where, if not as in board.toml")
     parser.add_argument("--rack", action="store_true", help="use the virtual rack in place of buses and lines")
     parser.add_argument("--calibration", type=Path, metavar="FILE", help="measured corrections of the jacks")
     options = parser.parse_args(arguments)

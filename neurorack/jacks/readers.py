@@ -1,8 +1,9 @@
 """When to talk to which converter: `Follower` for `voct`, `Multiplexer` for the rest.
 
 Both are turned by the scan when `due_ns` has come, take a bus transaction or two per turn and never wait
-themselves. A chip that fails to answer, or answers late, is left alone for a while that doubles from 10 ms to
-1 s, then set up anew; the last value stays in force and the other chips are read on.
+themselves. A chip that fails to answer, or answers late, is left alone for a while that doubles from 10 ms (ten
+times what it held up the bus, if that is more) to 1 s, then set up anew; the last value stays in force and the other
+chips are read on.
 """
 
 from collections.abc import Callable
@@ -25,8 +26,11 @@ POLL_BITS, START_BITS = 78, 38
 ADDRESS_BITS, STOP_BITS = 10, 1
 """Start, address and acknowledge, after which a chip fixes its answer; and the end of a transaction."""
 
-LEARNING_SHOTS = 12
-"""Single shots that bracket a specimen's conversion time to about 0.2 %."""
+LEARNING_SHOTS = 14
+"""Single shots that bracket a specimen's conversion time to about 0.1 %."""
+
+FEW = 24
+"""Conversions over which an error of phase says little about the period."""
 
 CHECK_NS = 1_000_000_000
 """How often `voct` leaves continuous mode for one single shot, which proves settings, time and phase."""
@@ -52,10 +56,10 @@ class Reader:
         try:
             self._turn(now_ns)
         except OSError:
-            self._failed()
+            self._failed(now_ns)
         else:
             if self.clock.now_ns() - now_ns > LATE_NS:
-                self._failed()
+                self._failed(now_ns)
 
     def _begin(self, now_ns: int) -> None:
         """The first word to a chip, and to one that failed: a single message, cheap where nobody answers."""
@@ -66,10 +70,12 @@ class Reader:
     def _set_up(self, now_ns: int) -> None:
         raise NotImplementedError
 
-    def _failed(self) -> None:
+    def _failed(self, since_ns: int) -> None:
         self.ok = False
         self.errors += 1
-        self.due_ns = self.clock.now_ns() + self._rest_ns
+        now_ns = self.clock.now_ns()
+        self._rest_ns = max(self._rest_ns, min(10 * (now_ns - since_ns), BACK_OFF_NS[1]))  # a slow chip gets 10 %
+        self.due_ns = now_ns + self._rest_ns
         self._rest_ns = min(2 * self._rest_ns, BACK_OFF_NS[1])
         self._shot.forget()
         self._turn = self._begin
@@ -91,7 +97,7 @@ class Shot:
         self._chip, self._clock = chip, clock
         # A conversion begins after the start's stop bit; a poll's answer is taken after its address.
         self._apart_ns = WAKE_NS - (STOP_BITS + ADDRESS_BITS) * chip.bit_ns
-        self._narrow_ns, self._wide_ns = chip.conversion_ns / 128, chip.conversion_ns / 16
+        self._narrow_ns, self._wide_ns = chip.conversion_ns / 512, chip.conversion_ns / 32
         self.forget()
 
     def forget(self) -> None:
@@ -129,7 +135,7 @@ class Shot:
                 self._low_ns, self._since_wide = self._high_ns - self._wide_ns, 0
         wide = self._high_ns - self._low_ns > self._narrow_ns
         self._aim_ns = (self._low_ns + self._high_ns) / 2 if wide else self._high_ns
-        return code, self._clock.now_ns() + int(self._wide_ns / 2)
+        return code, self._clock.now_ns() + int(self._wide_ns)
 
 
 class Multiplexer(Reader):
@@ -157,7 +163,7 @@ class Multiplexer(Reader):
     def _set_up(self, now_ns: int) -> None:
         self.due_ns = self._shot.start(self._inputs[self._index])
         self._turn = self._poll
-        self._next_ns = now_ns + self._pace_ns
+        self._next_ns = max(self._next_ns + self._pace_ns, now_ns)
 
     def _poll(self, now_ns: int) -> None:
         code, self.due_ns = self._shot.poll(now_ns)
@@ -192,11 +198,11 @@ class Follower(Reader):
         self._read_ns = MESSAGE_BITS * self._bit_ns
         self._lead_ns = ADDRESS_BITS * self._bit_ns  # from due to the first read: sleep's overshoot and the address
         self._shots = LEARNING_SHOTS
-        self._period_ns = chip.conversion_ns
+        self._period_ns = 0.0
 
-    def _failed(self) -> None:
-        super()._failed()
-        self._shots = LEARNING_SHOTS
+    def _failed(self, since_ns: int) -> None:
+        super()._failed(since_ns)
+        self._shots, self._period_ns = LEARNING_SHOTS, 0.0
 
     def _set_up(self, now_ns: int) -> None:
         self.due_ns = self._shot.start(self._number)
@@ -216,7 +222,7 @@ class Follower(Reader):
 
     def _run(self, code: int) -> None:
         measured_ns = self._shot.period_ns
-        if abs(self._period_ns - measured_ns) > 0.01 * measured_ns:
+        if abs(self._period_ns - measured_ns) > 0.004 * measured_ns:
             self._period_ns = measured_ns  # else the loop knows it better
         self._bounds_ns = 0.97 * measured_ns, 1.03 * measured_ns
         self.chip.run(self._number)
@@ -225,7 +231,7 @@ class Follower(Reader):
         self._next_ns = now_ns - 19 * self._bit_ns + WAKE_NS + self._period_ns
         self._check_ns = now_ns + CHECK_NS
         self._last, self._seen_ns = code, float(now_ns)
-        self._count, self._missed, self._since_hit = 2, 0, 0
+        self._count, self._missed, self._since_fix = 2, 0, 0
         self._turn = self._follow
         self._aim()
 
@@ -245,7 +251,7 @@ class Follower(Reader):
         self._last, self._seen_ns = codes[-1], end_ns
         while self._next_ns < end_ns:
             self._next_ns += self._period_ns
-            self._since_hit += 1
+            self._since_fix += 1
         self._aim()
         self._succeeded()
         self._take(codes[-1])
@@ -266,9 +272,12 @@ class Follower(Reader):
                 self._count = min(2 * self._count, MOST_READS)
 
     def _hit(self, appeared_ns: float) -> None:
+        """The boundary lies within half a read of `appeared_ns`: nearer than that nothing is known."""
         error_ns = appeared_ns - self._next_ns
-        self._next_ns += 0.3 * error_ns
-        self._period_ns += 0.1 * error_ns / max(self._since_hit, 1)
-        self._period_ns = min(max(self._period_ns, self._bounds_ns[0]), self._bounds_ns[1])
-        self._missed, self._since_hit = 0, 0
+        if abs(error_ns) > self._read_ns / 2:
+            self._next_ns = appeared_ns
+            period_ns = self._period_ns + 0.6 * error_ns / max(self._since_fix, FEW)
+            self._period_ns = min(max(period_ns, self._bounds_ns[0]), self._bounds_ns[1])
+            self._since_fix = 0
+        self._missed = 0
         self._count = max(2, self._count // 2)

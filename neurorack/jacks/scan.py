@@ -22,7 +22,7 @@ POT_PACE_NS = 4_000_000
 """A hand is slow: 250 readings a second, some 60 of each pot, leave the bus to the jacks."""
 
 SURPRISE_V = 0.1
-"""A CV reading this far from the line through its last two is a jump: confirmed at once by another conversion."""
+"""A CV reading this far from the last one and from the line through the last two is a jump: confirmed at once."""
 
 LOOK_NS = 500_000
 """Edges carry their time, so it is enough to collect them every half millisecond."""
@@ -143,7 +143,7 @@ class _CvInput:
         self._smoother = Smoother(VOCT_JUMP_V, VOCT_REST) if name == "voct" else Smoother(CV_JUMP_V, CV_REST)
         self._last_v = self._before_v = 0.0
         self.surprised = False
-        """Whether the last reading lay off the line through the two before it."""
+        """Whether the last reading was a jump."""
 
     def take(self, code: int) -> float:
         """Volts at the jack, smoothed, within what the jack takes."""
@@ -151,7 +151,8 @@ class _CvInput:
         if self._correction is not None:
             volts = self._correction.true(volts)
         volts = min(max(volts, self._low_v), self._high_v)
-        self.surprised = abs(volts - 2.0 * self._last_v + self._before_v) > SURPRISE_V
+        moved_v, moved_before_v = volts - self._last_v, self._last_v - self._before_v
+        self.surprised = min(abs(moved_v), abs(moved_v - moved_before_v)) > SURPRISE_V
         self._last_v, self._before_v = volts, self._last_v
         return self._smoother.take(volts)
 

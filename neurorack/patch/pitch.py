@@ -5,6 +5,9 @@ from neurorack.words import C4_HZ
 LOWEST_HZ, HIGHEST_HZ = 8.0, 8_000.0
 """The pitches the excitation can play."""
 
+HIGHEST_V = 5.0
+"""Above every pitch that can be played, and well below where a power overflows."""
+
 OCTAVES = range(-4, 5)
 FINE_CENTS = range(-100, 101)
 """What the menu offers."""
@@ -16,7 +19,7 @@ def pitch_hz(volts: float) -> float:
     >>> pitch_hz(1.0) / pitch_hz(0.0)
     2.0
     """
-    return min(max(C4_HZ * 2.0**volts, LOWEST_HZ), HIGHEST_HZ)
+    return min(max(C4_HZ * 2.0 ** min(volts, HIGHEST_V), LOWEST_HZ), HIGHEST_HZ)
 
 
 def tuning_v(octave: int = 0, fine_cents: float = 0.0) -> float:

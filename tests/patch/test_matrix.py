@@ -1,0 +1,140 @@
+"""The patch: what volts and pots make of the knobs."""
+
+import timeit
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurorack.errors import BadInput
+from neurorack.patch.matrix import CURVES, Matrix, assign, default_patch, empty_patch, shaped
+from neurorack.patch.pitch import pitch_hz
+from neurorack.words import CV_JACKS, DESCRIPTORS, KNOBS
+
+HALF = np.full(4, 0.5)
+
+
+def volts(**jacks: float) -> np.ndarray:
+    return np.array([jacks.get(name, 0.0) for name in CV_JACKS])
+
+
+def knob(record: np.recarray, name: str, pots: np.ndarray = HALF, **jacks: float) -> float:
+    return float(Matrix(record).play(volts(**jacks), pots)[1][DESCRIPTORS.index(name)])
+
+
+@pytest.mark.parametrize("v", [-2.0, 0.0, 1.0, 4.0])
+def test_out_of_the_box_voct_plays_the_pitch(v):
+    assert Matrix(default_patch()).play(volts(voct=v), HALF)[0] == pitch_hz(v)
+
+
+def test_out_of_the_box_pots_are_the_first_four_knobs_and_no_cv_moves_them():
+    pots = np.array([0.1, 0.2, 0.3, 0.4])
+    _, descriptors = Matrix(default_patch()).play(volts(cv1=5.0, cv2=-5.0), pots)
+    assert descriptors == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+
+
+@pytest.mark.parametrize("name", DESCRIPTORS)
+@pytest.mark.parametrize(("v", "position"), [(5.0, 1.0), (-5.0, 0.0), (0.0, 0.5), (2.5, 0.75), (9.0, 1.0), (-9.0, 0.0)])
+def test_an_assigned_jack_spans_the_whole_knob(name, v, position):
+    record = default_patch()
+    assign(record, f"cv2={name}")
+    assert knob(record, name, pots=np.zeros(4), cv2=v) == pytest.approx(position)
+
+
+def test_a_jack_assigned_to_pitch_transposes_in_octaves():
+    record = default_patch()
+    assign(record, "cv1=pitch")
+    assert Matrix(record).play(volts(voct=1.0, cv1=-2.0), HALF)[0] == pytest.approx(pitch_hz(-1.0))
+
+
+def test_an_attenuverter_scales_and_turns():
+    record = empty_patch()
+    record["attenuverter"][2, 1] = -0.5
+    assert knob(record, "centroid", cv1=5.0) == pytest.approx(0.25)
+
+
+def test_several_jacks_an_offset_and_a_pot_add_up():
+    record = default_patch()
+    record["attenuverter"][1, 1:3] = 0.5, 1.0
+    record["offset"][1] = 0.1
+    assert knob(record, "rms", pots=np.array([0.2, 0, 0, 0]), cv1=2.0, cv2=1.0) == pytest.approx(0.2 + 0.1 + 0.1 + 0.1)
+
+
+def test_the_base_of_the_pitch_tunes():
+    record = default_patch()
+    record["base"][0], record["offset"][0] = 1.0, 0.5
+    assert Matrix(record).play(volts(voct=0.25), HALF)[0] == pytest.approx(pitch_hz(1.75))
+
+
+@pytest.mark.parametrize("curve", range(len(CURVES)))
+def test_curves_rise_from_bottom_to_top(curve):
+    positions = [shaped(x, curve) for x in np.linspace(0, 1, 101)]
+    assert positions[0] == pytest.approx(0.0, abs=1e-12)
+    assert positions[-1] == pytest.approx(1.0)
+    assert np.all(np.diff(positions) > 0)
+
+
+def test_curves_bend_as_they_are_called():
+    assert [round(shaped(0.5, curve), 2) for curve in range(4)] == [0.5, 0.12, 0.83, 0.5]
+    assert shaped(0.25, CURVES.index("s-curve")) < 0.25
+    assert shaped(shaped(0.3, 1), 2) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("curve", range(len(CURVES)))
+def test_a_knobs_curve_bends_its_whole_travel(curve):
+    record = empty_patch()
+    assign(record, "cv1=sharpness")
+    record["curve"][KNOBS.index("sharpness")] = curve
+    for v in (-5.0, -2.0, 0.0, 3.0, 5.0):
+        assert knob(record, "sharpness", cv1=v) == pytest.approx(shaped(0.5 + v / 10, curve))
+        assert knob(record, "bandwidth", cv1=v) == 0.5
+
+
+def test_another_patch_is_taken_up_whole():
+    matrix = Matrix(default_patch())
+    record = empty_patch()
+    assign(record, "cv4=boominess")
+    matrix.load(record)
+    pitch, descriptors = matrix.play(volts(voct=1.0, cv4=5.0), np.zeros(4))
+    assert pitch == pitch_hz(0.0)
+    assert descriptors == pytest.approx([0.5, 0.5, 0.5, 0.5, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("cv1", "JACK=KNOB"),
+        ("cv9=centroid", "voct, cv1, cv2, cv3, cv4"),
+        ("gate1=rms", "voct, cv1, cv2, cv3, cv4"),
+        ("cv1=brightness", "pitch, rms, centroid"),
+        ("=", "voct"),
+    ],
+)
+def test_a_wrong_assignment_names_what_is_valid(assignment, words):
+    with pytest.raises(BadInput, match=words):
+        assign(default_patch(), assignment)
+
+
+@given(
+    st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=30, max_size=30),
+    st.lists(st.integers(-128, 127), min_size=12, max_size=12),
+    st.lists(st.floats(-12, 12), min_size=5, max_size=5),
+)
+def test_no_patch_whatever_leaves_the_range(numbers, indices, jack_volts):
+    record = empty_patch()
+    record["attenuverter"] = np.array(numbers).reshape(6, 5)
+    record["base"], record["offset"] = numbers[:6], numbers[6:12]
+    record["pot"], record["curve"] = indices[:6], indices[6:]
+    pitch, descriptors = Matrix(record).play(np.array(jack_volts), HALF)
+    assert 8.0 <= pitch <= 8_000.0
+    assert np.all((descriptors >= 0) & (descriptors <= 1))
+
+
+def test_playing_a_patch_costs_less_than_thirty_small_array_operations():
+    record = default_patch()
+    record["curve"][1:] = CURVES.index("logarithmic")
+    matrix, v, a = Matrix(record), volts(voct=1.0), np.zeros(6)
+    play_s = min(timeit.repeat(lambda: matrix.play(v, HALF), number=500, repeat=5))
+    add_s = min(timeit.repeat(lambda: np.add(a, a, out=a), number=500, repeat=5))
+    assert play_s < 30 * add_s

@@ -1,0 +1,115 @@
+"""The board file: the packaged one is sound, and everything wrong with another is told in one line."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from neurorack.board import DEFAULT_BOARD, load_board
+from neurorack.errors import BadInput
+from neurorack.shared import EDGE_JACKS
+from neurorack.words import CV_JACKS
+
+
+@pytest.fixture
+def board_with(tmp_path: Path) -> Callable[[str, str], Path]:
+    """The packaged board with one piece of its text replaced."""
+
+    def write(old: str, new: str) -> Path:
+        text = DEFAULT_BOARD.read_text(encoding="utf-8")
+        assert old in text
+        path = tmp_path / "mine.toml"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_the_packaged_board_is_the_module_of_the_design():
+    board = load_board()
+    assert (board.adc.voct.address, board.adc.cv.address, board.adc.pots.address) == (0x48, 0x49, 0x4A)
+    assert {adc.bus for adc in (board.adc.voct, board.adc.cv, board.adc.pots)} == {"a"}
+    assert (board.oled.bus, board.oled.address, board.leds.bus, board.leds.address) == ("b", 0x3C, "b", 0x60)
+    assert [(jack.low_v, jack.high_v) for jack in board.jacks.in_order()] == [(-3, 7)] + [(-5, 5)] * 4
+    assert len(board.leds.channels) == 8
+
+
+def test_the_rack_differs_in_nothing_but_names():
+    real, rack = load_board(), load_board(rack=True)
+    assert [bus.device for bus in rack.buses.values()] == ["rack:a", "rack:b"]
+    assert rack.gpio.chip == "rack"
+    assert (rack.adc, rack.jacks, rack.pots, rack.leds) == (real.adc, real.jacks, real.pots, real.leds)
+    assert rack.gpio.by_name() == real.gpio.by_name()
+
+
+def test_lines_and_jacks_come_in_the_order_of_the_words():
+    board = load_board()
+    assert tuple(board.gpio.by_name()) == EDGE_JACKS
+    assert board.jacks.in_order() == tuple(getattr(board.jacks, name) for name in CV_JACKS)
+
+
+@pytest.mark.parametrize("jack", CV_JACKS)
+def test_every_volt_a_jack_takes_lies_on_its_pin_and_comes_back(jack):
+    conditioning = getattr(load_board().jacks, jack)
+    for volts in (conditioning.low_v, 0.0, 0.123, conditioning.high_v):
+        assert 0.1 <= conditioning.pin_v(volts) <= 3.2
+        assert conditioning.jack_v(conditioning.pin_v(volts)) == pytest.approx(volts, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("address = 0x49", "address = 0x48", "key adc.cv.address.*0x48 on bus a is adc.voct already"),
+        ("address = 0x60", "address = 0x70", "key leds.address.*all-call"),
+        ("address = 0x3C", "address = 0x40", "key oled.address"),
+        ('device = "/dev/i2c-1"', 'device = "/dev/i2c-7"', "key buses.b.device.*is bus a already"),
+        ('bus = "b"', 'bus = "c"', "key oled.bus.*no bus 'c'.*a, b"),
+        ("rate_sps = 860", "rate_sps = 800", r"key adc.voct.rate_sps.*800 SPS.*860"),
+        ('kind = "ads1115"', 'kind = "ads1119"', "key adc.voct.kind.*ads1119"),
+        ("range_v = 4.096", "range_v = 4.0", r"key adc.voct.range_v.*4.0 V.*4.096"),
+        ("range_v = 4.096", "range_v = 2.048", r"key adc.voct.range_v.*3.15 V.*wider"),
+        ("gain = -0.3", "gain = 0.0", "key jacks.voct.gain.*hears nothing"),
+        ("gain = -0.3", "gain = -0.5", "key jacks.voct.low_v.*on the pin"),
+        ("low_v = -3.0", "low_v = 8.0", "key jacks.voct.low_v.*not below"),
+        ("low_v = 0.02", "low_v = 3.28", "key pots.pot1.*no pot"),
+        ("input = 1", "input = 0", "key jacks.cv2.input.*is cv1 already"),
+        ("input = 1", "input = 4", "key jacks.cv2.input.*<= 3"),
+        ("pin = 29", "pin = 3", "key gpio.gate1.pin.*pin 3 is not free"),
+        ("pin = 29", "pin = 31", "key gpio.gate2.pin.*31 is gate1 already"),
+        ("pin = 29", "debounce = 1", "key gpio.gate1.*unknown field `debounce`"),
+        ("pin = 29", "pin = 29\nline = 105", "key gpio.gate1.*one of both"),
+        ("pin = 29", "", "key gpio.gate1.*one of both"),
+        ("load = 4", "lode = 4", "key leds.channels.lode.*no such LED"),
+        ("load = 4", "load = 3", "key leds.channels.load.*3 is clip already"),
+        ("load = 4\n", "", "key leds.channels.load.*missing"),
+        ("load = 4", "load = 16", "key leds.channels.load.*15"),
+        ("reversed = false", "reversed = 1", "key encoder.reversed.*bool"),
+        ("clock_hz = 400_000", "clock_hz = 4", "key buses.a.clock_hz.*10000"),
+        ("[encoder]", "[encoders]", "key top level.*encoders"),
+        ("[encoder]", "[encoder", "not TOML"),
+    ],
+)
+def test_a_wrong_board_is_refused_with_file_key_and_mend(board_with, old, new, words):
+    path = board_with(old, new)
+    with pytest.raises(BadInput) as refused:
+        load_board(path)
+    key, _, what = words.partition(".*")
+    assert refused.value.where == (f"{path}, {key}" if key.startswith("key") else str(path))
+    assert re.search(what or words, str(refused.value))
+    assert refused.value.mend
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_or_binary_board_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="No such file"):
+        load_board(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadInput, match="not TOML"):
+        load_board(tmp_path / "binary.toml")
+
+
+def test_an_ads1015_may_read_the_pots(board_with):
+    pots = 'kind = "{}"\nbus = "a"\naddress = 0x4A\nrate_sps = {}'
+    path = board_with(pots.format("ads1115", 475), pots.format("ads1015", 490))
+    assert load_board(path).adc.pots.kind == "ads1015"

@@ -1,0 +1,221 @@
+"""The jacks process: what it publishes, and how it lives beside others."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurorack.board import DEFAULT_BOARD, load_board
+from neurorack.clock import SimulatedClock
+from neurorack.frontend import Frontend
+from neurorack.jacks.calibration import Calibration
+from neurorack.patch.matrix import assign, default_patch
+from neurorack.patch.pitch import pitch_hz
+from neurorack.rack.state import WorldState
+from neurorack.rack.world import World
+from neurorack.shared import CONTROLS, PATCH, VOLTS, EdgeRing, Snapshot
+from neurorack.words import DESCRIPTORS
+
+CSV = "t,voct,cv1,gate1\n0,1.0,2.5,0\n0.1,1.0,2.5,0\n0.1,2.0,2.5,5\n0.2,2.0,2.5,5\n0.2,2.0,2.5,0\n9,2.0,2.5,0\n"
+
+
+class Bench:
+    """A frontend on simulated time, and readers of what it publishes."""
+
+    def __init__(self, run_dir: Path) -> None:
+        table = run_dir / "volts.csv"
+        table.write_text(CSV, encoding="utf-8")
+        self.run_dir, self.clock, self.world = run_dir, SimulatedClock(), World.from_volts_file(table)
+        self.frontend = Frontend(load_board(rack=True), run_dir, self.clock, Calibration(), self.world)
+        self.controls, self.volts = Snapshot(run_dir / "controls", CONTROLS), Snapshot(run_dir / "volts", VOLTS)
+        self.ring = EdgeRing(run_dir / "edges")
+
+    def run_to(self, ms: float) -> None:
+        while self.clock.now_ns() < ms * 1e6:
+            self.clock.sleep_until_ns(self.frontend.step())
+        self.controls.refresh()
+        self.volts.refresh()
+
+    def knob(self, name: str) -> float:
+        return float(self.controls.record.descriptors[DESCRIPTORS.index(name)])
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.frontend.close()
+
+
+def test_without_a_daemon_the_default_patch_plays(bench):
+    bench.run_to(80)
+    assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(1.0), rel=2e-4)
+    assert bench.controls.record.descriptors == pytest.approx([0.5] * 5, abs=2e-3)
+    bench.run_to(120)
+    assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(2.0), rel=2e-4)
+
+
+def test_controls_carry_the_time_of_their_youngest_reading(bench):
+    bench.run_to(90)
+    age_ns = bench.clock.now_ns() - int(bench.controls.record.t_ns)
+    assert 0 <= age_ns < 2_500_000
+
+
+def test_the_panel_sees_volts_pots_gates_and_chips(bench):
+    bench.run_to(180)
+    seen = bench.volts.record
+    assert seen.cv_v == pytest.approx([2.0, 2.5, 0.0, 0.0, 0.0], abs=2e-3)
+    assert seen.pot == pytest.approx([0.5] * 4, abs=2e-3)
+    assert list(seen.gate) == [1, 0]
+    assert list(seen.chip_ok) == [1, 1, 1]
+    assert min(seen.readings) > 20
+    assert seen.pid == os.getpid()
+
+
+def test_edges_reach_the_ring_with_their_own_time(bench):
+    bench.run_to(300)
+    assert [edge for edge in bench.ring.read() if edge[1] == "gate1"] == [
+        (0, "gate1", 0),
+        (100_000_000, "gate1", 1),
+        (200_000_000, "gate1", 0),
+    ]
+
+
+def test_a_patch_is_taken_up_while_playing(bench):
+    bench.run_to(50)
+    assert bench.knob("boominess") == 0.5
+    patch = Snapshot(bench.run_dir / "patch", PATCH, create=True)
+    record = default_patch()
+    assign(record, "cv1=boominess")
+    for name in PATCH.names:
+        patch.record[name] = record[name]
+    patch.publish()
+    bench.run_to(80)
+    assert bench.knob("boominess") == pytest.approx(0.75, abs=2e-3)
+    assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(1.0), rel=2e-4)
+
+
+def test_a_patch_found_at_the_start_is_played(tmp_path):
+    patch = Snapshot(tmp_path / "patch", PATCH, create=True)
+    record = default_patch()
+    record["base"][0] = 1.0
+    for name in PATCH.names:
+        patch.record[name] = record[name]
+    patch.publish()
+    bench = Bench(tmp_path)
+    bench.run_to(80)
+    assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(2.0), rel=2e-4)
+    bench.frontend.close()
+
+
+def test_a_patch_file_that_is_none_is_left_alone(tmp_path):
+    (tmp_path / "patch").write_bytes(b"not a snapshot")
+    bench = Bench(tmp_path)
+    bench.run_to(80)
+    assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(1.0), rel=2e-4)
+    bench.frontend.close()
+
+
+def test_volts_go_on_being_told_while_no_chip_answers(bench):
+    def unplug(state: WorldState) -> None:
+        from neurorack.rack.state import Fault
+
+        state.faults = {name: Fault("absent") for name in ("adc_voct", "adc_cv", "adc_pots")}
+
+    bench.run_to(80)
+    held = float(bench.controls.record.pitch_hz)
+    bench.world.store.change(unplug)
+    bench.run_to(2_000)
+    assert list(bench.volts.record.chip_ok) == [0, 0, 0]
+    assert bench.clock.now_ns() - int(bench.volts.record.t_ns) < 20_000_000
+    assert bench.volts.record.i2c_errors > 3
+    assert bench.controls.record.pitch_hz == held
+
+
+def test_a_reader_that_comes_late_sees_the_newest(bench):
+    bench.run_to(90)
+    late = Snapshot(bench.run_dir / "controls", CONTROLS)
+    assert late.refresh()
+    assert late.record.pitch_hz == bench.controls.record.pitch_hz
+
+
+# The process itself
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start the jacks process; what still runs in the end is killed."""
+    started = []
+
+    def begin(*options: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "neurorack.frontend", "--run-dir", str(tmp_path), *options]
+        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def readings(run_dir: Path, wait_s: float = 10.0) -> np.ndarray:
+    """Counts of a snapshot that is newer than this call."""
+    give_up, since_ns = time.monotonic() + wait_s, time.monotonic_ns()
+    while time.monotonic() < give_up:
+        time.sleep(0.01)
+        if (run_dir / "volts").exists():
+            snapshot = Snapshot(run_dir / "volts", VOLTS)
+            if snapshot.refresh() and snapshot.record.t_ns > since_ns and min(snapshot.record.readings) > 0:
+                return np.array(snapshot.record.readings)
+    raise AssertionError("nothing was published")
+
+
+def test_the_process_reads_refuses_a_second_and_ends_on_sigterm(start, tmp_path):
+    first = start("--rack")
+    assert min(readings(tmp_path)) > 0
+    second = start("--rack")
+    _, said = second.communicate(timeout=10)
+    assert second.returncode == 2
+    assert f"process {first.pid}" in said
+    assert said.count("\n") == 1
+    assert first.poll() is None
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(timeout=5) == 0
+
+
+def test_a_killed_process_leaves_room_for_the_next(start, tmp_path):
+    first = start("--rack")
+    readings(tmp_path)
+    first.kill()
+    first.wait()
+    start("--rack")
+    assert min(readings(tmp_path)) > 0
+
+
+@pytest.mark.parametrize(
+    ("board", "words"),
+    [("none.toml", "No such file"), ("text.toml", "not TOML"), ("busless.toml", "no such I2C bus")],
+)
+def test_what_it_cannot_use_it_says_in_one_line(start, tmp_path, board, words):
+    (tmp_path / "text.toml").write_text("a board?", encoding="utf-8")
+    busless = DEFAULT_BOARD.read_text(encoding="utf-8").replace("/dev/i2c-", "/dev/none-")
+    (tmp_path / "busless.toml").write_text(busless, encoding="utf-8")
+    process = start("--board", str(tmp_path / board))
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 2
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_its_imports_are_light():
+    code = "import sys, neurorack.frontend; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"onnxruntime", "torch", "scipy", "sounddevice", "PIL", "textual", "neurorack.rack", "neurorack.panel"}
+    assert heavy.isdisjoint(loaded)
