@@ -52,7 +52,9 @@ class Instrument:
         frames = frames or hops
         excitation = Excitation(hops, seed=1, noisy=noisy)
         excitation.render(C4_HZ * np.exp2(pitch_oct))
-        decoder = self._decoders.setdefault(frames, Decoder(self.bundle, frames))
+        if frames not in self._decoders:
+            self._decoders[frames] = Decoder(self.bundle, frames)
+        decoder = self._decoders[frames]
         decoder.reset()
         controls = np.column_stack([pitch_oct, targets, latent]).astype(np.float32)
         out = np.empty((hops, HOP), np.float32)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from neurorack.bundle import Condition, Knob
-from neurorack.words import DESCRIPTORS, KNOBS
+from neurorack.words import C4_HZ, DESCRIPTORS, KNOBS
 
 UNITS = ("dBFS", "log2 Hz", "log2 Hz", "acum", "log2(0.1 + boominess)")
 
@@ -14,8 +14,9 @@ GIVEN: tuple[tuple[int, ...], ...] = ((), (0,), (0, 2), (0, 1, 2, 3), (0, 1, 2, 
 """Conditions of each knob: 0 is pitch, 1 rms, 2 centroid, 3 bandwidth, 4 sharpness."""
 PITCH_RANGE = (-3.0, 4.0)
 
-LEAST = (-np.inf, -np.inf, -np.inf, -np.inf, -3.2)
-"""Frames below are left out of that knob's fit: no boominess at all is most frames at high pitch, and its floor is −3.32."""
+LEAST_BOOMINESS = -3.2
+"""No boominess at all is most frames at high pitch, and its floor is −3.32: frames below this are left out, and the knob
+ends here. So it is with a centroid below the pitch itself."""
 
 SPREAD_FLOOR = 0.4
 """Least spread as a share of its median: no knob is dead at any pitch."""
@@ -35,9 +36,12 @@ def fit(pitch_oct: np.ndarray, descriptors: np.ndarray) -> list[Knob]:
     x = (np.clip(values, low, high) - (low + high) / 2) * 2 / (high - low)
     limits = [(float(a), float(b)) for a, b in zip(low, high)]
     knobs = [_rms_knob()]
+    least = np.full_like(descriptors, -np.inf)
+    least[:, DESCRIPTORS.index("centroid")] = np.log2(C4_HZ) + pitch_oct
+    least[:, DESCRIPTORS.index("boominess")] = LEAST_BOOMINESS
     for i in range(1, len(DESCRIPTORS)):
-        rows = descriptors[:, i] > LEAST[i]
-        knobs.append(_fit_knob(i, x[rows], descriptors[rows, i], limits, LEAST[i]))
+        rows = descriptors[:, i] > least[:, i]
+        knobs.append(_fit_knob(i, x[rows], descriptors[rows, i], limits, least[rows, i]))
     return knobs
 
 
@@ -47,7 +51,7 @@ def _rms_knob() -> Knob:
     return Knob(DESCRIPTORS[0], UNITS[0], RMS_DB[0], RMS_DB[2], [], [[]], [0.0], [1.0], 1.0, curve.tolist())
 
 
-def _fit_knob(index: int, x: np.ndarray, values: np.ndarray, limits: list[tuple[float, float]], least: float) -> Knob:
+def _fit_knob(index: int, x: np.ndarray, values: np.ndarray, limits: list[tuple[float, float]], least: np.ndarray) -> Knob:
     given = GIVEN[index]
     n = len(given)
     place = np.column_stack([np.ones(len(x)), x[:, list(given)]])
