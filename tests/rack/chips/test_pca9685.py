@@ -132,8 +132,7 @@ def test_its_state_outlives_the_process_that_drives_it(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("without_blinka", "sleeps_simulated")
 def test_adafruits_driver_sets_leds(bus_with: Callable, busio: type) -> None:
-    from adafruit_pca9685 import PCA9685
-
+    PCA9685 = pytest.importorskip("adafruit_pca9685").PCA9685
     chip = Pca9685(0x60)
     driver = PCA9685(busio(bus_with(chip)), address=0x60)
     driver.frequency = 1000
