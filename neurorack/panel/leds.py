@@ -24,6 +24,12 @@ from neurorack.panel.backoff import Backoff
 from neurorack.panel.oled import Bus
 from neurorack.panel.state import Engine, PanelState
 
+RGB = {
+    "gate1": (255, 176, 46), "gate2": (255, 176, 46), "level": (86, 226, 118), "clip": (255, 66, 54),
+    "load": (255, 176, 46), "fault": (255, 66, 54), "voltage": (98, 178, 255), "engine": (86, 226, 118),
+}  # fmt: skip
+"""Colours of the LEDs that are soldered, for pictures of the module."""
+
 GAMMA = 2.2
 STEPS = 4096
 

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from neurorack.errors import BadInput
+from neurorack.panel.leds import RGB
 
 WIDTH_MM, HEIGHT_MM = 101.6, 128.5
 MARGIN_MM, BELOW_MM = 7.0, 25.0
@@ -25,10 +26,6 @@ _FINE = 2 * SCALE
 _PLATE, _INK, _SOFT, _GLASS = "#ece7dc", "#22252b", "#8b877d", "#06080b"
 _BEHIND, _METAL, _HOLE = "#191b20", "#b9b6ae", "#0d0e11"
 _LIT = (196, 231, 255)
-_LED_RGB = {
-    "gate1": (255, 176, 46), "gate2": (255, 176, 46), "level": (86, 226, 118), "clip": (255, 66, 54),
-    "load": (255, 176, 46), "fault": (255, 66, 54), "voltage": (98, 178, 255), "engine": (86, 226, 118),
-}  # fmt: skip
 _CABLES = ("#d1495b", "#edae49", "#00798c", "#66a182", "#7a5c8f", "#e07a3f", "#2e6fb7")
 
 _OLED = (10.8, 14.4, 80.0, 40.0)  # x, y, width, height of the lit glass
@@ -165,8 +162,8 @@ def _display(sheet: _Sheet, pixels: np.ndarray) -> None:
 
 
 def _leds(sheet: _Sheet, lights: Mapping[str, float]) -> None:
-    for index, (name, rgb) in enumerate(_LED_RGB.items()):
-        x = 11.5 + index * (WIDTH_MM - 23.0) / (len(_LED_RGB) - 1)
+    for index, (name, rgb) in enumerate(RGB.items()):
+        x = 11.5 + index * (WIDTH_MM - 23.0) / (len(RGB) - 1)
         brightness = lights.get(name, 0.0)
         dark = tuple(round(60 + 0.16 * c) for c in rgb)
         colour = tuple(round(d + (c - d) * brightness) for c, d in zip(rgb, dark, strict=True))

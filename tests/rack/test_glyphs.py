@@ -11,7 +11,7 @@ def noise(seed: int) -> np.ndarray:
 
 
 def dots(lines: list[str]) -> np.ndarray:
-    """Braille lines back to pixels, dot by dot as Unicode numbers them: 1 2 3 7 down the left, 4 5 6 8 down the right."""
+    """Braille lines back to pixels, as Unicode numbers the dots: 1 2 3 7 on the left, 4 5 6 8 on the right."""
     pixels = np.zeros((4 * len(lines), 2 * len(lines[0])), bool)
     for row, line in enumerate(lines):
         for column, cell in enumerate(line):
