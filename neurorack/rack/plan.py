@@ -3,7 +3,7 @@
 import re
 import sys
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from neurorack.errors import BadInput
 from neurorack.rack.signals import Constant, Signal
 from neurorack.rack.sources import Envelope, Keyboard, Lfo, Random, Shape, StepCv, StepGate, Steps
 from neurorack.rack.volts_file import VoltsFile
-from neurorack.words import CV_JACKS, GATE_JACKS, KNOBS, POTS
+from neurorack.words import CV_JACKS, GATE_JACKS, POTS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -111,14 +111,13 @@ class WorldPlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     name: str
     cables: dict[str, str] = {}
     pots: dict[str, Unit] = {}
-    attenuverters: dict[str, dict[str, Annotated[float, msgspec.Meta(ge=-1.0, le=1.0)]]] = {}  # knob → jack → amount
     seed: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)] = 0
     sources: dict[str, SourcePlan] = {}
 
 
 @dataclass(frozen=True)
 class Rack:
-    """What a file makes: sources, and how they are patched at first; of the module's own settings it only advises."""
+    """What a file makes: sources, and how they are patched at first."""
 
     path: Path
     name: str
@@ -126,8 +125,6 @@ class Rack:
     outputs: dict[str, Signal]  # by "source.output"
     cables: dict[str, str]  # jack → output
     pots: dict[str, float]
-    attenuverters: dict[str, dict[str, float]] = field(default_factory=dict)
-    """knob → jack → −1…+1: how the module itself is best set for this rack."""
     duration_s: float | None = None  # where it ends by itself, else None
 
 
@@ -149,14 +146,7 @@ def load_rack(path: Path, seed: int | None = None) -> Rack:
             raise BadInput(
                 f"there is no output {end!r}", f"{path}, key cables.{jack}", f"use one of {', '.join(outputs)}"
             )
-    for knob, jacks in plan.attenuverters.items():
-        if knob not in KNOBS:
-            raise BadInput(f"there is no knob {knob!r}", f"{path}, key attenuverters", f"use {', '.join(KNOBS)}")
-        for jack in jacks:
-            if jack not in CV_JACKS:
-                where = f"{path}, key attenuverters.{knob}"
-                raise BadInput(f"there is no CV jack {jack!r}", where, f"use {', '.join(CV_JACKS)}")
-    return Rack(path, plan.name, plan.seed, outputs, plan.cables, plan.pots, plan.attenuverters)
+    return Rack(path, plan.name, plan.seed, outputs, plan.cables, plan.pots)
 
 
 def volts_rack(path: Path, seed: int = 0) -> Rack:
@@ -164,7 +154,7 @@ def volts_rack(path: Path, seed: int = 0) -> Rack:
     file = VoltsFile(path)
     outputs: dict[str, Signal] = {f"file.{jack}": track for jack, track in file.tracks.items()}
     cables = {jack: f"file.{jack}" for jack in file.tracks}
-    return Rack(path, path.stem, seed, outputs, cables, {}, duration_s=file.duration_s)
+    return Rack(path, path.stem, seed, outputs, cables, {}, file.duration_s)
 
 
 def _read_plan(path: Path) -> WorldPlan:
