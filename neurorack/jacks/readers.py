@@ -114,13 +114,14 @@ class Shot:
 
     def start(self, number: int) -> int:
         """Begin to convert input `number`; returns when to poll."""
+        begin_ns = self._clock.now_ns()  # the end would count in how late this process woke up
         self._chip.start(number)
-        self._started_ns = self._clock.now_ns()
+        self._started_ns = begin_ns + int(START_BITS * self._chip.bit_ns)
         return self._started_ns + int(self._aim_ns)
 
-    def poll(self, now_ns: int) -> tuple[int | None, int]:
+    def poll(self) -> tuple[int | None, int]:
         """(the code or None where the conversion is not done, when to poll again)."""
-        elapsed_ns = now_ns - self._started_ns
+        elapsed_ns = self._clock.now_ns() - self._started_ns
         code = self._chip.poll()
         if code is None:
             if elapsed_ns > 3 * self._chip.conversion_ns:
@@ -166,7 +167,7 @@ class Multiplexer(Reader):
         self._next_ns = max(self._next_ns + self._pace_ns, now_ns)
 
     def _poll(self, now_ns: int) -> None:
-        code, self.due_ns = self._shot.poll(now_ns)
+        code, self.due_ns = self._shot.poll()
         if code is None:
             return
         self._succeeded()
@@ -209,7 +210,7 @@ class Follower(Reader):
         self._turn = self._measure
 
     def _measure(self, now_ns: int) -> None:
-        code, self.due_ns = self._shot.poll(now_ns)
+        code, self.due_ns = self._shot.poll()
         if code is None:
             return
         self._succeeded()
@@ -222,13 +223,12 @@ class Follower(Reader):
 
     def _run(self, code: int) -> None:
         measured_ns = self._shot.period_ns
-        if abs(self._period_ns - measured_ns) > 0.004 * measured_ns:
+        if abs(self._period_ns - measured_ns) > 0.01 * measured_ns:
             self._period_ns = measured_ns  # else the loop knows it better
         self._bounds_ns = 0.97 * measured_ns, 1.03 * measured_ns
-        self.chip.run(self._number)
         now_ns = self.clock.now_ns()
-        # The pointer write (two bytes, 19 bits) follows the config write that started the chip.
-        self._next_ns = now_ns - 19 * self._bit_ns + WAKE_NS + self._period_ns
+        self.chip.run(self._number)
+        self._next_ns = now_ns + (START_BITS - STOP_BITS) * self._bit_ns + WAKE_NS + self._period_ns
         self._check_ns = now_ns + CHECK_NS
         self._last, self._seen_ns = code, float(now_ns)
         self._count, self._missed, self._since_fix = 2, 0, 0
@@ -243,13 +243,12 @@ class Follower(Reader):
             self._shots = 1
             self._begin(now_ns)
             return
+        first_ns = self.clock.now_ns() + ADDRESS_BITS * self._bit_ns
         codes = self.chip.readings(self._count)
-        end_ns = self.clock.now_ns()
-        first_ns = end_ns - self._read_ns * self._count + (ADDRESS_BITS - STOP_BITS) * self._bit_ns
         self._lead_ns += 0.05 * (min(max(first_ns - self.due_ns, 0.0), 300_000.0) - self._lead_ns)
         self._steer(codes, first_ns)
-        self._last, self._seen_ns = codes[-1], end_ns
-        while self._next_ns < end_ns:
+        self._last, self._seen_ns = codes[-1], first_ns + self._read_ns * (self._count - 1)
+        while self._next_ns <= self._seen_ns:
             self._next_ns += self._period_ns
             self._since_fix += 1
         self._aim()

@@ -83,6 +83,7 @@ class Scan:
             self._look_ns = now_ns + LOOK_NS
             if edges := self._lines.edges():
                 self._note(edges)
+            now_ns = self._clock.now_ns()
         voct = self._voct
         if now_ns >= voct.due_ns:
             voct.turn(now_ns)
