@@ -26,9 +26,10 @@ class Recorder:
         self.peak = 0.0
         """Largest magnitude so far, 1.0 full scale."""
         try:
-            self._file = wave.open(str(wav), "wb")  # noqa: SIM115 (closed by close)
+            self._raw = open(wav, "wb")  # noqa: SIM115 (closed by close)
         except OSError as error:
             raise BadInput(f"cannot write the recording: {error.strerror}", str(wav), "give another folder") from error
+        self._file = wave.open(self._raw, "wb")  # noqa: SIM115
         self._file.setnchannels(1)
         self._file.setsampwidth(BYTES)
         self._file.setframerate(SAMPLE_RATE_HZ)
@@ -56,6 +57,7 @@ class Recorder:
 
     def close(self) -> None:
         self._file.close()
+        self._raw.close()
 
     def __enter__(self) -> "Recorder":
         return self

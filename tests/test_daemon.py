@@ -1,0 +1,295 @@
+"""The module's processes survive each other. Real ones, on the null device."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurorack.daemon import OUT_OF_THE_BOX, chosen_patch
+from neurorack.errors import BadInput
+from neurorack.keeper import PAUSES_S, Keeper, describe
+from neurorack.rundir import Lock, holder
+from neurorack.shared import INTENT, METERS, Snapshot
+from neurorack.words import CV_JACKS, KNOBS
+
+PATIENCE_S = 30.0
+"""For what happens at once on a machine that is not busy."""
+
+
+def until(happens: Callable[[], object], what: str) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while not happens():
+        assert time.monotonic() < give_up, f"{what} did not happen"
+        time.sleep(0.01)
+
+
+class Bench:
+    """A run directory, daemons in it, and what one can see from outside."""
+
+    def __init__(self, run_dir: Path, bundle: Path) -> None:
+        self.run_dir, self.bundle = run_dir, bundle
+        self.daemons: list[subprocess.Popen[str]] = []
+
+    def start(self, *options: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
+        command = [
+            sys.executable,
+            "-m",
+            "neurorack.daemon",
+            "--run-dir",
+            str(self.run_dir),
+            "--device",
+            "null",
+            "--rack",
+        ]
+        bundle = [] if "--bundle" in options else ["--bundle", str(self.bundle)]
+        daemon = subprocess.Popen([*command, *bundle, *options], stdin=stdin, stderr=subprocess.PIPE, text=True)
+        self.daemons.append(daemon)
+        return daemon
+
+    def pid(self, name: str) -> int:
+        return holder(self.run_dir / f"{name}.lock")
+
+    def meters(self) -> np.recarray | None:
+        try:
+            meters = Snapshot(self.run_dir / "meters", METERS)
+        except BadInput:
+            return None
+        return meters.record if meters.refresh() else None
+
+    def sounding(self, *, not_pid: int = 0) -> bool:
+        m = self.meters()
+        pid = self.pid("engine")
+        return m is not None and pid not in (0, not_pid) and m["pid"] == pid and m["first_sound_ns"] > 0
+
+    def wait_for_sound(self, *, not_pid: int = 0) -> None:
+        until(lambda: self.sounding(not_pid=not_pid) and self.pid("jacks"), "sound")
+
+    def end(self) -> None:
+        for daemon in self.daemons:
+            if daemon.poll() is None:
+                daemon.terminate()
+                daemon.wait(PATIENCE_S)
+            if daemon.stderr is not None:
+                daemon.stderr.close()
+        for name in ("engine", "jacks"):
+            if pid := self.pid(name):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def bench(tmp_path, tiny_bundle) -> Iterator[Bench]:
+    made = Bench(tmp_path / "run", tiny_bundle)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def test_it_plays_and_ends_everything_it_started(bench):
+    daemon = bench.start()
+    bench.wait_for_sound()
+    pids = [bench.pid(name) for name in ("engine", "jacks")]
+    assert all(pids)
+    daemon.terminate()
+    assert daemon.wait(PATIENCE_S) == 0
+    assert [bench.pid(name) for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
+
+
+def test_a_killed_engine_sounds_again_as_fast_as_at_the_start(bench):
+    began_ns = time.monotonic_ns()
+    bench.start()
+    bench.wait_for_sound()
+    first_s = (int(bench.meters()["first_sound_ns"]) - began_ns) * 1e-9
+    engine, jacks = bench.pid("engine"), bench.pid("jacks")
+    killed_ns = time.monotonic_ns()
+    os.kill(engine, signal.SIGKILL)
+    bench.wait_for_sound(not_pid=engine)
+    again_s = (int(bench.meters()["first_sound_ns"]) - killed_ns) * 1e-9
+    assert again_s < 1.5 * first_s + 0.1
+    assert bench.pid("jacks") == jacks
+    print(f"first sound {first_s:.3f} s, again after SIGKILL {again_s:.3f} s")
+
+
+def test_killed_jacks_come_back_and_the_engine_plays_on(bench):
+    bench.start()
+    bench.wait_for_sound()
+    engine, jacks = bench.pid("engine"), bench.pid("jacks")
+    os.kill(jacks, signal.SIGKILL)
+    until(lambda: bench.pid("jacks") not in (0, jacks), "new jacks")
+    assert bench.pid("engine") == engine
+
+
+def test_a_killed_daemon_leaves_the_music_on_and_the_next_one_takes_it_over(bench):
+    first = bench.start()
+    bench.wait_for_sound()
+    pids = [bench.pid(name) for name in ("engine", "jacks")]
+    first.kill()
+    first.wait()
+    blocks = int(bench.meters()["blocks"])
+    until(lambda: int(bench.meters()["blocks"]) > blocks + 20, "music without a daemon")
+
+    intent = Snapshot(bench.run_dir / "intent", INTENT)
+    intent.refresh()
+    intent.record["gesture"] = 1
+    intent.publish()
+    second = bench.start()
+    until(lambda: bench.pid("daemon") == second.pid, "takeover")
+    until(lambda: int(bench.meters()["gesture"]) == 1, "the gesture chosen before")
+    assert [bench.pid(name) for name in ("engine", "jacks")] == pids
+    os.kill(pids[0], signal.SIGKILL)  # an adopted one is watched as well
+    bench.wait_for_sound(not_pid=pids[0])
+    second.terminate()
+    assert second.wait(PATIENCE_S) == 0
+    assert [bench.pid(name) for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
+
+
+def test_a_daemon_with_other_options_replaces_the_engine(bench):
+    first = bench.start("--block", "256")
+    bench.wait_for_sound()
+    engine, jacks = bench.pid("engine"), bench.pid("jacks")
+    first.kill()
+    first.wait()
+    bench.start("--block", "128")
+    bench.wait_for_sound(not_pid=engine)
+    assert bench.meters()["block"] == 128
+    assert bench.pid("jacks") == jacks
+
+
+def test_a_second_one_is_refused_in_one_line_that_names_the_first(bench):
+    first = bench.start()
+    until(lambda: bench.pid("daemon") == first.pid, "first daemon")
+    second = bench.start()
+    assert second.wait(PATIENCE_S) == 2
+    said = second.stderr.read().splitlines()
+    assert len(said) == 1
+    assert f"process {first.pid}" in said[0]
+    bench.wait_for_sound()
+
+
+def test_an_attached_one_ends_when_its_owner_is_gone(bench):
+    daemon = bench.start("--attached", stdin=subprocess.PIPE)
+    bench.wait_for_sound()
+    daemon.stdin.close()
+    assert daemon.wait(PATIENCE_S) == 0
+    assert bench.pid("engine") == 0
+
+
+def test_an_attached_one_hands_on_what_the_engine_refused(bench):
+    daemon = bench.start("--attached", "--bundle", str(bench.run_dir / "nobody"), stdin=subprocess.PIPE)
+    assert daemon.wait(PATIENCE_S) == 2
+    assert "nobody" in daemon.stderr.read()
+
+
+def test_one_on_its_own_stays_to_show_on_its_panel_what_is_wrong(bench):
+    daemon = bench.start("--bundle", str(bench.run_dir / "nobody"))
+    said = [daemon.stderr.readline() for _ in range(2)]
+    assert any("nobody" in line for line in said)
+    assert daemon.poll() is None
+
+
+# --- the keeper, by itself ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    return []
+
+
+def keep(tmp_path: Path, lines: list[str], code: str, **options: object) -> Keeper:
+    return Keeper("part", [sys.executable, "-c", code], tmp_path, lines.append, **options)  # type: ignore[arg-type]
+
+
+def ended(keeper: Keeper) -> None:
+    import select
+
+    assert select.select([keeper.pidfd], [], [], PATIENCE_S)[0]
+
+
+def test_one_that_does_not_stay_up_is_started_less_and_less_often(tmp_path, lines):
+    keeper = keep(tmp_path, lines, "import sys; print('no luck', file=sys.stderr); sys.exit(3)")
+    pauses = []
+    for _ in range(4):
+        keeper.begin()
+        ended(keeper)
+        assert keeper.ended() == 3
+        pauses.append(keeper.due_s - time.monotonic())
+    assert pauses == pytest.approx(PAUSES_S[:4], abs=0.1)
+    assert keeper.last_words == "no luck"
+    assert any("status 3" in line for line in lines)
+
+
+def test_one_that_stands_still_is_killed(tmp_path, lines, monkeypatch):
+    monkeypatch.setattr("neurorack.keeper.STEADY_S", 0.0)
+    keeper = keep(tmp_path, lines, "import time; time.sleep(60)", pulse=lambda: time.monotonic_ns() - int(4e9))
+    keeper.begin()
+    keeper.check_pulse()
+    ended(keeper)
+    assert keeper.ended() == -signal.SIGKILL
+    assert any("stands still" in line for line in lines)
+
+
+def test_one_that_ignores_sigterm_is_ended_all_the_same(tmp_path, lines, monkeypatch):
+    monkeypatch.setattr("neurorack.keeper.PATIENCE_S", 0.2)
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    keeper = keep(tmp_path, lines, code)
+    keeper.begin()
+    pid = keeper.pid
+    until(lambda: (keeper.tail(), "part: deaf" in lines)[1], "its first words")
+    keeper.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_stranger_under_a_lock_is_not_taken_for_ours(tmp_path, lines):
+    """The pid in a lock is believed only while that process holds the lock."""
+    (tmp_path / "part.lock").write_text(f"{os.getpid()}\n")
+    keeper = keep(tmp_path, lines, "import time; time.sleep(60)")
+    keeper.begin()
+    assert keeper.pid not in (0, os.getpid())
+    keeper.stop()
+
+
+def test_exit_statuses_have_words():
+    assert describe(2) == "status 2"
+    assert describe(-signal.SIGKILL) == "SIGKILL"
+    assert describe(-99) == "signal 99"
+
+
+def test_a_lock_is_gone_with_its_process(tmp_path):
+    code = "import sys; from pathlib import Path; from neurorack.rundir import Lock\n"
+    code += "lock = Lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "x.lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    assert holder(tmp_path / "x.lock") == process.pid
+    process.kill()
+    process.communicate()
+    assert holder(tmp_path / "x.lock") == 0
+    Lock(tmp_path / "x.lock").release()
+
+
+# --- the patch ------------------------------------------------------------------------------------------------------
+
+
+def test_out_of_the_box_every_cv_jack_turns_something():
+    patch = chosen_patch([])
+    for jack, (knob, attenuverter) in OUT_OF_THE_BOX.items():
+        assert patch["attenuverter"][KNOBS.index(knob), CV_JACKS.index(jack)] == attenuverter
+    assert patch["attenuverter"][0, CV_JACKS.index("voct")] == 1.0
+
+
+def test_an_assigned_jack_turns_only_what_it_is_assigned_to():
+    patch = chosen_patch(["cv1=boominess"])
+    column = patch["attenuverter"][:, CV_JACKS.index("cv1")]
+    assert {KNOBS[row] for row in np.flatnonzero(column)} == {"boominess"}
+    with pytest.raises(BadInput, match="cv9"):
+        chosen_patch(["cv9=boominess"])

@@ -1,0 +1,111 @@
+"""The doctor tells what is missing and what to do, and faints at nothing."""
+
+import json
+import shutil
+
+import pytest
+
+from neurorack import doctor
+from neurorack.board import DEFAULT_BOARD
+from neurorack.doctor import BROKEN, NOTE, OK, examine
+from neurorack.errors import BadInput
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch, tiny_bundle):
+    folder = tmp_path / "models"
+    shutil.copytree(tiny_bundle, folder / "tiny")
+    monkeypatch.setenv("NEURORACK_MODELS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def rack_board(tmp_path):
+    """The packaged board on the virtual rack's buses."""
+    text = DEFAULT_BOARD.read_text().replace("/dev/i2c-7", "rack:a").replace("/dev/i2c-1", "rack:b")
+    (tmp_path / "board.toml").write_text(text)
+    (tmp_path / "run").mkdir(mode=0o700)
+    return tmp_path / "board.toml"
+
+
+def told(report, topic):
+    return [finding for finding in report.findings if finding.topic == topic]
+
+
+def test_on_a_machine_without_chips_the_module_can_still_play(models, tmp_path):
+    report = examine(run_dir=tmp_path / "run")
+    assert report.status == 0
+    assert all(finding.mend for finding in report.findings if finding.state != OK)
+    assert any("no such I2C bus" in finding.what and "--rack" in finding.mend for finding in told(report, "chips"))
+    assert {finding.topic for finding in report.findings} >= {"machine", "sound", "chips", "lines", "real time"}
+    json.dumps(report.to_json(), allow_nan=False)
+    assert report.describe().endswith("The module can play.")
+
+
+def test_chips_are_asked_by_their_addresses(models, tmp_path, rack_board):
+    chips = told(examine(rack_board, tmp_path / "run"), "chips")
+    assert [finding.state for finding in chips] == [OK] * 5
+    assert "0x48" in chips[0].what
+
+
+def test_a_chip_that_does_not_answer_is_named(models, tmp_path, rack_board):
+    rack_board.write_text(rack_board.read_text().replace("0x3C", "0x3D"))
+    silent = [finding for finding in told(examine(rack_board, tmp_path / "run"), "chips") if finding.state != OK]
+    assert len(silent) == 1
+    assert "oled" in silent[0].what
+
+
+def test_a_bus_at_its_default_speed_is_refused(models, tmp_path, rack_board, monkeypatch):
+    monkeypatch.setattr(doctor, "I2C_NODES", tmp_path)
+    (tmp_path / "rack:a" / "of_node").mkdir(parents=True)
+    (tmp_path / "rack:b" / "of_node").mkdir(parents=True)
+    (tmp_path / "rack:b" / "of_node" / "clock-frequency").write_bytes((400_000).to_bytes(4, "big"))
+    report = examine(rack_board, tmp_path / "run")
+    assert [f.what for f in told(report, "chips") if f.state == BROKEN] == ["bus a runs at 100 kHz"]
+    assert report.status == 1
+
+
+def test_a_provider_is_believed_only_after_real_inference(models, tmp_path):
+    figures = [finding.data for finding in told(examine(run_dir=tmp_path / "run"), "instruments") if finding.data]
+    assert figures[0]["provider"] == "CPUExecutionProvider"
+    assert 0 < figures[0]["median_s"] <= figures[0]["p99_s"]
+
+
+def test_a_provider_that_only_claims_to_be_there_is_a_note(models, tmp_path, monkeypatch):
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["NoSuchProvider", "CPUExecutionProvider"])
+    found = told(examine(run_dir=tmp_path / "run"), "instruments")
+    assert [f.state for f in found if "NoSuchProvider" in f.what] in ([NOTE], [])
+    assert not any(f.state == OK and "NoSuchProvider" in f.what for f in found)
+
+
+def test_a_damaged_bundle_is_told_and_none_at_all_is_fatal(models, tmp_path):
+    (models / "tiny" / "decoder.onnx").write_bytes(b"no network")
+    report = examine(run_dir=tmp_path / "run")
+    assert [f.state for f in told(report, "instruments")] == [NOTE, BROKEN]
+    assert "decoder.onnx" in told(report, "instruments")[0].what
+    assert report.status == 1
+    assert "1 to mend" in report.describe()
+
+
+def test_a_check_that_fails_does_not_stop_the_others(models, tmp_path, monkeypatch):
+    def faint():
+        raise RuntimeError("oh")
+        yield
+
+    monkeypatch.setattr(doctor, "_sound", faint)
+    report = examine(run_dir=tmp_path / "run")
+    assert [f.what for f in told(report, "sound")] == ["could not be examined: RuntimeError: oh"]
+    assert told(report, "run directory")
+
+
+def test_a_run_directory_of_strangers_is_fatal(models, tmp_path):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    assert examine(run_dir=tmp_path / "open").status == 1
+
+
+def test_a_board_that_is_none_is_bad_input(tmp_path):
+    with pytest.raises(BadInput, match="cannot read the board"):
+        examine(tmp_path / "none.toml")
