@@ -5,8 +5,6 @@ import numpy as np
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 """Bits of a Braille cell: four rows of two dots."""
 
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
-
 
 def braille(pixels: np.ndarray) -> list[str]:
     """Every pixel a dot: [h, w] of bool → h/4 lines of w/2 cells, exact to the pixel."""
@@ -23,10 +21,9 @@ def half_blocks(pixels: np.ndarray) -> list[str]:
 
 
 def bar(share: float, width: int) -> str:
-    """A share 0…1 of `width` cells, to an eighth of a cell."""
-    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+    """A share 0…1 of `width` cells as a line, to half a cell."""
+    full, half = divmod(round(min(max(share, 0.0), 1.0) * width * 2), 2)
+    return ("━" * full + "╸" * half).ljust(width)
 
 
 def gauge(value: float, low: float, high: float, width: int) -> str:

@@ -38,15 +38,15 @@ WIDE, TALL = 148, 42
 
 HELP = """\
  ← →    turn the encoder: choose the gesture
- enter  press it: next gesture        i  press it long: diagnostics
- 1 … 4  choose a pot                ↑ ↓  turn it
+ enter  press it: next gesture       i    press it long: diagnostics
+ 1 … 4  choose a pot                 ↑ ↓  turn it
  c      move cables: ↑ ↓ which jack, ← → where from, enter done
  p      plug the keyboard into voct and gate1, or undo that
  a … k  play it: a s d f g h j k white, w e t y u black keys
  z x    an octave down, up
  n      noise of the converters on or off
  b      break a chip or bus, the next one, … none
- ?      this help                     q  leave: the module stops\
+ ?      this help                    q    leave: the module stops\
 """
 HINT = "← → gesture  ↵ next  1-4 ↑↓ pots  c cables  p keyboard  a-k play  ? help  q quit"
 
@@ -63,7 +63,7 @@ class Lines(Widget):
         self._strips: list[Strip] = []
 
     def show(self, text: Text) -> None:
-        lines = text.split("\n", allow_blank=True)
+        lines = list(text.split("\n", allow_blank=True))
         strips = []
         for y, line in enumerate(lines):
             if y < len(self._lines) and self._lines[y] == line:
@@ -159,7 +159,8 @@ class ModuleView(App[None]):
             self.query_one(f"#{part}", Lines).show(text)
 
     def _side(self, look: Look) -> Text:
-        text = Text("neurorack\n\n", "bold")
+        text = Text()
+        text.append("neurorack\n\n", "bold")
         for name, brightness in look.lights.items():
             text.append("● ", _led_colour(name, brightness))
             text.append(f"{name}\n", "#d8d6cf" if brightness > 0.02 else _DIM)
@@ -167,8 +168,8 @@ class ModuleView(App[None]):
         for index, (pot, name) in enumerate(zip(POTS, DESCRIPTORS, strict=False)):
             chosen = index == self.hands.pot and self._cabling is None
             text.append(f"{index + 1} {name[:5]:<5} ", "bold" if chosen else _DIM)
-            text.append(bar(look.pots[pot], 6), _WARM if chosen else "#d8d6cf")
-            text.append("\n")
+            text.append(bar(look.pots[pot], 4), _WARM if chosen else "#d8d6cf")
+            text.append(f"{100 * look.pots[pot]:3.0f}\n", "bold" if chosen else _DIM)
         octave = f"{self.hands.octave:+d}" if self.hands.octave else "0"
         text.append(f"octave {octave}", _DIM)
         return text
