@@ -40,7 +40,7 @@ class RackBus:
     ) -> None:
         self.name, self.speed_hz = name, speed_hz
         self._clock, self._chips, self._faults = clock, dict(chips), faults
-        self._bit_ns = 1e9 / speed_hz
+        self._bit_ns = round(1e9 / speed_hz)
         self._free_ns = 0
         self._lock = threading.Lock()
         self._answered: dict[str, tuple[int, int]] = {}  # chip → (onset of its fault, answers since then)
@@ -61,20 +61,20 @@ class RackBus:
                 t_ns = silence.t_ns
                 raise OSError(EREMOTEIO, os.strerror(EREMOTEIO)) from None
             finally:
-                self._free_ns = t_ns + round(self._bit_ns)  # stop
+                self._free_ns = t_ns + self._bit_ns  # stop
                 self._clock.sleep_until_ns(self._free_ns)
 
     def _message(self, message: i2c_msg, t_ns: int, faults: Mapping[str, Fault]) -> int:
         """Play one message; returns when its last acknowledge has passed."""
         address, count = message.addr, message.len
-        acknowledged_ns = t_ns + round(10 * self._bit_ns)  # start, address, acknowledge
+        acknowledged_ns = t_ns + 10 * self._bit_ns  # start, address, acknowledge
         heard = self._heard(address, faults, acknowledged_ns)
         if not heard:
             raise _Silence(acknowledged_ns)
         for name, _ in heard:
             if faults and name in faults and faults[name].kind == "slow":
                 acknowledged_ns += round(faults[name].seconds * 1e9)
-        end_ns = acknowledged_ns + round(9 * count * self._bit_ns)
+        end_ns = acknowledged_ns + 9 * count * self._bit_ns
         if message.flags & I2C_M_RD:
             memmove(message.buf, heard[0][1].read(count, acknowledged_ns), count)
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 from neurorack.clock import Clock, MonotonicClock
 from neurorack.errors import BadInput
 from neurorack.rack.plan import INPUT_JACKS
-from neurorack.rack.state import HISTORY, Contact, Fault, FaultKind, Key, WorldState
+from neurorack.rack.state import MOST_CONTACTS, MOST_KEYS, REMEMBERED_NS, Contact, Fault, FaultKind, Key, WorldState
 from neurorack.rack.world import World
 from neurorack.words import POTS
 
@@ -15,6 +15,8 @@ EDGE_SPACING_NS = 1_500_000
 
 QUADRATURE = (("encoder_a", 1), ("encoder_b", 1), ("encoder_a", 0), ("encoder_b", 0))
 """One detent to the right. Both lines rest low."""
+
+MOST_FINGERS = 10
 
 FAULTY = ("adc_voct", "adc_cv", "adc_pots", "oled", "leds", "bus_a", "bus_b")
 """What can be broken; only a bus can be stuck."""
@@ -75,10 +77,11 @@ class RackControl:
             state.held = [held_v for held_v in state.held if held_v != note_v]
             if pressed:
                 state.held.append(note_v)
+                del state.held[:-MOST_FINGERS]
             last_v = state.keys[-1].cv_v if state.keys else note_v
             t_ns = max(now_ns - state.epoch_ns, state.keys[-1].t_ns + 1 if state.keys else 0)
             state.keys.append(Key(t_ns, state.held[-1] if state.held else last_v, int(bool(state.held))))
-            del state.keys[:-HISTORY]
+            del state.keys[:-MOST_KEYS]
 
         self._change(play)
 
@@ -106,6 +109,7 @@ class RackControl:
         def stamped(state: WorldState) -> None:
             state.changed_ns = self._clock.now_ns()
             edit(state, state.changed_ns)
+            _forget(state, state.changed_ns)
 
         self.world.store.change(stamped)
         self.world.refresh()
@@ -117,4 +121,10 @@ _OTHER = {"encoder_a": "encoder_b", "encoder_b": "encoder_a"}
 def _touch(state: WorldState, t_ns: int, line: str, level: int) -> None:
     number = state.contacts[-1].number + 1 if state.contacts else 1
     state.contacts.append(Contact(number, t_ns, line, level))
-    del state.contacts[:-HISTORY]
+
+
+def _forget(state: WorldState, now_ns: int) -> None:
+    """Drop contacts of long ago, but for the last of each line, which says how it stands."""
+    last = {contact.line: contact.number for contact in state.contacts}
+    kept = [c for c in state.contacts if c.t_ns > now_ns - REMEMBERED_NS or c.number == last[c.line]]
+    state.contacts = kept[-MOST_CONTACTS:]

@@ -20,8 +20,10 @@ from neurorack.shared import Snapshot
 WORLD = np.dtype([("length", "u4"), ("payload", "u1", 65_532)])
 """The document in MessagePack, as it lies in the run directory."""
 
-HISTORY = 128
-"""Contacts and keys kept: three seconds of a fast hand, where every reader looks some 800 times a second."""
+REMEMBERED_NS = 5_000_000_000
+"""How long contacts are kept after they happened; every reader looks many times a second."""
+MOST_CONTACTS = 1024
+MOST_KEYS = 128
 
 FaultKind = Literal["absent", "silent", "slow", "stuck"]
 

@@ -1,12 +1,14 @@
 """A person's hands on the virtual module."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from neurorack.clock import SimulatedClock
 from neurorack.errors import BadInput
 from neurorack.rack.control import RackControl
-from neurorack.rack.state import HISTORY
+from neurorack.rack.state import MOST_CONTACTS, MOST_KEYS
 from neurorack.rack.world import World
 
 MS = 1_000_000
@@ -69,10 +71,31 @@ def test_a_press_lasts_until_it_is_let_go(hands: RackControl, world: World, cloc
     ]
 
 
-def test_contacts_are_not_kept_for_ever(hands: RackControl, world: World) -> None:
-    hands.turn_encoder(HISTORY)
-    assert len(world.state.contacts) == HISTORY
-    assert world.state.contacts[-1].number == 4 * HISTORY
+def test_contacts_of_long_ago_are_forgotten_but_not_how_the_lines_stand(
+    hands: RackControl, world: World, clock: SimulatedClock
+) -> None:
+    hands.press_encoder(True)
+    hands.turn_encoder(100)
+    assert len(world.state.contacts) == 401
+    clock.sleep_until_ns(60_000 * MS)
+    hands.turn_encoder(1)
+    assert [(c.number, c.line, c.level) for c in world.state.contacts] == [
+        (1, "encoder_push", 1),
+        (402, "encoder_a", 1),
+        (403, "encoder_b", 1),
+        (404, "encoder_a", 0),
+        (405, "encoder_b", 0),
+    ]
+
+
+def test_the_document_never_outgrows_its_file(tmp_path: Path, clock: SimulatedClock) -> None:
+    hands = RackControl(tmp_path, clock)
+    for _ in range(5):
+        hands.turn_encoder(100)
+    for number in range(300):
+        hands.key(number / 12, True)
+    assert len(hands.world.state.contacts) == MOST_CONTACTS
+    assert len(hands.world.state.keys) == MOST_KEYS
 
 
 def test_cables_move(hands: RackControl, world: World) -> None:
