@@ -1,0 +1,229 @@
+"""What every command promises: 0, or 2 and one line on stderr; help with an example; JSON where it gives data."""
+
+import fcntl
+import json
+import os
+import pty
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurorack import cli
+from neurorack.rundir import holder
+
+COMMANDS = [
+    ["run"],
+    ["render"],
+    ["bench"],
+    ["doctor"],
+    ["models", "list"],
+    ["models", "show"],
+    ["models", "verify"],
+    ["models", "install"],
+]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, tiny_bundle):
+    """A folder to work in, with one installed bundle and a run directory of its own."""
+    shutil.copytree(tiny_bundle, tmp_path / "models" / "tiny")
+    monkeypatch.setenv("NEURORACK_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("NEURORACK_RUN_DIR", str(tmp_path / "run"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def neurorack(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        [sys.executable, "-m", "neurorack", *arguments],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        timeout=120,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("command", [[], *COMMANDS], ids=" ".join)
+def test_help_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main([*command, "--help"])
+    assert left.value.code == 0
+    assert f"example: neurorack {' '.join(command)}".rstrip() in capsys.readouterr().out
+
+
+def test_the_table_of_commands_is_whole():
+    made = cli.build_parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    assert set(made) == {command[0] for command in COMMANDS}
+
+
+BAD_VOLTS = {
+    "text.csv": "t,cv1\n0,0\n1,loud\n",
+    "nan.csv": "t,cv1\n0,nan\n",
+    "back.csv": "t,cv1\n1,0\n0,0\n",
+    "unknown.csv": "t,cv7\n0,0\n",
+    "empty.csv": "",
+}
+
+BAD = [
+    [],
+    ["play"],
+    ["run"],
+    ["run", "--rack", "none.toml", "--headless"],
+    ["run", "--rack", "--headless", "--bundle", "nobody"],
+    ["run", "--rack", "--headless", "--bundle", "tampered"],
+    ["run", "--rack", "--headless", "--block", "100"],
+    ["run", "--rack", "--headless", "--block", "many"],
+    ["run", "--rack", "--headless", "--seconds", "-1"],
+    ["run", "--rack", "--headless", "--seconds", "nan"],
+    ["run", "--rack", "--headless", "--assign", "cv9=rms"],
+    ["run", "--rack", "--headless", "--assign", "cv1"],
+    ["run", "--rack", "--headless", "--board", "none.toml"],
+    ["run", "--rack", "--headless", "--out", "a_file"],
+    ["run", "--rack", "--headless", "--run-dir", "a_file"],
+    ["run", "--board", "none.toml"],
+    ["render"],
+    ["render", "nobody", "--cv", "good.csv", "--out", "o.wav"],
+    ["render", "tampered", "--cv", "good.csv", "--out", "o.wav"],
+    ["render", "tiny", "--cv", "none.csv", "--out", "o.wav"],
+    ["render", "tiny", "--cv", "good.csv", "--out", "none/o.wav"],
+    ["render", "tiny", "--cv", "good.csv", "--out", "o.wav", "--assign", "cv1=loudness"],
+    ["render", "tiny", "--cv", "good.csv", "--out", "o.wav", "--gesture", "none"],
+    ["render", "tiny", "--cv", "good.csv", "--out", "o.wav", "--seed", "-1"],
+    *(["render", "tiny", "--cv", name, "--out", "o.wav"] for name in BAD_VOLTS),
+    ["bench", "--seconds", "soon"],
+    ["doctor", "--board", "none.toml"],
+    ["models"],
+    ["models", "show", "nobody"],
+    ["models", "show", ".."],
+    ["models", "verify", "tampered"],
+    ["models", "install", "none.zip"],
+    ["models", "install", "a_file"],
+    ["models", "install", "models/tiny"],
+]
+
+
+@pytest.mark.parametrize("arguments", BAD, ids=" ".join)
+def test_bad_input_is_one_line_and_status_2(place, arguments):
+    shutil.copytree(place / "models" / "tiny", place / "models" / "tampered")
+    decoder = place / "models" / "tampered" / "decoder.onnx"
+    decoder.write_bytes(decoder.read_bytes()[:-1] + b"?")
+    (place / "a_file").write_text("nothing much")
+    (place / "good.csv").write_text("t,cv1\n0,0\n0.1,1\n")
+    for name, text in BAD_VOLTS.items():
+        (place / name).write_text(text)
+    device = ["--device", "null"] if arguments[:1] == ["run"] else []
+    done = neurorack(*arguments, *device)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("neurorack: ")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stdout == ""
+    assert [holder(place / "run" / f"{name}.lock") for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
+
+
+def test_without_a_terminal_the_demo_is_played_and_told(place):
+    done = neurorack("run", "--rack", "--device", "null", "--bundle", "tiny", "--seconds", "1.5", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["bundle"] == "tiny"
+    assert report["device"] == "null"
+    assert report["blocks"] * report["block"] >= 1.5 * 48_000
+    assert report["rms_db"] > -60
+    with wave.open(report["sound"]) as sound:
+        assert sound.getnframes() == 72_000
+        assert np.any(np.frombuffer(sound.readframes(72_000), np.uint8))
+    assert Path(report["picture"]).read_bytes().startswith(b"\x89PNG")
+    assert holder(place / "run" / "engine.lock") == 0
+
+
+def test_an_interrupt_ends_everything_quietly(place):
+    command = [sys.executable, "-m", "neurorack", "run", "--rack", "--headless", "--device", "null", "--bundle", "tiny"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    give_up = time.monotonic() + 30
+    while not holder(place / "run" / "engine.lock") and time.monotonic() < give_up:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == cli.INTERRUPTED
+    assert (out, err) == (b"", b"")
+    assert [holder(place / "run" / f"{name}.lock") for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
+
+
+def test_in_a_terminal_the_module_is_shown_until_quit(place):
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 45, 150, 0, 0))
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1]), "TERM": "xterm-256color"}
+    command = [sys.executable, "-m", "neurorack", "run", "--rack", "--device", "null", "--bundle", "tiny"]
+    process = subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+    )
+    os.close(slave)
+    seen, asked, give_up = b"", False, time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < give_up:
+        if select.select([master], [], [], 0.1)[0]:
+            try:
+                seen += os.read(master, 65_536)
+            except OSError:  # the other end is closed
+                break
+        if not asked and b"voct" in seen and len(seen) > 4000:
+            os.write(master, b"q")
+            asked = True
+    assert process.wait(30) == 0, seen[-2000:]
+    os.close(master)
+    assert asked
+    assert [holder(place / "run" / f"{name}.lock") for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
+
+
+def test_render_tells_what_it_wrote(place):
+    (place / "take.csv").write_text("t,voct,gate1\n0,0,0\n0.05,0,5\n0.2,0,0\n")
+    done = neurorack("render", "tiny", "--cv", "take.csv", "--out", "take.wav", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["out"] == "take.wav"
+    assert "take.wav" in neurorack("render", "tiny", "--cv", "take.csv", "--out", "take.wav").stdout
+
+
+def test_doctor_gives_json_and_0_where_the_module_can_play(place):
+    done = neurorack("doctor", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["plays"] is True
+
+
+def test_models_are_listed_shown_verified_and_installed(place, tiny_bundle):
+    listed = json.loads(neurorack("models", "list", "--json").stdout)
+    assert [row["name"] for row in listed] == ["tiny"]
+    assert "CC0-1.0" in neurorack("models", "list").stdout
+    shown = neurorack("models", "show", "tiny").stdout
+    assert "hold, still" in shown
+    assert "centroid, 7 to 13 log2 Hz" in shown
+    assert json.loads(neurorack("models", "show", "tiny", "--json").stdout)["name"] == "tiny"
+    assert json.loads(neurorack("models", "verify", "tiny", "--json").stdout)["whole"] is True
+    shutil.rmtree(place / "models" / "tiny")
+    assert "none is installed" in neurorack("models", "list").stdout
+    assert neurorack("models", "install", str(tiny_bundle)).returncode == 0
+    assert neurorack("models", "verify", "tiny").returncode == 0
+
+
+def test_a_damaged_bundle_is_listed_with_its_fault(place):
+    (place / "models" / "tiny" / "card.json").write_text("{")
+    assert "damaged" in neurorack("models", "list").stdout
+
+
+def test_output_into_a_closed_pipe_is_no_error(place):
+    command = f"{sys.executable} -m neurorack doctor | head -1; echo ${{PIPESTATUS[0]}}"
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == "0"
