@@ -138,8 +138,9 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of each measurement (default 10)")
-    _json(parser)
+    from neurorack.bench import add_options
+
+    add_options(parser)
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
@@ -213,14 +214,9 @@ def _render(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from neurorack import bench
+    from neurorack.bench import run_options
 
-    report = bench.run(options.seconds)
-    if options.json:
-        _print(report)
-    else:
-        print(bench.describe(report))
-    return 0
+    return run_options(options)
 
 
 def _doctor(options: argparse.Namespace) -> int:
