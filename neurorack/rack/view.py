@@ -7,6 +7,7 @@ waits. It looks twelve times a second and redraws only the parts that changed.
 from collections.abc import Callable
 from pathlib import Path
 
+from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.app import App, ComposeResult
@@ -61,6 +62,10 @@ class Lines(Widget):
         super().__init__(id=part)
         self._lines: list[Text] = []
         self._strips: list[Strip] = []
+        self._paint = Style.null()
+
+    def on_mount(self) -> None:
+        self._paint = self.rich_style  # fixed here, and dear to ask for on every line
 
     def show(self, text: Text) -> None:
         lines = list(text.split("\n", allow_blank=True))
@@ -69,7 +74,7 @@ class Lines(Widget):
             if y < len(self._lines) and self._lines[y] == line:
                 strips.append(self._strips[y])
             else:
-                strips.append(Strip(line.render(self.app.console)).apply_style(self.rich_style))
+                strips.append(Strip(line.render(self.app.console)).apply_style(self._paint))
                 self.refresh(Region(0, y, self.size.width, 1))
         if len(lines) < len(self._lines):
             self.refresh()
@@ -77,7 +82,7 @@ class Lines(Widget):
 
     def render_line(self, y: int) -> Strip:
         strip = self._strips[y] if y < len(self._strips) else Strip.blank(0)
-        return strip.adjust_cell_length(self.size.width, self.rich_style)
+        return strip.adjust_cell_length(self.size.width, self._paint)
 
 
 class ModuleView(App[None]):
