@@ -52,7 +52,7 @@ class Bus(_Table, frozen=True):
     """An I2C bus. `device` is a path for smbus2, or `rack:NAME` for the virtual one."""
 
     device: str
-    clock_hz: Annotated[int, msgspec.Meta(ge=10_000, le=1_000_000)] = 400_000
+    clock_hz: Annotated[int, msgspec.Meta(ge=100_000, le=1_000_000)] = 400_000
 
 
 class Adc(_Table, frozen=True):
@@ -301,6 +301,8 @@ def _chip_faults(board: Board) -> Iterator[tuple[str, str, str]]:
 
 def _adc_faults(board: Board) -> Iterator[tuple[str, str, str]]:
     for name, adc in (("voct", board.adc.voct), ("cv", board.adc.cv), ("pots", board.adc.pots)):
+        if adc.bus != board.adc.voct.bus:
+            yield f"adc.{name}.bus", f"bus {adc.bus} is not that of voct", "put all ADCs on one bus"
         if adc.rate_sps not in RATES_SPS[adc.kind]:
             what = f"an {adc.kind} cannot do {adc.rate_sps} SPS"
             yield f"adc.{name}.rate_sps", what, f"use one of {RATES_SPS[adc.kind]}"

@@ -12,7 +12,7 @@ from neurorack.clock import Clock
 from neurorack.jacks.ads1x15 import MESSAGE_BITS, MOST_READS, Ads1x15
 
 LATE_NS = 20_000_000
-"""A turn that takes longer was stretched by its chip: twenty times what the slowest bus needs."""
+"""A turn that takes longer was stretched by its chip: even at 100 kHz one needs no more than 1.5 ms."""
 
 BACK_OFF_NS = (10_000_000, 1_000_000_000)
 """First and longest rest of a chip that failed."""

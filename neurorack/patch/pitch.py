@@ -8,10 +8,6 @@ LOWEST_HZ, HIGHEST_HZ = 8.0, 8_000.0
 HIGHEST_V = 5.0
 """Above every pitch that can be played, and well below where a power overflows."""
 
-OCTAVES = range(-4, 5)
-FINE_CENTS = range(-100, 101)
-"""What the menu offers."""
-
 
 def pitch_hz(volts: float) -> float:
     """Frequency for volts, within what can be played.
