@@ -172,6 +172,7 @@ class Daemon:
 
     def _begin(self) -> None:
         """Engine first: it takes longest until it sounds, and what it needs from here comes while it loads."""
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is imported, below: no threads that do nothing
         intent = self.run_dir / "intent"
         if not holder(self._engine.lock):
             intent.unlink(missing_ok=True)  # of an earlier day: the engine would take up the bundle chosen then
