@@ -110,7 +110,7 @@ class Panel:
         if self._about:
             return screens.about(state)
         if self.problem is not None:
-            return screens.error(self.problem)
+            return screens.error(self.problem, state.t_s)
         if state.t_s < SPLASH_S or not self._watch.played:
             return screens.splash(state)
         if now_ns < self._choice_ends_ns:

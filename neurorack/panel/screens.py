@@ -4,7 +4,6 @@ Text stands on the display's own pages of eight rows, so a number or a bar that 
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -169,17 +168,23 @@ def gesture(state: PanelState) -> np.ndarray:
     return c.pixels
 
 
-def error(problem: BadInput) -> np.ndarray:
-    """When the module cannot play: what is wrong, where, and what to do."""
+def error(problem: BadInput, t_s: float = 0.0) -> np.ndarray:
+    """When the module cannot play: what is wrong and where, page by page if long, and all the while what to do."""
     c = Canvas()
     c.text(3, 1, "⚠ cannot play")
-    c.invert(0, 0, WIDTH, 9)
     mend = font.wrap(problem.mend, WIDTH - 10)
-    what = font.wrap(problem.what, WIDTH)
-    where = [font.shorten_left(problem.where, WIDTH)] if problem.where else []
-    mend = _at_most(mend, 3)
-    what = _at_most(what, max(6 - len(mend) - bool(where), 1))
-    for index, line in enumerate(what + where):
+    if len(mend) > 4:
+        mend = [*mend[:3], font.shorten(" ".join(mend[3:]), WIDTH - 10)]
+    body = font.wrap(problem.what, WIDTH)
+    if problem.where:
+        body.append(font.shorten_left(problem.where, WIDTH))
+    room = 6 - len(mend)
+    pages = max(math.ceil(len(body) / room), 1)
+    page = int(t_s / PAGE_S) % pages
+    if pages > 1:
+        c.text_right(WIDTH - 3, 1, f"{page + 1}/{pages}")
+    c.invert(0, 0, WIDTH, 9)
+    for index, line in enumerate(body[room * page : room * (page + 1)]):
         c.text(0, 12 + 8 * index, line)
     top = HEIGHT - 8 * len(mend)
     if mend:
@@ -188,12 +193,6 @@ def error(problem: BadInput) -> np.ndarray:
     for index, line in enumerate(mend):
         c.text(9, top + 8 * index, line)
     return c.pixels
-
-
-def _at_most(lines: Sequence[str], count: int) -> list[str]:
-    if len(lines) <= count:
-        return list(lines)
-    return [*lines[: count - 1], font.shorten(" ".join(lines[count - 1 :]), WIDTH - 10)]
 
 
 def about(state: PanelState) -> np.ndarray:

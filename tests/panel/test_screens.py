@@ -62,6 +62,7 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "gesture": lambda: screens.gesture(PLAYING),
     "gesture-long": lambda: screens.gesture(replace(PLAYING, gesture="bowed double bass", gesture_number=11)),
     "error": lambda: screens.error(TAMPERED),
+    "error-second-page": lambda: screens.error(TAMPERED, screens.PAGE_S + 0.1),
     "error-short": lambda: screens.error(BadInput("no bundle is installed", mend="neurorack models install fluid")),
     "about": lambda: screens.about(replace(PLAYING, silent_chips=("cv",))),
     "about-nothing-yet": lambda: screens.about(PanelState(version="0.1.0")),
@@ -131,7 +132,9 @@ def test_any_text_from_outside_can_be_drawn(bundle: str, gesture: str, notice: s
     screens.error(BadInput(bundle, gesture, notice))
 
 
-def test_what_to_do_is_always_on_the_error_screen() -> None:
+def test_what_to_do_is_on_every_page_of_a_long_error() -> None:
     wordy = BadInput("what " * 60, "where/" * 60, "do this")
+    shown = [screens.error(wordy, t_s=screens.PAGE_S * page + 0.1) for page in range(20)]
     bare = screens.error(BadInput("", "", "do this"))
-    np.testing.assert_array_equal(screens.error(wordy)[-8:], bare[-8:])
+    assert all(np.array_equal(page[-8:], bare[-8:]) for page in shown)
+    assert len({page.tobytes() for page in shown}) > 1
