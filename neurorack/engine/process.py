@@ -4,7 +4,8 @@ Its only other thread is the audio callback's. The main thread takes up what the
 over files that appear later, and sees that sound goes on: a JACK server that dies leaves PortAudio hanging in its
 close, so where no callback has come for half a second the process ends itself and is started again by its keeper.
 
-Exit status: 0 ended by a signal, 2 bad input or a second instance, 3 sound stood still.
+Exit status: 0 ended by a signal, 2 bad input or a second instance, 3 sound stood still, 4 the card that was missing
+is there now (PortAudio looks for cards only when a process begins, so the next one finds it).
 """
 
 import argparse
@@ -12,6 +13,7 @@ import contextlib
 import gc
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -42,7 +44,10 @@ FIRST_TICKS = 60
 CLOSE_S = 0.3
 """Given to PortAudio to close."""
 
-EXIT_STILL = 3
+SEARCH_S = 4.0
+"""While the null device stands in for a card: how often a process of its own looks whether the card has come."""
+
+EXIT_STILL, EXIT_CARD = 3, 4
 
 MakePlayer = Callable[[str, int, int], tuple[str, Player]]
 """(bundle's name or folder, block, seed) → (name to show, a warm player)."""
@@ -113,6 +118,8 @@ class Engine:
         self._wishes = Wishes(options.gain_db, round(options.gate_delay_s * SAMPLE_RATE_HZ))
         self._asked = ""
         self._notice = ""
+        self._search: subprocess.Popen[bytes] | None = None
+        self._search_due_s = 0.0
         self._logged: set[str] = set()
 
     def start(self) -> None:
@@ -190,6 +197,9 @@ class Engine:
                 return EXIT_STILL
             seen = entries
             self._tick()
+            if isinstance(self._device, NullDevice) and self._options.device != "null" and self._card_has_come():
+                log("the card is there now, starts anew to play to it")
+                return EXIT_CARD
 
     def _tick(self) -> None:
         callback = self._callback
@@ -207,6 +217,25 @@ class Engine:
             if fault is not None and str(fault) not in self._logged and len(self._logged) < 20:
                 self._logged.add(str(fault))
                 self._say(str(fault) if isinstance(fault, str) else f"{type(fault).__name__} in the callback: {fault}")
+
+    def _card_has_come(self) -> bool:
+        if self._search is not None:
+            status = self._search.poll()
+            if status is None:
+                return False
+            self._search = None
+            return status == 0
+        now_s = time.monotonic()
+        if self._search_due_s == 0.0:
+            self._search_due_s = now_s + SEARCH_S
+        elif now_s >= self._search_due_s:
+            self._search_due_s = now_s + SEARCH_S
+            command = [sys.executable, "-m", "neurorack.engine.device", self._options.device]
+            path = os.pathsep.join(filter(None, sys.path))
+            self._search = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path}
+            )
+        return False
 
     def _take_intent(self, intent: Snapshot) -> str:
         """Wishes from the newest intent; the bundle it names."""
@@ -261,6 +290,8 @@ class Engine:
         give_up = time.monotonic() + 0.1
         while not callback.silent and time.monotonic() < give_up:
             time.sleep(0.002)
+        if self._search is not None:
+            self._search.kill()
         watchdog = threading.Timer(CLOSE_S, os._exit, (status,))
         watchdog.daemon = True
         watchdog.start()

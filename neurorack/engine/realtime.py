@@ -27,9 +27,9 @@ class _Timespec(ctypes.Structure):
 
 
 def make_fifo(priority: int = PRIORITY) -> str | None:
-    """Give the calling thread SCHED_FIFO; None, or why not."""
+    """Give the calling thread, and none that it starts, SCHED_FIFO; None, or why not."""
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
     except OSError as error:
         _libc.prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)  # ordinary threads wake up to 50 µs late otherwise
         return f"no real-time priority ({error.strerror}): raise rtprio in limits.conf or use the systemd unit"

@@ -173,6 +173,18 @@ def test_without_a_card_it_plays_to_none_and_says_why(flaw: str, start_engine, t
     assert status == 0 and "no sound card: " in log
 
 
+def test_a_card_that_comes_later_is_found(start_engine):
+    name = f"neurorack-{os.getpid()}-later"
+    engine = start_engine("--device", "jack", server=name).playing()
+    assert engine.meters()["device"] == b"null"
+    server = JackServer(name)
+    try:
+        assert engine.process.wait(timeout=10) == 4
+        assert start_engine("--device", "jack", server=name).playing().meters()["device"] == b"JACK system"
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize(
     "options", [["--gain-db", "90"], ["--gate-delay", "-1"], ["--bundle", "bassoon"], ["--run-dir", "/proc/nowhere"]]
 )
