@@ -80,11 +80,15 @@ class Panel:
         state = self._watch.state()
         if now_ns >= self._choice_ends_ns:
             self._chosen = state.gesture_number
+        silent = [
+            name for name, chip in (("oled", self._oled), ("leds", self._leds)) if chip is not None and not chip.ok
+        ]
         return replace(
             state,
+            silent_chips=(*state.silent_chips, *silent),
             version=neurorack.__version__,
             bundle=state.bundle or self.bundle,
-            notices=(*self.notices, *state.notices),
+            notices=(*self.notices, *state.notices, *(["LED chip silent"] if "leds" in silent else ())),
             gestures=len(self.gestures),
             gesture_number=self._chosen,
             gesture=self._gesture_name(),

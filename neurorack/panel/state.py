@@ -37,7 +37,7 @@ class PanelState:
     lost: int = 0
     lost_now: float = 0.0  # 1 on a lost block, falling to 0 over half a second
     moved: float = 0.0  # how much the CV jacks moved lately
-    silent_chips: tuple[str, ...] = ()  # of voct, cv, pots
+    silent_chips: tuple[str, ...] = ()  # of voct, cv, pots, oled, leds
     notices: tuple[str, ...] = ()
     device: str = ""
     sample_rate_hz: float = 0.0

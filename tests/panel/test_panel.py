@@ -217,6 +217,8 @@ def test_a_display_that_dies_delays_no_led_and_comes_back_by_itself(module: Modu
     hands = RackControl(module.run_dir, module.clock)
     hands.fault("oled", "absent")
     assert module.run(2.0) >= 45
+    faults = {float(module.lit()[5]) for _ in range(8) if module.run(0.12)}
+    assert faults == {0.0, 1.0}, "the fault LED says what the display cannot"
     module.meters["level_rms"] = 1.0
     module.run(0.1)
     assert module.lit()[2] > 0.9
@@ -231,6 +233,7 @@ def test_whatever_fails_on_the_bus_the_panel_recovers(module: Module, what: str)
     hands = RackControl(module.run_dir, module.clock)
     hands.fault(what, "stuck" if what == "bus_b" else "absent")
     module.run(3.0)
+    assert what == "bus_b" or module.panel._state(module.clock.now_ns()).notices == ("LED chip silent",)
     hands.repair(what)
     module.meters["level_rms"] = 1.0
     module.run(4.5)
