@@ -109,24 +109,26 @@ class Capture:
         self.client.close()
 
 
+TONE = (str(REPOSITORY / "tests/engine/tone.py"),)
+"""An engine that plays the players of `tone`; the real one is ("-m", "neurorack.engine")."""
+
+
 class EngineProcess:
-    """`tests/engine/tone.py` as a process; `server` names the JACK server it may find."""
+    """An engine as a process; `server` names the JACK server it may find."""
 
     def __init__(
-        self, run_dir: Path, *options: str, server: str = "none", bundle: str = "tone", **environment: str
+        self,
+        run_dir: Path,
+        *options: str,
+        server: str = "none",
+        bundle: str = "tone",
+        program: tuple[str, ...] = TONE,
+        **environment: str,
     ) -> None:
         self.run_dir = run_dir
         path = os.pathsep.join([*environment.pop("PYTHONPATH", "").split(), str(REPOSITORY)])
         self.process = subprocess.Popen(
-            [
-                sys.executable,
-                str(REPOSITORY / "tests/engine/tone.py"),
-                "--run-dir",
-                str(run_dir),
-                "--bundle",
-                bundle,
-                *options,
-            ],
+            [sys.executable, *program, "--run-dir", str(run_dir), "--bundle", bundle, *options],
             env={**os.environ, "JACK_DEFAULT_SERVER": server, "PYTHONPATH": path, **environment},
             stderr=subprocess.PIPE,
             text=True,

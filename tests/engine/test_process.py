@@ -10,7 +10,9 @@ import pytest
 from rig import RATE_HZ, REPOSITORY, Capture, EngineProcess, JackServer, wait_for
 from tone import TonePlayer
 
+from neurorack.bundle import load
 from neurorack.engine.output import OutputStage
+from neurorack.engine.player import Player
 from neurorack.shared import INTENT, AudioTap, EdgeRing, Snapshot
 
 
@@ -35,6 +37,48 @@ def test_the_card_gets_exactly_what_the_player_renders(jack: JackServer, capture
     assert length > 80_000
     assert np.array_equal(heard[first : first + length], expected[begin : begin + length])
     assert engine.meters()["device"] == b"JACK capture"
+
+
+def test_a_real_instrument_through_the_card_is_the_one_rendered_alone(
+    jack: JackServer, capture: Capture, start_engine, run_dir: Path, tiny_bundle: Path
+):
+    """The same noise, the same gate on the same sample, every sample equal: nothing lost, doubled or out of place."""
+    edges, tap = EdgeRing(run_dir / "edges", create=True), AudioTap(run_dir / "tap", create=True)
+    engine = start_engine(
+        "--device", "capture", server=jack.name, bundle=str(tiny_bundle), program=("-m", "neurorack.engine")
+    ).playing()
+    edges.push(time.monotonic_ns(), "gate1", 1)
+    wait_for(lambda: tap.position >= 120_000)
+    tapped = tap.read()
+    heard = capture.audio.copy()
+    assert engine.meters()["edges"] == 1 and engine.meters()["nan_resets"] == 0
+
+    first = int(np.flatnonzero(tapped)[0])
+    begin = int(np.flatnonzero(heard)[0])
+    length = min(len(tapped) - first, len(heard) - begin)
+    assert length > 60_000
+    assert np.array_equal(heard[begin : begin + length], tapped[first : first + length])
+
+    bundle, blocks = load(tiny_bundle), len(tapped) // 128
+
+    def rendered(gate: int, blocks: int) -> np.ndarray:
+        player, stage, out = Player(bundle, 128, 0), OutputStage(128), np.zeros((blocks, 128), np.float32)
+        player.set_gesture(0, 1.0)
+        for k in range(blocks):
+            if k == gate // 128:
+                player.gate(gate % 128, "gate1", 1)
+            player.render(out[k])
+            stage.process(out[k], out[k])
+            if k >= 8:
+                stage.open()
+        return out.reshape(-1)
+
+    near = first // 128 + 4
+    gates = [
+        gate for gate in range(first, first - 20, -1) if np.array_equal(rendered(gate, near), tapped[: near * 128])
+    ]
+    assert len(gates) == 1
+    assert np.array_equal(rendered(gates[0], blocks), tapped[: blocks * 128])
 
 
 def test_blocks_that_differ_from_the_servers_lose_nothing(jack: JackServer, capture: Capture, start_engine):
