@@ -156,8 +156,7 @@ def render(
     duration_s = world.duration_s or 0.0
     if duration_s > LONGEST_S:
         raise BadInput(f"{duration_s:.0f} s are more than a WAV file holds", str(cv), "split it, 8 hours at most")
-    world.store.change(lambda state: setattr(state, "noise", noisy))
-    world.refresh()
+    world.state.noise = noisy
     instrument = load(bundle)
     names = [one.name for one in instrument.gestures]
     if gesture is not None and gesture not in names:

@@ -4,7 +4,10 @@ import numpy as np
 
 
 class Vca:
-    """`gain` [block] float32, 0…1. Its lines are planned ahead with `go`, in the order of time."""
+    """`gain` [block] float32, 0…1. Its lines are planned ahead with `go` and begin in the order of planning.
+
+    One that is planned for before the line ahead of it begins together with that one, and replaces it.
+    """
 
     def __init__(self, block: int) -> None:
         self.gain = np.zeros(block, np.float32)
@@ -19,10 +22,6 @@ class Vca:
     def go(self, offset: int, target: float, samples: int) -> None:
         """From sample `offset` of the coming block on (which may lie beyond it), reach `target` in `samples`."""
         self._plan.append((self._now + offset, target, samples))
-
-    def cancel(self) -> None:
-        """Forget what is planned but has not begun."""
-        self._plan.clear()
 
     def render(self) -> np.ndarray:
         """The next block of `gain`."""

@@ -115,7 +115,6 @@ class Voice:
         """The gate rises."""
         vca = self._vca
         if self._walk.stage in (Stage.SILENT, Stage.ENDED):
-            vca.cancel()
             vca.go(offset, 1.0, OPEN_SAMPLES)
         else:
             dip = offset + max(0, self._delay - DIP_SAMPLES)

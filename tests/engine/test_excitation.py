@@ -50,11 +50,11 @@ def test_the_pulse_is_the_sum_of_the_weighted_cosines_above_the_first(f_hz: floa
 
 
 def test_the_pulse_is_finite_and_exact_on_its_very_peak() -> None:
-    f_hz = 48.0  # a thousand samples a cycle: the phase comes back to 0 within rounding
+    f_hz = SAMPLE_RATE_HZ / 1024  # the phase comes back to exactly 0
     _, pulse, _ = excite(np.full(32, f_hz))
     peak = 2 * np.sqrt(f_hz / SAMPLE_RATE_HZ) * (F_TOP_HZ / f_hz - HARMONICS)
     assert np.isfinite(pulse).all()
-    assert pulse.ravel()[999] == pytest.approx(peak, rel=1e-5)
+    assert pulse.ravel()[1023] == pytest.approx(peak, rel=1e-6)
 
 
 def test_the_pulse_is_as_dense_in_power_as_the_noise() -> None:

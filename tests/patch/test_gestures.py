@@ -62,19 +62,22 @@ def test_the_loop_has_no_seam() -> None:
 
 
 def test_the_loop_comes_round_after_exactly_its_length() -> None:
-    here = walk(gesture(drift_db=0.0))
+    here = walk()
     here.start()
-    rows = [step(here, 31) for _ in range(2000)]
-    positions = [0.0]
-    here = walk(gesture(drift_db=0.0))
+    for hops in range(1, 1500):
+        here.advance(HOP)
+        here.advance(23)
+        passed, (start, end) = hops * (HOP + 23) / HOP, LOOP
+        expected = passed if passed < end else start + (passed - start) % (end - start)
+        assert here.position == pytest.approx(expected)
+
+
+def test_between_the_loops_last_row_and_its_first_lies_a_straight_line() -> None:
+    here = walk()
     here.start()
-    for _ in range(2000):
-        here.advance(31)
-        positions.append(here.position)
-    assert max(positions) < LOOP[1]
-    turns = np.flatnonzero(np.diff(positions) < 0)
-    np.testing.assert_allclose(np.diff(turns), (LOOP[1] - LOOP[0]) * HOP / 31, atol=1)
-    assert len(rows) == 2000
+    last, middle, first = (step(here, samples) for samples in (119 * HOP, HOP // 2, HOP // 2))
+    np.testing.assert_allclose(middle, (last + first) / 2, atol=1e-5)
+    assert abs(last[6] - first[6]) > 0.01
 
 
 def test_a_held_note_is_left_where_it_is_and_ends() -> None:
@@ -128,6 +131,15 @@ def test_a_trigger_plays_the_attack_out() -> None:
     assert latent(rows[18]) == pytest.approx(19.5)
     assert here.stage is Stage.LEFT
     assert abs(latent(rows[21]) - latent(rows[18])) < 30  # on the way from 20 to 120, not there at once
+
+
+def test_a_trigger_is_left_on_the_attacks_last_sample() -> None:
+    here = walk()
+    here.start()
+    here.release()
+    here.advance(25 * HOP)
+    assert here.stage is Stage.LEFT
+    assert here.position == pytest.approx(LOOP[1] + 5)
 
 
 def test_a_long_attack_is_cut_at_the_triggers_limit() -> None:

@@ -40,13 +40,9 @@ def test_the_block_makes_no_difference(block: int) -> None:
     np.testing.assert_allclose(gains(block, 1024 // block, plan), gains(512, 2, plan), atol=1e-6)
 
 
-def test_cancel_forgets_what_has_not_begun() -> None:
-    vca = Vca(64)
-    vca.go(0, 1.0, 10)
-    vca.go(100, 0.0, 10)
-    vca.render()
-    vca.cancel()
-    assert all(vca.render().all() for _ in range(4))
+def test_a_line_planned_later_for_earlier_replaces_the_one_ahead_of_it() -> None:
+    gain = gains(64, 6, [(0, 1.0, 10), (200, 0.0, 100), (150, 1.0, 48)])
+    assert np.all(gain[10:] == 1.0)
 
 
 def test_a_plan_in_the_past_begins_at_once() -> None:
