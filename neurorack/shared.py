@@ -107,33 +107,58 @@ METERS = np.dtype(
 
 
 class _File:
-    """A mapped file of fixed size with a magic that names its layout, so a stranger's is refused."""
+    """A mapped file of fixed size with a magic that names its layout, so a stranger's is refused.
+
+    It appears under its name whole, header and all: who opens it early finds nothing rather than half, and one of
+    another size is replaced, never cut under a process that has it mapped.
+    """
+
+    offset = 64  # one cache line
 
     def __init__(self, path: Path, size: int, layout: bytes, *, create: bool) -> None:
         self.path = path
         header = struct.pack("<8sII", b"neurorak", zlib.crc32(layout), size)
-        self.offset = 64  # one cache line
-        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        total, where = self.offset + size, str(path.parent)
         try:
-            fd = os.open(path, flags, 0o660)
+            found = self._open(path, header, total)
+        except FileNotFoundError:
+            found = None
         except OSError as error:
-            raise BadInput(f"cannot open {path.name}: {error.strerror}", str(path.parent), "is the module running?") from error
+            raise BadInput(f"cannot open {path.name}: {error.strerror}", where, "check who owns it") from error
+        if found is None and not create:
+            missing = "is not there" if not path.exists() else "is of another version"
+            raise BadInput(f"{path.name} {missing}", where, "start the module, or start it again")
         try:
-            total = self.offset + size
-            if create and os.fstat(fd).st_size != total:
-                os.ftruncate(fd, 0)
-                os.posix_fallocate(fd, 0, total)
-            if os.fstat(fd).st_size != total:
-                raise BadInput(f"{path.name} has another size", str(path.parent), "restart the module")
-            self.map = mmap.mmap(fd, total)
+            self.map = found or self._make(path, header, total)
         except OSError as error:
-            raise BadInput(f"no room for {path.name}: {error.strerror}", str(path.parent), "free some space there") from error
+            raise BadInput(f"no room for {path.name}: {error.strerror}", where, "free some space there") from error
+
+    @staticmethod
+    def _open(path: Path, header: bytes, total: int) -> mmap.mmap | None:
+        """The file as it is; None where it is not of this layout."""
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if os.fstat(fd).st_size != total or os.pread(fd, len(header), 0) != header:
+                return None
+            return mmap.mmap(fd, total)
         finally:
             os.close(fd)
-        if create:
-            self.map[: len(header)] = header
-        elif self.map[: len(header)] != header:
-            raise BadInput(f"{path.name} is of another version", str(path.parent), "restart the module")
+
+    @staticmethod
+    def _make(path: Path, header: bytes, total: int) -> mmap.mmap:
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o660)
+        try:
+            os.posix_fallocate(fd, 0, total)
+            os.pwrite(fd, header, 0)
+            made = mmap.mmap(fd, total)
+            os.rename(draft, path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(fd)
+        return made
 
     def close(self) -> None:
         self.map.close()
@@ -202,7 +227,7 @@ class EdgeRing:
         self._file = _File(path, 8 + self.SLOTS * self._slot.size, b"edges 1", create=create)
         self._map, self._at = self._file.map, self._file.offset
         self._count = struct.Struct("<Q")
-        self._written = self._count.unpack_from(self._map, self._at)[0]
+        self._written = self._count.unpack_from(self._map, self._at)[0]  # when it was opened, and by this writer
         self._read = self._written
         self.missed = 0
         """Edges that were overwritten before this reader came to them."""
@@ -233,6 +258,15 @@ class EdgeRing:
                 edges.append((t_ns, EDGE_JACKS[index], level))
             self._read += 1
         return edges
+
+    def levels(self) -> dict[str, int]:
+        """Where every jack that is still in the ring stands: what a process that starts late must know."""
+        held: dict[str, int] = {}
+        for number in range(max(1, self._written - self.SLOTS + 1), self._written + 1):
+            found, t_ns, index, level, check = self._slot.unpack_from(self._map, self._place(number))
+            if found == number and index < len(EDGE_JACKS) and check == self._check(number, t_ns, index, level):
+                held[EDGE_JACKS[index]] = level
+        return held
 
     def _place(self, number: int) -> int:
         return self._at + 8 + (number % self.SLOTS) * self._slot.size

@@ -56,7 +56,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def test_without_a_daemon_the_default_patch_plays(bench):
     bench.run_to(80)
     assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(1.0), rel=2e-4)
-    assert bench.controls.record.descriptors == pytest.approx([0.5] * 5, abs=2e-3)
+    assert bench.controls.record.descriptors == pytest.approx([0.75, 0.5, 0.5, 0.5, 0.5], abs=2e-3)  # 2.5 V at cv1
     bench.run_to(120)
     assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(2.0), rel=2e-4)
 

@@ -146,7 +146,7 @@ def test_a_strangers_file_is_refused(tmp_path):
     (tmp_path / "volts").write_bytes(bytes(64 + VOLTS.itemsize + 24))
     with pytest.raises(BadInput, match="another version"):
         Snapshot(tmp_path / "volts", VOLTS)
-    with pytest.raises(BadInput, match="is the module running"):
+    with pytest.raises(BadInput, match="start the module"):
         Snapshot(tmp_path / "none", VOLTS)
 
 
@@ -239,3 +239,17 @@ def test_the_checksum_is_of_the_record_and_its_number(tmp_path):
     body = raw[8 : 8 + VOLTS.itemsize]
     assert raw[:8] == raw[8 + VOLTS.itemsize :][:8] == (1).to_bytes(8, "little")
     assert int.from_bytes(raw[16 + VOLTS.itemsize :][:4], "little") == zlib.crc32(body, 1)
+
+
+def test_levels_are_what_the_ring_last_saw_of_every_jack(tmp_path):
+    ring = EdgeRing(tmp_path / "edges", create=True)
+    for t_ns, (jack, level) in enumerate([("gate1", 1), ("gate2", 1), ("gate2", 0)]):
+        ring.push(t_ns, jack, level)
+    assert EdgeRing(tmp_path / "edges").levels() == {"gate1": 1, "gate2": 0}
+
+
+def test_one_of_another_size_is_replaced_and_never_cut_under_a_reader(tmp_path):
+    reader = EdgeRing(tmp_path / "volts", create=True)
+    Snapshot(tmp_path / "volts", VOLTS, create=True)
+    reader.push(1, "gate1", 1)
+    assert not Snapshot(tmp_path / "volts", VOLTS).refresh()

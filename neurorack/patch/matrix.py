@@ -51,11 +51,19 @@ def empty_patch() -> np.recarray:
     return record
 
 
-def default_patch() -> np.recarray:
-    """The patch of a module just out of its box: `voct` plays the pitch, the pots are the first four descriptors."""
+def bare_patch() -> np.recarray:
+    """`voct` plays the pitch, the pots are the first four descriptors; the CV jacks go nowhere yet."""
     record = empty_patch()
     record["attenuverter"][0, CV_JACKS.index("voct")] = 1.0
     record["pot"][1 : 1 + len(POTS)] = range(len(POTS))
+    return record
+
+
+def default_patch() -> np.recarray:
+    """The patch of a module just out of its box: the bare one, and `cv1`…`cv4` on the knobs of `pot1`…`pot4`."""
+    record = bare_patch()
+    for number in range(1, 1 + len(POTS)):
+        record["attenuverter"][number, CV_JACKS.index(f"cv{number}")] = 1.0
     return record
 
 

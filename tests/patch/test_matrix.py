@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurorack.errors import BadInput
-from neurorack.patch.matrix import CURVES, Matrix, assign, default_patch, empty_patch, shaped
+from neurorack.patch.matrix import CURVES, Matrix, assign, bare_patch, default_patch, empty_patch, shaped
 from neurorack.patch.pitch import pitch_hz
 from neurorack.words import CV_JACKS, DESCRIPTORS, KNOBS
 
@@ -28,9 +28,15 @@ def test_out_of_the_box_voct_plays_the_pitch(v):
     assert Matrix(default_patch()).play(volts(voct=v), HALF)[0] == pitch_hz(v)
 
 
-def test_out_of_the_box_pots_are_the_first_four_knobs_and_no_cv_moves_them():
+def test_out_of_the_box_pots_are_the_first_four_knobs_and_each_has_its_cv():
     pots = np.array([0.1, 0.2, 0.3, 0.4])
-    _, descriptors = Matrix(default_patch()).play(volts(cv1=5.0, cv2=-5.0), pots)
+    _, descriptors = Matrix(default_patch()).play(volts(cv1=5.0, cv3=-1.0), pots)
+    assert descriptors == pytest.approx([0.6, 0.2, 0.2, 0.4, 0.5])
+
+
+def test_a_bare_patch_leaves_the_cvs_to_be_assigned():
+    pots = np.array([0.1, 0.2, 0.3, 0.4])
+    _, descriptors = Matrix(bare_patch()).play(volts(cv1=5.0, cv2=-5.0), pots)
     assert descriptors == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
 
 
