@@ -24,7 +24,8 @@ def matched(notes: Notes) -> np.ndarray:
     gains = np.empty(len(notes))
     window = SAMPLE_RATE_HZ // 20
     for i, note in enumerate(notes.audio):
-        power = np.add.reduceat(note.astype(np.float64) ** 2, np.arange(0, len(note) - window + 1, window))[:-1] / window
+        starts = np.arange(0, len(note) - window + 1, window)
+        power = np.add.reduceat(note.astype(np.float64) ** 2, starts)[:-1] / window
         target_db = LOUD_DB + (SOFT_DB if notes.velocity[i] < 80 else 0.0)
         gains[i] = 10 ** (target_db / 20) / max(np.sqrt(power.max()) / 32768, 1e-6)
     return gains
@@ -32,7 +33,8 @@ def matched(notes: Notes) -> np.ndarray:
 
 def mel_bank() -> np.ndarray:
     """[BINS, MEL_BANDS] triangles, even on a mel scale from 30 Hz to 18 kHz, each of unit sum."""
-    edges = 700 * (10 ** (np.linspace(*2595 * np.log10(1 + np.array([30.0, 18_000.0]) / 700), MEL_BANDS + 2) / 2595) - 1)
+    low, high = 2595 * np.log10(1 + np.array([30.0, 18_000.0]) / 700)
+    edges = 700 * (10 ** (np.linspace(low, high, MEL_BANDS + 2) / 2595) - 1)
     rising = (descriptors.BIN_HZ[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - descriptors.BIN_HZ[:, None]) / (edges[2:] - edges[1:-1])
     bank = np.maximum(0.0, np.minimum(rising, falling))
@@ -62,7 +64,7 @@ def scale_frames(notes: Notes, seed: int = 0, per_note: int = 24) -> tuple[np.nd
     random = np.random.default_rng(seed)
     pitches, rows = [], []
     f_hz = np.maximum(descriptors.BIN_HZ, 20.0)
-    for note, f0_hz in zip(notes.audio, notes.f0_hz):
+    for note, f0_hz in zip(notes.audio, notes.f0_hz, strict=True):
         power = descriptors.spectra(note / 32768.0, 512)
         share = power.sum(axis=1)
         sounding = np.nonzero(share > share.max() * 1e-3)[0]

@@ -10,6 +10,8 @@ A harmonic's logit is a spectral envelope over absolute frequency, read at k·f0
 learnt at one pitch holds at the others, and an odd-even balance stays one at every pitch.
 """
 
+import itertools
+
 import numpy as np
 import torch
 
@@ -56,7 +58,7 @@ class Decoder(torch.nn.Module):
         super().__init__()
         self.width = width
         sizes = [CONTROLS, *[width] * layers]
-        self.hidden = torch.nn.ModuleList(torch.nn.Linear(a, b) for a, b in zip(sizes, sizes[1:]))
+        self.hidden = torch.nn.ModuleList(torch.nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
         self.out = torch.nn.Linear(width, ENVELOPE + bank.ELEMENTS)
         with torch.no_grad():
             self.out.weight *= 0.3
@@ -96,7 +98,9 @@ class Decoder(torch.nn.Module):
         away = (pitch + self.number_oct)[..., None] - self.point_oct
         tent = torch.relu(1.0 - away.abs() / ENVELOPE_STEP)
         envelope = (tent @ logits[..., :ENVELOPE, None])[..., 0]
-        elements = torch.cat([logits[..., ENVELOPE : ENVELOPE + HARMONICS] + envelope, logits[..., ENVELOPE + HARMONICS :]], -1)
+        elements = torch.cat(
+            [logits[..., ENVELOPE : ENVELOPE + HARMONICS] + envelope, logits[..., ENVELOPE + HARMONICS :]], -1
+        )
         ratio = torch.cat([torch.exp2(-pitch) * (F_TOP_HZ / C4_HZ), torch.exp2(pitch)], -1)
         mask = (ratio @ self.mask_weights + self.mask_offset).clamp(MASK_FLOOR, 1.0)
         level = 10 ** (controls[..., RMS_COLUMN : RMS_COLUMN + 1].clamp(*LEVEL_RANGE_DB) / 20)
@@ -106,8 +110,8 @@ class Decoder(torch.nn.Module):
 def mix(gains: torch.Tensor, elements: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor:
     """Sound [batch, hops·HOP] of gains [batch, hops, ELEMENTS] on elements [batch, hops, HOP, ELEMENTS].
 
-    Within a hop every gain glides in a straight line from the frame before to its own frame's, reached on the last sample.
-    `before` [batch, 1, ELEMENTS] are the gains ahead of the first hop; by default it stands still.
+    Within a hop every gain glides in a straight line from the frame before to its own frame's, reached on the last
+    sample. `before` [batch, 1, ELEMENTS] are the gains ahead of the first hop; by default it stands still.
     """
     previous = torch.cat([gains[:, :1] if before is None else before, gains[:, :-1]], 1)
     ends = elements @ torch.stack([previous, gains], -1)

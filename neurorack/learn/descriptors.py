@@ -58,8 +58,8 @@ def threshold_in_quiet_db(f_hz: np.ndarray) -> np.ndarray:
 def tables() -> dict[str, np.ndarray]:
     """Constants over bins and over the Bark grid [96], shared with the twin (float64).
 
-    `spread` [BINS, 96] power per bin → excitation, in units of the threshold; `scale` [96] N' per bracket, already times
-    the grid's step; `sharp` and `boom` [96] weights of the two moments; `low` [96] share of a point below 280 Hz.
+    `spread` [BINS, 96] power per bin → excitation, in units of the threshold; `scale` [96] N' per bracket, already
+    times the grid's step; `sharp` and `boom` [96] weights of the two moments; `low` [96] share of a point below 280 Hz.
     """
     z = (np.arange(96) + 0.5) * BARK_STEP
     fine_hz = np.linspace(1.0, 24_000.0, 48_000)

@@ -2,10 +2,10 @@
 
     python -m neurorack.learn.evaluate models/fluid
 
-Knobs: the latent is frozen at the middle of a held-out note's body, the pitch is set anywhere from C2 to C8, and one knob
-goes from 0 to 1 in two seconds while the others stand at ½. Descriptors are averaged over 21 ms. *Spearman* is the rank
-correlation of knob and measurement; *slope* is how far the measurement travelled between the 5th and the 95th percentile
-of the ramp, as a share of how far the scale says it should. Figures are medians over programs and pitches.
+Knobs: the latent is frozen in the body of a held-out note, the pitch is set anywhere from C2 to C8, and one knob goes
+from 0 to 1 in two seconds while the others stand at ½. Descriptors are averaged over 21 ms. *Spearman* is the rank
+correlation of knob and measurement; *slope* is how far the measurement travelled between the 5th and the 95th
+percentile of the ramp, as a share of how far the scale says it should. Figures are medians over programs and pitches.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from neurorack.bundle import Bundle, load, write_card
 from neurorack.engine.decoder import Decoder
 from neurorack.engine.excitation import Excitation
 from neurorack.learn import corpus, descriptors, gestures
-from neurorack.learn.sounds import HELD_S, Notes, render_split
+from neurorack.learn.sounds import Notes, render_split
 from neurorack.learn.tuning import measure_f0
 from neurorack.patch.knobs import Scales
 from neurorack.words import C4_HZ, DESCRIPTORS, HOP, SAMPLE_RATE_HZ
@@ -101,8 +101,8 @@ class Sweep:
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Spearman's, ties in order of place."""
-    ranks = [np.argsort(np.argsort(x, kind="stable"), kind="stable") for x in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    first, second = (np.argsort(np.argsort(x, kind="stable"), kind="stable") for x in (a, b))
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def sweep(instrument: Instrument, knob: int, octave: float, latent: np.ndarray, program: int) -> Sweep:
@@ -169,7 +169,9 @@ def resynthesise(instrument: Instrument, note: np.ndarray, pitch_oct: float, enc
     return instrument.play(np.full(len(targets), pitch_oct), targets, latent)
 
 
-def evaluate(bundle: Bundle, notes: Notes, octaves: tuple[float, ...] = OCTAVES) -> tuple[dict[str, float], list[Sweep]]:
+def evaluate(
+    bundle: Bundle, notes: Notes, octaves: tuple[float, ...] = OCTAVES
+) -> tuple[dict[str, float], list[Sweep]]:
     """(figures for the card, all sweeps) on the notes of held-out programs."""
     instrument = Instrument(bundle)
     latents = body_latents(bundle, notes)
@@ -185,7 +187,9 @@ def evaluate(bundle: Bundle, notes: Notes, octaves: tuple[float, ...] = OCTAVES)
         figures[f"{name}_spearman"] = float(np.median([s.spearman for s in own]))
         figures[f"{name}_slope"] = float(np.median([s.slope for s in own]))
         by_octave = [[s for s in own if s.octave == octave] for octave in octaves]
-        figures[f"{name}_spearman_worst_octave"] = min(float(np.median([s.spearman for s in part])) for part in by_octave)
+        figures[f"{name}_spearman_worst_octave"] = min(
+            float(np.median([s.spearman for s in part])) for part in by_octave
+        )
         figures[f"{name}_slope_worst_octave"] = min(float(np.median([s.slope for s in part])) for part in by_octave)
     middle = np.full((RAMP_HOPS, len(DESCRIPTORS)), 0.5)
     impure, off_cents, level = [], [], []
@@ -238,7 +242,9 @@ def main() -> None:
         epilog="example: python -m neurorack.learn.evaluate models/fluid --write",
     )
     parser.add_argument("bundle", help="name or folder")
-    parser.add_argument("--cache", type=Path, default=Path("out/learn"), help="where notes are kept (default out/learn)")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("out/learn"), help="where notes are kept (default out/learn)"
+    )
     parser.add_argument("--split", choices=("test", "validation"), default="test")
     parser.add_argument("--write", action="store_true", help="write the figures into the card")
     parser.add_argument("--json", action="store_true", help="figures only, as JSON")

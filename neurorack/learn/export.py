@@ -1,4 +1,4 @@
-"""Networks → ONNX, written node by node from the weights: few nodes, fp32, opset 17, every state an input and an output.
+"""Networks → ONNX, written node by node: few nodes, fp32, opset 17, every state an input and an output.
 
 The decoder's graph is `decoder.Decoder` and `decoder.mix` behind the filter bank, for any number of frames:
 
@@ -70,7 +70,9 @@ def export_decoder(decoder: Decoder, path: Path) -> None:
     g = _Graph()
     weights = {name: value.detach().double().numpy() for name, value in decoder.state_dict().items()}
     gains = _gains(g, weights, len(decoder.hidden))
-    zero, one, last, two = (g.constant(n, np.array([v])) for n, v in (("zero", 0), ("one", 1), ("last", -1), ("two", 2)))
+    zero, one, last, two = (
+        g.constant(n, np.array([v])) for n, v in (("zero", 0), ("one", 1), ("last", -1), ("two", 2))
+    )
     end = g.constant("end", np.array([np.iinfo(np.int64).max]))
 
     both = g.add("Concat", "state_gains", gains, out="gains_and_before", axis=0)
@@ -131,7 +133,9 @@ def _gains(g: _Graph, weights: dict[str, np.ndarray], layers: int) -> str:
 
     octave = np.zeros((CONTROLS, 2))
     octave[0] = -np.log(2), np.log(2)
-    ratio = g.add("Exp", g.linear("octaves", "controls", octave, np.array([np.log(F_TOP_HZ / C4_HZ), 0.0])), out="ratio")
+    ratio = g.add(
+        "Exp", g.linear("octaves", "controls", octave, np.array([np.log(F_TOP_HZ / C4_HZ), 0.0])), out="ratio"
+    )
     open_ = g.linear("open", ratio, weights["mask_weights"], weights["mask_offset"])
     limits = [g.constant(n, np.array(v, np.float32)) for n, v in (("mask_floor", MASK_FLOOR), ("unity", 1.0))]
     mask = g.add("Log", g.add("Clip", open_, *limits, out="mask"), out="log_mask")
@@ -141,7 +145,9 @@ def _gains(g: _Graph, weights: dict[str, np.ndarray], layers: int) -> str:
     pick = np.zeros((CONTROLS, 1))
     pick[RMS_COLUMN] = to_nepers
     nepers = g.linear("nepers", "controls", pick, np.zeros(1))
-    bounds = [g.constant(n, np.array(v * to_nepers)) for n, v in zip(("level_low", "level_high"), LEVEL_RANGE_DB)]
+    bounds = [
+        g.constant(n, np.array(v * to_nepers)) for n, v in zip(("level_low", "level_high"), LEVEL_RANGE_DB, strict=True)
+    ]
     level = g.add("Exp", g.add("Clip", nepers, *bounds, out="nepers_bounded"), out="level")
     amplitude = g.add("Mul", level, g.constant("scale", weights["scale"]), out="amplitude")
     return g.add("Mul", g.add("Sqrt", share, out="root_share"), amplitude, out="gains")

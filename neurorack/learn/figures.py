@@ -13,18 +13,21 @@ from neurorack.learn.sounds import Notes
 from neurorack.words import DESCRIPTORS, SAMPLE_RATE_HZ
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first)
+import matplotlib.pyplot as plt
 
 
 def draw_knobs(sweeps: list[Sweep], path: Path) -> None:
     """Measured against asked, a panel per knob, a colour per octave, a line per program."""
     octaves = sorted({s.octave for s in sweeps})
     figure, axes = plt.subplots(1, len(DESCRIPTORS), figsize=(20, 4.2), layout="constrained")
-    for knob, (name, unit, axis) in enumerate(zip(DESCRIPTORS, UNITS, axes)):
+    for knob, (name, unit, axis) in enumerate(zip(DESCRIPTORS, UNITS, axes, strict=True)):
         for s in (s for s in sweeps if s.knob == knob):
             colour = plt.colormaps["viridis"](octaves.index(s.octave) / max(1, len(octaves) - 1))
             axis.plot(s.asked, s.measured, color=colour, alpha=0.35, linewidth=0.8)
-        low, high = min(s.asked.min() for s in sweeps if s.knob == knob), max(s.asked.max() for s in sweeps if s.knob == knob)
+        low, high = (
+            min(s.asked.min() for s in sweeps if s.knob == knob),
+            max(s.asked.max() for s in sweeps if s.knob == knob),
+        )
         axis.plot([low, high], [low, high], "k:", linewidth=1)
         axis.set(title=f"{name} ({unit})", xlabel="asked")
     axes[0].set_ylabel("measured")
@@ -44,7 +47,9 @@ def draw_notes(bundle: Bundle, notes: Notes, path: Path, count: int = 6) -> None
         rows = np.nonzero((notes.program == program) & (notes.velocity > 80))[0]
         i = rows[np.abs(pitches[rows] - (column % 4 - 1)).argmin()]
         note = notes.audio[i] * (gains[i] / 32768.0)
-        for axis, sound in zip(axes[:, column], (note, resynthesise(instrument, note, float(pitches[i]), encode))):
+        for axis, sound in zip(
+            axes[:, column], (note, resynthesise(instrument, note, float(pitches[i]), encode)), strict=True
+        ):
             db = 10 * np.log10(descriptors.spectra(sound, 128).T + 1e-9)
             extent = (0, len(sound) / SAMPLE_RATE_HZ, 0, SAMPLE_RATE_HZ / 2000)
             axis.imshow(db, origin="lower", aspect="auto", extent=extent, vmin=-60, vmax=40, cmap="magma")

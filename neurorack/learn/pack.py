@@ -8,7 +8,7 @@ import safetensors.numpy
 from neurorack import __version__
 from neurorack.bundle import SCHEMA, Card, Cost, Knob, Source, describe_gestures, describe_network, write_card
 from neurorack.engine.excitation import HARMONICS
-from neurorack.learn import bank, corpus, gestures, scales
+from neurorack.learn import corpus, gestures, scales
 from neurorack.learn.decoder import LATENT, Decoder
 from neurorack.learn.encoder import Encoder
 from neurorack.learn.export import export_decoder, export_encoder, macs_per_s
@@ -75,7 +75,7 @@ def _write(
         hop=HOP,
         latent=LATENT,
         harmonics=HARMONICS,
-        delay_samples=bank.DELAY,
+        delay_samples=0,  # gains act behind the filter bank: what a frame asks for sounds at once
         decoder=describe_network(folder / "decoder.onnx"),
         gestures=describe_gestures(folder / "gestures.safetensors", [cut.name for cut in cuts]),
         knobs=knobs,

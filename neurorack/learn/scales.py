@@ -15,8 +15,8 @@ GIVEN: tuple[tuple[int, ...], ...] = ((), (0,), (0, 2), (0, 1, 2, 3), (0, 1, 2, 
 PITCH_RANGE = (-3.0, 4.0)
 
 LEAST_BOOMINESS = -3.2
-"""No boominess at all is most frames at high pitch, and its floor is −3.32: frames below this are left out, and the knob
-ends here. So it is with a centroid below the pitch itself."""
+"""At high pitch most frames have no boominess at all, which is −3.32: frames below this are left out, and the knob ends
+here. So it is with a centroid below the pitch itself."""
 
 SPREAD_FLOOR = 0.4
 """Least spread as a share of its median: no knob is dead at any pitch."""
@@ -34,7 +34,7 @@ def fit(pitch_oct: np.ndarray, descriptors: np.ndarray) -> list[Knob]:
     low, high = np.quantile(values, [0.005, 0.995], axis=0)
     low[0], high[0] = PITCH_RANGE
     x = (np.clip(values, low, high) - (low + high) / 2) * 2 / (high - low)
-    limits = [(float(a), float(b)) for a, b in zip(low, high)]
+    limits = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
     knobs = [_rms_knob()]
     least = np.full_like(descriptors, -np.inf)
     least[:, DESCRIPTORS.index("centroid")] = np.log2(C4_HZ) + pitch_oct
@@ -51,7 +51,9 @@ def _rms_knob() -> Knob:
     return Knob(DESCRIPTORS[0], UNITS[0], RMS_DB[0], RMS_DB[2], [], [[]], [0.0], [1.0], 1.0, curve.tolist())
 
 
-def _fit_knob(index: int, x: np.ndarray, values: np.ndarray, limits: list[tuple[float, float]], least: np.ndarray) -> Knob:
+def _fit_knob(
+    index: int, x: np.ndarray, values: np.ndarray, limits: list[tuple[float, float]], least: np.ndarray
+) -> Knob:
     given = GIVEN[index]
     n = len(given)
     place = np.column_stack([np.ones(len(x)), x[:, list(given)]])

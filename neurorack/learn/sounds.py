@@ -1,7 +1,7 @@
 """Notes to learn from: FluidR3 (MIT) rendered by fluidsynth, one fresh synth per note, split by program.
 
-Nothing of it is committed. The soundfont comes from Debian's package `fluid-soundfont-gm`, unpacked without installation,
-or from where that package is installed. Programs of different splits share no sample of the soundfont (its preset,
+Nothing of it is committed. The soundfont comes from Debian's package `fluid-soundfont-gm`, unpacked without being
+installed, or from where it is installed. Programs of different splits share no sample of the soundfont (its preset,
 instrument and sample tables were compared), so a held-out program is a sound the network has never heard.
 """
 
@@ -35,8 +35,7 @@ HELD_S, RELEASE_S = 1.3, 0.4
 SILENT = 10 ** (-60 / 20)
 OFF_CENTS = 50.0
 CLEAR = 0.5
-"""Notes are left out that are silent, that clip, that are off pitch, or that have less than this share of their energy at
-harmonics: at the ends of the keyboard many samples are mostly thump or hiss."""
+"""Notes are left out that are silent, clip, are off pitch, or have less than this share of their energy at harmonics: at the ends of the keyboard many samples are mostly thump or hiss."""
 
 SOUNDFONT = "usr/share/sounds/sf2/FluidR3_GM.sf2"
 
@@ -123,5 +122,7 @@ def render_split(split: str, cache: Path, programs: tuple[int, ...] | None = Non
             pitches.append(f0_hz)
     table = np.array(rows, np.int16)
     notes = Notes(np.stack(audio), np.array(pitches), table[:, 0], table[:, 1], table[:, 2])
-    np.savez(kept, audio=notes.audio, f0_hz=notes.f0_hz, program=notes.program, midi=notes.midi, velocity=notes.velocity)
+    np.savez(
+        kept, audio=notes.audio, f0_hz=notes.f0_hz, program=notes.program, midi=notes.midi, velocity=notes.velocity
+    )
     return notes

@@ -63,12 +63,14 @@ class Clips:
         self.pitch_oct = corpus.pitch_octaves(notes.f0_hz)
         self._gain = corpus.matched(notes) / 32768.0
         self._audio = np.pad(notes.audio, ((0, 0), (_LEAD, _LEAD)))
-        mel = [corpus.log_mel(note * gain).astype(np.float16) for note, gain in zip(self._audio, self._gain)]
+        mel = [
+            corpus.log_mel(note * gain).astype(np.float16) for note, gain in zip(self._audio, self._gain, strict=True)
+        ]
         self._mel = np.pad(np.stack(mel), ((0, 0), (REACH + 1, REACH + 1), (0, 0)))
 
     def draw(self, count: int, random: np.random.Generator) -> dict[str, np.ndarray]:
-        """`audio` [count, WINDOW + clip] with half a window to each side, `mel` [count, frames, bands] with REACH + 1 ahead
-        and REACH behind, `f0_hz` and `pitch_oct` [count]. A third of the clips begin before their note."""
+        """`audio` [count, WINDOW + clip] with half a window to each side, `mel` [count, frames, bands] with REACH + 1
+        ahead and REACH behind, `f0_hz` and `pitch_oct` [count]. A third of the clips begin before their note."""
         index = random.integers(0, len(self.f0_hz), count)
         last = (self._audio.shape[1] - _CLIP - WINDOW // 2) // corpus.MEL_HOP
         first = WINDOW // 2 // corpus.MEL_HOP
@@ -77,7 +79,7 @@ class Clips:
         gain = self._gain[index] * 10 ** (random.uniform(-12, 3, count) / 20)
         audio = np.empty((count, WINDOW + _CLIP), np.float32)
         mel = np.empty((count, 2 * REACH + 1 + _FRAMES, corpus.MEL_BANDS), np.float32)
-        for row, (i, frame) in enumerate(zip(index, begin)):
+        for row, (i, frame) in enumerate(zip(index, begin, strict=True)):
             at = frame * corpus.MEL_HOP - WINDOW // 2
             audio[row] = self._audio[i, at : at + WINDOW + _CLIP] * gain[row]
             mel[row] = self._mel[i, frame : frame + mel.shape[1]]
@@ -141,7 +143,7 @@ class Training:
         self._optimiser.step()
         keep = min(0.998, self.step / (self.step + 20.0))
         with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self.networks().parameters()):
+            for mean, value in zip(self.average.parameters(), self.networks().parameters(), strict=True):
                 mean.lerp_(value, 1 - keep)
         self.step += 1
         return {name: loss.item() for name, (_, loss) in losses.items()}
@@ -157,7 +159,9 @@ class Training:
         with torch.no_grad():
             skip = half // (2 * HOP)
             described = self._fine(audio)[:, skip - 1 : skip + CLIP_HOPS // 2]
-            said = torch.lerp(described[:, :-1, None], described[:, 1:, None], torch.tensor([0.5, 1.0])[:, None]).flatten(1, 2)
+            said = torch.lerp(
+                described[:, :-1, None], described[:, 1:, None], torch.tensor([0.5, 1.0])[:, None]
+            ).flatten(1, 2)
         latent_frames = self.encoder(torch.from_numpy(clips["mel"]))[:, REACH:-REACH]
         noise = torch.from_numpy(random.standard_normal((recipe.batch, 1, LATENT), np.float32))
         latent = to_hops(latent_frames) + recipe.latent_noise * noise
@@ -177,7 +181,10 @@ class Training:
             "spectrum": (1.0, self._spectrum(again, target)),
             "swap": (recipe.swap_weight, off.mean()),
             "copy": (0.1, copy_off.mean()),
-            "latent": (0.02, (latent_frames[:, 1:] - latent_frames[:, :-1]).abs().mean() + 0.1 * latent_frames.square().mean()),
+            "latent": (
+                0.02,
+                (latent_frames[:, 1:] - latent_frames[:, :-1]).abs().mean() + 0.1 * latent_frames.square().mean(),
+            ),
         }
 
     def _ask(self, pitch_oct: np.ndarray, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -192,7 +199,9 @@ class Training:
     def _swap(self, latent: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
         """Latents of other clips [batch, hops, LATENT]: whole, mixed in pairs, or one frame held."""
         one, other = (latent[torch.from_numpy(random.permutation(len(latent)))] for _ in range(2))
-        blend = torch.from_numpy((random.random((len(latent), 1, 1)) * (random.random((len(latent), 1, 1)) < 0.5)).astype(np.float32))
+        blend = torch.from_numpy(
+            (random.random((len(latent), 1, 1)) * (random.random((len(latent), 1, 1)) < 0.5)).astype(np.float32)
+        )
         mixed = torch.lerp(one, other, blend)
         held = torch.from_numpy(random.random((len(latent), 1, 1)) < 0.5)
         return torch.where(held, mixed[:, random.integers(CLIP_HOPS)][:, None], mixed)

@@ -12,7 +12,9 @@ _TEETH = 16
 
 
 def measure_f0(note: np.ndarray, nominal_hz: float, *, held_s: float) -> tuple[float, float, float]:
-    """(f0 in Hz, its distance from `nominal_hz` in cents, share of energy at its harmonics) of a note [samples] held for `held_s`.
+    """(f0 in Hz, its distance from `nominal_hz` in cents, share of energy at its harmonics) of a note [samples].
+
+    The note is held for `held_s`; what is measured lies between its attack and its release.
 
     The comb's teeth add the square root of magnitude, so that one loud partial does not decide alone; the
     best of the candidates, a cent apart, is refined by a parabola. Good to about 0.3 cents on a steady tone.

@@ -30,7 +30,7 @@ class _Scale:
         ]
         self._terms = [
             (tuple(i for i, power in enumerate(term) for _ in range(power)), location, spread)
-            for term, location, spread in zip(knob.terms, knob.location, knob.spread)
+            for term, location, spread in zip(knob.terms, knob.location, knob.spread, strict=True)
         ]
         self._floor = knob.spread_floor
         self.quantiles = np.array(knob.quantiles)

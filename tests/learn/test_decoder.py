@@ -1,0 +1,69 @@
+"""The network: shares of power, and nothing that can run away."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from neurorack.engine.excitation import F_TOP_HZ, HARMONICS  # noqa: E402
+from neurorack.learn import bank  # noqa: E402
+from neurorack.learn.decoder import CONTROLS, Decoder, element_scale, mix  # noqa: E402
+from neurorack.learn.excite import Elements  # noqa: E402
+from neurorack.words import C4_HZ, HOP  # noqa: E402
+
+
+def wild_controls(rows: int, spread: float = 10.0) -> "torch.Tensor":
+    controls = torch.from_numpy(np.random.default_rng(0).normal(0, spread, (rows, CONTROLS)).astype(np.float32))
+    controls[:, 0] = torch.linspace(-5, 5, rows)
+    return controls
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Decoder:
+    torch.manual_seed(0)
+    return Decoder(64)
+
+
+def test_power_is_what_the_level_knob_says_whatever_else_is_asked(decoder):
+    controls = wild_controls(200)
+    controls[:, 1] = -20.0
+    with torch.no_grad():
+        gains = decoder(controls)
+    power = ((gains / torch.from_numpy(element_scale()).float()) ** 2).sum(-1)
+    torch.testing.assert_close(10 * torch.log10(power), torch.full((200,), -20.0), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("level_db", [60.0, 1e6])
+def test_no_level_is_above_full_scale(decoder, level_db):
+    controls = wild_controls(50)
+    controls[:, 1] = level_db
+    with torch.no_grad():
+        assert ((decoder(controls) / torch.from_numpy(element_scale()).float()) ** 2).sum(-1).max() < 1.001
+
+
+def test_inaudible_harmonics_get_nothing(decoder):
+    controls = wild_controls(20, 1.0)
+    controls[:, 0] = 4.0
+    top = int(F_TOP_HZ / (C4_HZ * 16)) + 1
+    with torch.no_grad():
+        gains = decoder(controls)
+    assert gains[:, top + 1 : HARMONICS].max() < 1e-3 * gains.max()
+    assert gains[:, HARMONICS : HARMONICS + bank.BANDS].max() < 1e-3 * gains.max()
+
+
+def test_sound_has_the_level_asked_for(decoder):
+    controls = torch.zeros(3, 192, CONTROLS)
+    controls[..., 1] = -18.0
+    f0_hz = np.array([65.0, 262.0, 2100.0])
+    controls[..., 0] = torch.from_numpy(np.log2(f0_hz / C4_HZ).astype(np.float32))[:, None]
+    with torch.no_grad():
+        audio = mix(decoder(controls), Elements(192).make(f0_hz, np.random.default_rng(0)))
+    np.testing.assert_allclose(10 * np.log10((audio.numpy() ** 2).mean(axis=1)), -18.0, atol=1.0)
+
+
+def test_gains_glide_in_a_straight_line_from_frame_to_frame():
+    gains = torch.zeros(1, 3, bank.ELEMENTS)
+    gains[0, :, 0] = torch.tensor([1.0, 3.0, 2.0])
+    elements = torch.ones(1, 3, HOP, bank.ELEMENTS)
+    audio = mix(gains, elements, torch.zeros(1, 1, bank.ELEMENTS))[0].numpy()
+    np.testing.assert_allclose(audio, np.interp(np.arange(1, 3 * HOP + 1), [0, 64, 128, 192], [0, 1, 3, 2]), atol=1e-5)

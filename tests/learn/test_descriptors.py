@@ -1,0 +1,95 @@
+"""Descriptors: known sounds give known numbers."""
+
+import numpy as np
+import pytest
+
+from neurorack.learn import descriptors
+from neurorack.words import DESCRIPTORS, SAMPLE_RATE_HZ
+
+N = np.arange(SAMPLE_RATE_HZ // 2)
+INNER = slice(20, -20)  # away from where frames reach over the ends
+
+
+def sine(f_hz: float, rms_db: float) -> np.ndarray:
+    return np.sqrt(2) * 10 ** (rms_db / 20) * np.sin(2 * np.pi * f_hz * N / SAMPLE_RATE_HZ)
+
+
+def noise_between(low_hz: float, high_hz: float, rms_db: float) -> np.ndarray:
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(len(N)))
+    f_hz = np.fft.rfftfreq(len(N), 1 / SAMPLE_RATE_HZ)
+    spectrum[(f_hz < low_hz) | (f_hz > high_hz)] = 0
+    noise = np.fft.irfft(spectrum, len(N))
+    return noise * 10 ** (rms_db / 20) / noise.std()
+
+
+def mean(audio: np.ndarray) -> dict[str, float]:
+    return dict(zip(DESCRIPTORS, descriptors.describe(audio)[INNER].mean(axis=0), strict=True))
+
+
+@pytest.mark.parametrize("level_db", [-60.0, -20.0, -3.0])
+def test_rms_of_a_sine_is_its_level(level_db):
+    assert mean(sine(1000, level_db))["rms"] == pytest.approx(level_db, abs=0.01)
+
+
+@pytest.mark.parametrize("f_hz", [200.0, 1000.0, 8000.0])
+def test_centroid_of_a_sine_is_its_frequency(f_hz):
+    assert 2 ** mean(sine(f_hz, -20))["centroid"] == pytest.approx(f_hz, rel=0.01)
+
+
+def test_bandwidth_of_two_equal_sines_is_half_their_distance():
+    pair = sine(4000, -20) + sine(8000, -20)
+    assert 2 ** mean(pair)["bandwidth"] == pytest.approx(2000, rel=0.01)
+
+
+def test_narrow_noise_at_1_khz_and_60_db_is_1_acum():
+    assert mean(noise_between(920, 1080, 60 - descriptors.FULL_SCALE_SPL_DB))["sharpness"] == pytest.approx(
+        1.0, abs=0.05
+    )
+
+
+@pytest.mark.parametrize(("spl_db", "sone"), [(40, 1.0), (60, 4.0)])
+def test_loudness_of_1_khz_doubles_every_10_db(spl_db, sone):
+    loudness = descriptors.loudness_sone(sine(1000, spl_db - descriptors.FULL_SCALE_SPL_DB))[INNER].mean()
+    assert loudness == pytest.approx(sone, rel=0.1)
+
+
+def test_high_noise_is_sharper_than_low_noise():
+    bands = [noise_between(f, 1.2 * f, -40) for f in (250, 1000, 4000, 10_000)]
+    sharpness = [mean(band)["sharpness"] for band in bands]
+    assert sharpness == sorted(sharpness)
+    assert sharpness[-1] > 3 * sharpness[1]
+
+
+def test_low_sounds_boom_and_high_ones_do_not():
+    boominess = [mean(sine(f, -20))["boominess"] for f in (60, 120, 250, 1000)]
+    assert boominess == sorted(boominess, reverse=True)
+    assert boominess[-1] == pytest.approx(np.log2(descriptors.BOOM_NONE), abs=0.01)
+
+
+def test_silence_has_finite_descriptors():
+    silent = descriptors.describe(np.zeros(4096))
+    assert np.isfinite(silent).all()
+    assert (silent[:, 0] <= descriptors.RMS_FLOOR_DB + 0.01).all()
+
+
+def test_long_sounds_are_described_in_pieces_without_a_seam():
+    audio = np.random.default_rng(1).standard_normal(64 * 5000) * 0.1
+    piece = slice(64 * 3900, 64 * 4300)
+    np.testing.assert_allclose(
+        descriptors.describe(audio)[3950:4250], descriptors.describe(audio[piece])[50:350], atol=1e-9
+    )
+
+
+def test_centroid_bandwidth_and_rms_agree_with_librosa():
+    librosa = pytest.importorskip("librosa")
+    audio = noise_between(300, 3000, -20) + sine(500, -25)
+    frames = {"n_fft": descriptors.WINDOW, "hop_length": 64, "center": True, "pad_mode": "constant"}
+    magnitude = np.abs(librosa.stft(audio, **frames))[:, 1:]  # its frame 1 is centred where our frame 0 is
+    ours = descriptors.describe(audio)
+    hops = len(ours)
+    centroid = librosa.feature.spectral_centroid(S=magnitude, sr=SAMPLE_RATE_HZ, n_fft=descriptors.WINDOW)[0, :hops]
+    bandwidth = librosa.feature.spectral_bandwidth(S=magnitude, sr=SAMPLE_RATE_HZ, n_fft=descriptors.WINDOW)[0, :hops]
+    np.testing.assert_allclose(2 ** ours[INNER, 1], centroid[INNER], rtol=1e-4)
+    np.testing.assert_allclose(2 ** ours[INNER, 2], bandwidth[INNER], rtol=1e-4)
+    rms = librosa.feature.rms(y=audio, frame_length=descriptors.WINDOW, hop_length=64)[0]
+    assert 10 ** (ours[INNER, 0] / 20).mean() == pytest.approx(rms[INNER].mean(), rel=0.02)
