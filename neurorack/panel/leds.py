@@ -10,8 +10,9 @@
     7 engine  breathes while it starts, steady while it sounds, blinks while it is gone or cannot play
 
 Which output of the chip lights which is the board's. All change in one auto-incremented transaction (34 bytes, 0.8 ms
-at 400 kHz), sent only when a value changed. Brightness is what an eye sees, 0…1; duty follows it by a power of 2.2.
-The LEDs' on-times are staggered around the cycle, so that they do not all draw on the codec's supply in one step.
+at 400 kHz), sent when a value changed, and once a second so that a chip that left is noticed and one whose supply
+blinked lights again. Brightness is what an eye sees, 0…1; duty follows it by a power of 2.2. The LEDs' on-times are
+staggered around the cycle, so that they do not all draw on the codec's supply in one step.
 """
 
 import math
@@ -21,7 +22,7 @@ from smbus2 import i2c_msg
 
 from neurorack.clock import Clock
 from neurorack.panel.backoff import Backoff
-from neurorack.panel.oled import Bus
+from neurorack.panel.oled import REFRESH_S, Bus
 from neurorack.panel.state import Engine, PanelState
 
 RGB = {
@@ -96,7 +97,8 @@ class Leds:
         self._bus, self._address = bus, address
         self._channels, self._prescale = channels, prescale(pwm_hz)
         self._first, self._last = min(channels.values()), max(channels.values())
-        self._backoff = Backoff(clock)
+        self._clock, self._backoff = clock, Backoff(clock)
+        self._refresh_ns = 0
         self._shown: bytes | None = None
 
     @property
@@ -116,12 +118,15 @@ class Leds:
             if self._shown is None:
                 self._write(_MODE1, bytes((_AUTO_INCREMENT | _SLEEP, _TOTEM_POLE)))
                 self._write(_PRESCALE, bytes((self._prescale,)))  # heard only in sleep
-                self._write(_MODE1, bytes((_AUTO_INCREMENT,)))
-            if wanted != self._shown:
+            now_ns = self._clock.now_ns()
+            if wanted != self._shown or now_ns >= self._refresh_ns:
+                if now_ns >= self._refresh_ns:
+                    self._write(_MODE1, bytes((_AUTO_INCREMENT,)))  # awake
+                    self._refresh_ns = now_ns + round(REFRESH_S * 1e9)
                 self._write(_LED0 + 4 * self._first, wanted)
                 self._shown = wanted
         except OSError:
-            self._shown = None
+            self._shown, self._refresh_ns = None, 0
             self._backoff.failed()
             return False
         self._backoff.worked()

@@ -22,6 +22,10 @@ from neurorack.panel.canvas import HEIGHT, WIDTH, pages
 _WINDOW_BYTES = 11
 """What a window of its own costs on the bus: two addresses, eight of column and page range, one that says data."""
 
+REFRESH_S = 1.0
+"""So often the display is told to be on, and one page is sent although it did not change: one that left is noticed, and
+one whose supply blinked is whole again after eight seconds."""
+
 
 class Bus(Protocol):
     """The part of smbus2 that the panel's drivers need."""
@@ -106,7 +110,11 @@ class Oled:
 
     def __init__(self, bus: Bus, address: int, clock: Clock, *, rotated: bool = False) -> None:
         self._bus, self._address, self._rotated = I2C(bus), address, rotated
-        self._backoff = Backoff(clock)
+        self._clock, self._backoff = clock, Backoff(clock)
+        self._refresh_ns, self._refresh_page = 0, 0
+        scan = (0xA0, 0xC0) if rotated else (0xA1, 0xC8)
+        # commands: horizontal addressing, charge pump, segment and COM scan, display on
+        self._wake = bytes((0x00, 0x20, 0x00, 0x8D, 0x14, *scan, 0xAF))
         self._chip: Any = None
         self._shown = np.zeros((HEIGHT // 8, WIDTH), np.uint8)
 
@@ -136,6 +144,11 @@ class Oled:
     def _send(self, wanted: np.ndarray) -> None:
         device = self._chip.i2c_device
         self._chip.buffer[1:] = wanted.tobytes()
+        now_ns = self._clock.now_ns()
+        if now_ns >= self._refresh_ns:
+            self._refresh_ns, self._refresh_page = now_ns + round(REFRESH_S * 1e9), (self._refresh_page + 1) % 8
+            device.write(self._wake)
+            self._shown[self._refresh_page] = ~wanted[self._refresh_page]
         for page, first, last in windows(self._shown, wanted):
             device.write(bytes((0x00, 0x21, first, last, 0x22, page, page)))  # commands: column and page range
             device.write(b"\x40" + wanted[page, first : last + 1].tobytes())

@@ -66,6 +66,14 @@ def test_nothing_is_sent_while_nothing_changes(leds: Leds, bus: Any) -> None:
     assert bus.take() == []
 
 
+def test_a_chip_that_leaves_while_nothing_changes_is_noticed(leds: Leds, bus: Any, clock: SimulatedClock) -> None:
+    leds.show({"level": 0.5})
+    bus.answers = False
+    assert leds.show({"level": 0.5}), "nothing was sent"
+    clock.sleep_until_ns(clock.now_ns() + 1_000_000_000)
+    assert not leds.show({"level": 0.5})
+
+
 def test_set_up_writes_the_rate_asleep_and_is_deaf_to_the_all_call_address(leds: Leds, bus: Any) -> None:
     leds.show({})
     asleep, rate, awake, _ = bus.take()

@@ -54,6 +54,31 @@ def test_one_pixel_costs_one_window_of_one_byte(oled: Oled, display: Any) -> Non
     assert display.take() == [bytes((0x00, 0x21, 90, 90, 0x22, 4, 4)), bytes((0x40, 0x20))]
 
 
+def test_a_still_picture_is_sent_again_page_by_page_in_eight_seconds(
+    oled: Oled, display: Any, clock: SimulatedClock
+) -> None:
+    oled.show(noise(1))
+    display.memory[:, 60] ^= 0xFF  # a disturbance on the cable
+    for _ in range(8):
+        clock.sleep_until_ns(clock.now_ns() + 1_000_000_000)
+        display.take()
+        oled.show(noise(1))
+        assert [len(data) for data in display.take()] == [8, 7, 129]
+    np.testing.assert_array_equal(display.memory, pages(noise(1)))
+
+
+def test_a_display_whose_supply_blinked_unnoticed_is_whole_after_eight_seconds(
+    oled: Oled, display: Any, clock: SimulatedClock
+) -> None:
+    oled.show(noise(1))
+    display.lose_power()
+    for _ in range(9):
+        clock.sleep_until_ns(clock.now_ns() + 1_000_000_000)
+        assert oled.show(noise(1))
+    assert display.on
+    np.testing.assert_array_equal(display.memory, pages(noise(1)))
+
+
 def test_pages_that_did_not_change_are_not_sent(oled: Oled, display: Any) -> None:
     before, after = noise(1), noise(1)
     after[16:32] = noise(2)[16:32]
