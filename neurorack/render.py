@@ -212,14 +212,14 @@ class _Wav:
         except OSError as error:
             mend = "give another FILE.wav"
             raise BadInput(f"cannot write the sound: {error.strerror}", str(path), mend) from error
-        self._file = wave.open(self._stream, "wb")
+        self._file = wave.open(self._stream, "wb")  # noqa: SIM115 (closed by __exit__)
         self._file.setparams((1, BYTES, SAMPLE_RATE_HZ, 0, "NONE", ""))
 
     def write(self, samples: np.ndarray, clipped: int) -> None:
         try:
             self._file.writeframesraw(pcm24(samples))
         except OSError as error:
-            raise BadInput(f"cannot write the sound: {error.strerror}", str(self._path), "free some space") from error
+            raise self._full(error) from error
         before = self.samples * 100 // self._total
         self.samples += len(samples)
         self.clipped += clipped
@@ -235,12 +235,18 @@ class _Wav:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._shows:
             print(file=sys.stderr)
-        self._file.close()
-        self._stream.close()
-        if kind is None:
-            os.replace(self._part, self._path)
-        else:
+        try:
+            self._file.close()
+            self._stream.close()
+            if kind is None:
+                os.replace(self._part, self._path)
+        except OSError as error:
+            raise self._full(error) from error
+        finally:
             self._part.unlink(missing_ok=True)
+
+    def _full(self, error: OSError) -> BadInput:
+        return BadInput(f"cannot write the sound: {error.strerror}", str(self._path), "free some space")
 
 
 def _db(level: float) -> float | None:

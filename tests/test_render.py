@@ -1,6 +1,7 @@
 """A volts file comes out as sound: in tune, on its sample, always the same bits; a bad one comes out as one line."""
 
 import dataclasses
+import resource
 import subprocess
 import sys
 import wave
@@ -212,6 +213,18 @@ def test_bad_options_are_one_line(tiny_bundle: Path, tmp_path: Path, options: di
     name = given.pop("bundle")
     with pytest.raises(BadInput, match=pattern):
         render(name, tmp_path / "take.csv", out, **given)  # type: ignore[arg-type]
+    assert [file.name for file in tmp_path.iterdir()] == ["take.csv"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "take.csv").write_text("t,gate1\n0,5\n1,0")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(BadInput, match=r"cannot write the sound: .*take\.wav"):
+            render(tiny_bundle, tmp_path / "take.csv", tmp_path / "take.wav")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [file.name for file in tmp_path.iterdir()] == ["take.csv"]
 
 
