@@ -6,6 +6,7 @@ Knobs: the latent is frozen in the body of a held-out note, the pitch is set any
 from 0 to 1 in two seconds while the others stand at ½. Descriptors are averaged over 21 ms. *Spearman* is the rank
 correlation of knob and measurement; *slope* is how far the measurement travelled between the 5th and the 95th
 percentile of the ramp, as a share of how far the scale says it should. Figures are medians over programs and pitches.
+*Pearson, all moving*: all five knobs wander anywhere at once; correlation of asked and measured within each clip.
 """
 
 import argparse
@@ -15,7 +16,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from tqdm import tqdm
 
 from neurorack.bundle import Bundle, load, write_card
 from neurorack.engine.decoder import Decoder
@@ -137,6 +137,26 @@ def body_latents(bundle: Bundle, notes: Notes) -> dict[int, dict[float, np.ndarr
     return latents
 
 
+def all_at_once(instrument: Instrument, latents: dict[int, dict[float, np.ndarray]], seed: int = 0) -> np.ndarray:
+    """Pearson's correlation of asked and measured [clips, 5] while all five knobs wander anywhere, a clip per latent.
+
+    Within a clip pitch and latent stand still, so no difference between clips flatters the figure.
+    """
+    random = np.random.default_rng(seed)
+    hops, corners = 1024, 9
+    rows = []
+    for by_octave in latents.values():
+        for octave, latent in by_octave.items():
+            points = random.random((corners, len(DESCRIPTORS)))
+            at = np.linspace(0, corners - 1, hops)
+            knobs = np.column_stack([np.interp(at, np.arange(corners), column) for column in points.T])
+            asked = instrument.scales.physical_frames(np.full(hops, float(octave)), knobs)
+            measured = descriptors.describe(instrument.play_knobs(octave, knobs, latent))
+            means = [x.reshape(-1, _AVERAGE_HOPS, len(DESCRIPTORS)).mean(axis=1) for x in (asked, measured)]
+            rows.append([np.corrcoef(a, b)[0, 1] for a, b in zip(means[0].T, means[1].T, strict=True)])
+    return np.array(rows)
+
+
 def off_harmonic_db(audio: np.ndarray, f0_hz: float) -> float:
     """Energy that is not within a few bins of a harmonic, relative to all, of the last 1.4 s."""
     part = audio[-(1 << 16) :].astype(np.float64)
@@ -173,6 +193,8 @@ def evaluate(
     bundle: Bundle, notes: Notes, octaves: tuple[float, ...] = OCTAVES
 ) -> tuple[dict[str, float], list[Sweep]]:
     """(figures for the card, all sweeps) on the notes of held-out programs."""
+    from tqdm import tqdm
+
     instrument = Instrument(bundle)
     latents = body_latents(bundle, notes)
     sweeps = [
@@ -203,6 +225,9 @@ def evaluate(
     figures["off_harmonic_db_worst"] = max(impure)
     figures["pitch_error_cents_worst"] = max(off_cents)
     figures["level_at_half_dbfs"] = float(np.median(level))
+    together = all_at_once(instrument, latents)
+    for knob, name in enumerate(DESCRIPTORS):
+        figures[f"{name}_pearson_all_moving"] = float(np.median(together[:, knob]))
     figures["streaming_difference"] = streaming_difference(instrument)
     assert bundle.card.encoder is not None
     encode = gestures.Encode(str(bundle.folder / bundle.card.encoder.file))

@@ -12,7 +12,7 @@ from neurorack.learn import corpus, gestures, scales
 from neurorack.learn.decoder import LATENT, Decoder
 from neurorack.learn.encoder import Encoder
 from neurorack.learn.export import export_decoder, export_encoder, macs_per_s
-from neurorack.learn.sounds import HELD_S, Notes
+from neurorack.learn.sounds import HELD_S, TRAIN, Notes
 from neurorack.patch.knobs import Scales
 from neurorack.words import DESCRIPTORS, HOP, SAMPLE_RATE_HZ
 
@@ -24,7 +24,9 @@ GESTURES = {
 """Gesture → General MIDI program of the training split it is cut from."""
 GESTURE_MIDI, GESTURE_VELOCITY = 62, 112
 
-SOURCES = [Source("FluidR3 GM", "MIT", "notes of 56 programs rendered with fluidsynth: weights and gestures")]
+SOURCES = [
+    Source("FluidR3 GM", "MIT", f"notes of {len(TRAIN)} programs rendered with fluidsynth: weights and gestures")
+]
 
 
 def pack(decoder: Decoder, encoder: Encoder, knobs: list[Knob], notes: Notes, folder: Path, title: str) -> Card:

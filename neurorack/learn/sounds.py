@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from neurorack.errors import BadInput
 from neurorack.learn.tuning import measure_f0
@@ -35,7 +34,8 @@ HELD_S, RELEASE_S = 1.3, 0.4
 SILENT = 10 ** (-60 / 20)
 OFF_CENTS = 50.0
 CLEAR = 0.5
-"""Notes are left out that are silent, clip, are off pitch, or have less than this share of their energy at harmonics: at the ends of the keyboard many samples are mostly thump or hiss."""
+"""Notes are left out that are silent, clip, are off pitch, or have less than this share of their energy at harmonics:
+at the ends of the keyboard many samples are mostly thump or hiss."""
 
 SOUNDFONT = "usr/share/sounds/sf2/FluidR3_GM.sf2"
 
@@ -101,6 +101,8 @@ def render_split(split: str, cache: Path, programs: tuple[int, ...] | None = Non
     if kept.is_file():
         with np.load(kept) as arrays:
             return Notes(**{name: arrays[name] for name in ("audio", "f0_hz", "program", "midi", "velocity")})
+    from tqdm import tqdm
+
     font = soundfont(cache)
     wanted = [
         (program, midi, velocity)
