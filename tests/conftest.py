@@ -1,7 +1,7 @@
 """A tiny bundle for tests: a decoder small enough to know by heart, in the same contract as a trained one."""
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -200,10 +200,16 @@ def write_tiny_bundle(folder: Path, **decoder: float) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _ordinary_floats() -> None:
+def _denormals_for_hypothesis(request: pytest.FixtureRequest) -> Iterator[None]:
     """ONNX Runtime leaves this thread flushing denormals to zero, in which state hypothesis draws no floats."""
-    default_environment = ctypes.c_void_p(-1)
-    ctypes.CDLL("libm.so.6").fesetenv(default_environment)
+    if not getattr(request.function, "is_hypothesis_test", False):
+        yield
+        return
+    libm, found = ctypes.CDLL("libm.so.6"), ctypes.create_string_buffer(64)
+    libm.fegetenv(found)
+    libm.fesetenv(ctypes.c_void_p(-1))  # the default environment
+    yield
+    libm.fesetenv(found)
 
 
 @pytest.fixture(scope="session")
