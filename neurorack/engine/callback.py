@@ -60,8 +60,9 @@ class Wishes:
 class AudioCallback:
     """Hand it to a device as its callback. Public attributes may be set by the main thread at any time.
 
-    block      samples per engine block; the device asks for `device_block` at `rate_hz`
+    block      samples the device asks for at `rate_hz`, and of an engine block at 48 kHz
     controls, edges, tap   mapped files, or None until they are there
+    held       gate jacks that were up before there were edges to read; taken
     wishes     taken up at the next block
     incoming   a warm player to fade over to; taken, and the old one left in `outgoing`
     entries    callbacks so far: the main thread sees from it that sound goes on
@@ -82,6 +83,7 @@ class AudioCallback:
     ) -> None:
         self.controls: Snapshot | None = None
         self.edges: EdgeRing | None = None
+        self.held: tuple[str, ...] = ()
         self.tap: AudioTap | None = None
         self.wishes = wishes or Wishes()
         self.incoming: Player | None = None
@@ -100,7 +102,6 @@ class AudioCallback:
         self._start = 0  # sample, at 48 kHz, of the next block to render
         self._ratio, self._ahead = 1.0, 0
         self._pitch_hz, self._descriptors = C4_HZ, np.full(len(DESCRIPTORS), 0.5)
-        self._seen: Snapshot | None = None
         self._levels = dict.fromkeys(GATE_JACKS, 0)
         self._muted_blocks = ceil(WARM_S * SAMPLE_RATE_HZ / block)
         self._warming = self._muted_blocks
@@ -155,13 +156,8 @@ class AudioCallback:
 
     def _render(self, out: NDArray[np.float32]) -> None:
         """The next block at 48 kHz into `out` [block]."""
-        if self.wishes is not self._taken:
-            self._take_wishes(self.wishes)
-        if self.incoming is not None and self._next is None and self.outgoing is None:
-            self._welcome(self.incoming)
-        self._read_edges()
-        self._read_controls()
         try:
+            self._hear()
             self._play(out)
         except Exception as error:
             self.fault = error
@@ -183,6 +179,15 @@ class AudioCallback:
         self._meters.gates(self._schedule.count, self._schedule.late)
         self._meters.voice(self._pitch_hz, max(self._levels.values()), self.wishes.gesture)
 
+    def _hear(self) -> None:
+        """All that may have changed since the last block."""
+        if self.wishes is not self._taken:
+            self._take_wishes(self.wishes)
+        if self.incoming is not None and self._next is None and self.outgoing is None:
+            self._welcome(self.incoming)
+        self._read_controls()
+        self._read_edges()
+
     def _take_wishes(self, wishes: Wishes) -> None:
         self._taken = wishes
         self._stage.set_gain_db(wishes.gain_db)
@@ -203,15 +208,22 @@ class AudioCallback:
                 player.gate(0, jack, level)
 
     def _read_edges(self) -> None:
+        if self.held:
+            for jack in self.held:
+                self._turn(0, jack, 1)
+            self.held = ()
         if self.edges is not None:
             for t_ns, jack, level in self.edges.read():
                 if jack in self._levels:
                     self._schedule.add(self._timeline.sample_at(t_ns) * self._ratio, jack, level)
         for offset, jack, level in self._schedule.take(self._start):
-            self._levels[jack] = level
-            self._player.gate(offset, jack, level)
-            if self._next is not None:
-                self._next.gate(offset, jack, level)
+            self._turn(offset, jack, level)
+
+    def _turn(self, offset: int, jack: str, level: int) -> None:
+        self._levels[jack] = level
+        self._player.gate(offset, jack, level)
+        if self._next is not None:
+            self._next.gate(offset, jack, level)
 
     def _read_controls(self) -> None:
         controls = self.controls

@@ -25,11 +25,11 @@ from typing import NoReturn
 from neurorack.engine.callback import AudioCallback, Player, Wishes
 from neurorack.engine.device import Device, NullDevice, Refused, open_device
 from neurorack.engine.meters import Meters
-from neurorack.engine.realtime import WATCH_PRIORITY, lock_memory, make_fifo, settle
+from neurorack.engine.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
 from neurorack.errors import BadInput
 from neurorack.rundir import Held, Lock, default_run_dir, open_run_dir
-from neurorack.shared import CONTROLS, INTENT, METERS, AudioTap, EdgeRing, Snapshot
-from neurorack.words import BLOCKS, SAMPLE_RATE_HZ
+from neurorack.shared import CONTROLS, INTENT, METERS, VOLTS, AudioTap, EdgeRing, Snapshot
+from neurorack.words import BLOCKS, GATE_JACKS, SAMPLE_RATE_HZ
 
 TICK_S = 0.05
 """Between two looks of the main thread."""
@@ -46,6 +46,9 @@ CLOSE_S = 0.3
 
 SEARCH_S = 4.0
 """While the null device stands in for a card: how often a process of its own looks whether the card has come."""
+
+FRESH_NS = 200_000_000
+"""Volts older than this were written by jacks that live no more."""
 
 EXIT_STILL, EXIT_CARD = 3, 4
 
@@ -252,7 +255,8 @@ class Engine:
     def _change(self, bundle: str) -> None:
         """Load and warm another instrument while this one plays, then let the callback fade over to it."""
         try:
-            self._callback.incoming = self._load(bundle)
+            with computing():
+                self._callback.incoming = self._load(bundle)
         except BadInput as fault:
             self._say(str(fault))
 
@@ -270,7 +274,19 @@ class Engine:
             if self._is_new(self.run_dir / "controls"):
                 callback.controls = Snapshot(self.run_dir / "controls", CONTROLS)
             if self._is_new(self.run_dir / "edges"):
-                callback.edges = EdgeRing(self.run_dir / "edges")
+                edges = EdgeRing(self.run_dir / "edges")
+                callback.held, callback.edges = self._held(), edges
+
+    def _held(self) -> tuple[str, ...]:
+        """Gates that are up now: the note that an engine which died was playing goes on in this one."""
+        try:
+            volts = Snapshot(self.run_dir / "volts", VOLTS)
+        except BadInput:
+            return ()
+        found = volts.refresh() and time.monotonic_ns() - int(volts.record["t_ns"]) < FRESH_NS
+        levels = volts.record["gate"].tolist()
+        volts.close()
+        return tuple(jack for jack, level in zip(GATE_JACKS, levels, strict=True) if found and level)
 
     def _is_new(self, path: Path) -> bool:
         """There is a file at `path` that this has not said of before."""

@@ -8,12 +8,19 @@ import ctypes
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 PRIORITY = 70
 """SCHED_FIFO priority of the audio callback; the jacks stay below it."""
 
 WATCH_PRIORITY = 5
 """Of the engine's main thread, so that no ordinary process can hold it up while it has Python's global lock."""
+
+UNDIVIDED_S, SHARED_S = 1.0, 0.0002
+"""How long a thread keeps Python's global lock while another asks for it. A thread that is made to hand it over sleeps
+until the other has been given a CPU, on a busy machine for milliseconds: the callback must never be asked. Only while
+the main thread computes is it the other way round, and the callback must not wait for it."""
 
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 _PR_SET_TIMERSLACK = 29
@@ -60,7 +67,17 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-    sys.setswitchinterval(0.0002)  # the callback waits no longer than this for a main thread that computes
+    sys.setswitchinterval(UNDIVIDED_S)
+
+
+@contextmanager
+def computing() -> Iterator[None]:
+    """Around long work of the main thread while sound plays."""
+    sys.setswitchinterval(SHARED_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(UNDIVIDED_S)
 
 
 def sleep_until_ns(t_ns: int) -> None:

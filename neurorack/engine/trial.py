@@ -21,7 +21,7 @@ from neurorack.engine.callback import AudioCallback
 from neurorack.engine.device import open_device
 from neurorack.engine.meters import Meters, histogram_bin
 from neurorack.engine.process import make_player
-from neurorack.engine.realtime import lock_memory, settle
+from neurorack.engine.realtime import WATCH_PRIORITY, lock_memory, make_fifo, settle
 from neurorack.engine.timeline import GAP_ENTRIES, LockedTimeline
 from neurorack.errors import BadInput
 from neurorack.rundir import open_run_dir
@@ -108,6 +108,7 @@ def measure(run_dir: Path, bundle: str, block: int, seconds: float, wanted: str,
     unlocked = lock_memory()
     settle()
     device.start(alternation)
+    make_fifo(WATCH_PRIORITY)
     while not alternation.full:
         time.sleep(0.2)
     device.stop()

@@ -13,7 +13,7 @@ from tone import TonePlayer
 from neurorack.bundle import load
 from neurorack.engine.output import OutputStage
 from neurorack.engine.player import Player
-from neurorack.shared import INTENT, AudioTap, EdgeRing, Snapshot
+from neurorack.shared import INTENT, VOLTS, AudioTap, EdgeRing, Snapshot
 
 
 def reference(player: TonePlayer, blocks: int, block: int = 128) -> np.ndarray:
@@ -199,6 +199,24 @@ def test_after_a_kill_the_next_one_plays(start_engine):
     first = start_engine("--device", "null").playing()
     first.end(signal.SIGKILL)
     assert start_engine("--device", "null").playing().meters()["blocks"] < 100
+
+
+def test_a_note_that_is_held_goes_on_after_a_kill(start_engine, run_dir: Path):
+    EdgeRing(run_dir / "edges", create=True)
+    volts = Snapshot(run_dir / "volts", VOLTS, create=True)
+    volts.record["t_ns"], volts.record["gate"] = time.monotonic_ns() + 10**10, [0, 1]
+    volts.publish()
+    engine = start_engine("--device", "null").playing()
+    wait_for(lambda: engine.meters()["gate"] == 1)
+
+
+def test_gates_of_jacks_that_live_no_more_are_not_believed(start_engine, run_dir: Path):
+    EdgeRing(run_dir / "edges", create=True)
+    volts = Snapshot(run_dir / "volts", VOLTS, create=True)
+    volts.record["t_ns"], volts.record["gate"] = time.monotonic_ns() - 10**9, [0, 1]
+    volts.publish()
+    engine = start_engine("--device", "null").playing()
+    assert engine.meters()["gate"] == 0
 
 
 @pytest.mark.parametrize("flaw", ["PortAudio library not found", "no card", "no such card"])
