@@ -65,7 +65,7 @@ def _write(
 ) -> Card:
     export_decoder(decoder, folder / "decoder.onnx")
     arrays = {name: array for cut in cuts for name, array in cut.arrays().items()}
-    safetensors.numpy.save_file(arrays, folder / "gestures.safetensors")
+    (folder / "gestures.safetensors").write_bytes(safetensors.numpy.save(arrays))
     card = Card(
         schema=SCHEMA,
         name=folder.name,
