@@ -310,11 +310,8 @@ def draw(report: dict[str, Any], path: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="neurorack bench",
-        description="Measure the audio callback against an empty one.",
-        epilog="example: neurorack bench --seconds 20 --blocks 64,128 --load --picture latency.png",
-    )
+    """`python -m neurorack.bench`: the command without its command line, and each of its loads."""
+    parser = argparse.ArgumentParser(prog="python -m neurorack.bench", description="See `neurorack bench`.")
     add_options(parser)
     parser.add_argument("--be", choices=LOADS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

@@ -71,8 +71,15 @@ class Options:
     client: str = "neurorack"
 
 
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(message, self.prog, "see --help")
+
+
 def parse(arguments: Sequence[str]) -> Options:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m neurorack.engine",
         description="The sound of the module, in a process of its own.",
         epilog="example: python -m neurorack.engine --bundle fluid --device jack --block 128",

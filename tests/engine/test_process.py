@@ -248,7 +248,14 @@ def test_a_card_that_comes_later_is_found(start_engine):
 
 
 @pytest.mark.parametrize(
-    "options", [["--gain-db", "90"], ["--gate-delay", "-1"], ["--bundle", "bassoon"], ["--run-dir", "/proc/nowhere"]]
+    "options",
+    [
+        ["--gain-db", "90"],
+        ["--block", "100"],
+        ["--gate-delay", "-1"],
+        ["--bundle", "bassoon"],
+        ["--run-dir", "/proc/nowhere"],
+    ],
 )
 def test_bad_options_end_in_one_line(options: list[str], start_engine):
     engine = start_engine("--device", "null", *options)
