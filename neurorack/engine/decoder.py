@@ -4,6 +4,10 @@ The graph is stateless, so its states live here, twice: binding 0 reads the firs
 the other way round, and `run` takes them in turn. All arrays are bound once, by address: inputs are written in place.
 """
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
 import numpy as np
 import onnxruntime
 
@@ -13,16 +17,20 @@ from neurorack.errors import BadInput
 WARM_RUNS = 4
 """Calls before the first real one: each binding twice, so that the arena has its final size."""
 
+MEMORY_BYTES_MAX = 512 << 20
+"""What a decoder may take to load and warm up. A few bytes of a stranger's graph can ask for terabytes."""
+
+CPU = "CPUExecutionProvider"
+
 
 class Decoder:
     """`frames` hops per call. Fill `controls` [frames, C], `harmonics` [frames, 64, H], `pulse` and `noise`
     [frames, 64], all float32, then `run`. States start at zero.
     """
 
-    def __init__(self, bundle: Bundle, frames: int, provider: str = "CPUExecutionProvider") -> None:
+    def __init__(self, bundle: Bundle, frames: int, provider: str = CPU) -> None:
         network = bundle.card.decoder
         self.frames = frames
-        self._session = _open(bundle, frames, provider)
         arrays = {t.name: _zeros(t.shape, frames) for t in network.inputs}
         self.controls, self.harmonics = arrays["controls"], arrays["harmonics"]
         self.pulse, self.noise = arrays["pulse"], arrays["noise"]
@@ -34,19 +42,25 @@ class Decoder:
         for _ in range(2):
             self._states.append({s: np.zeros_like(arrays[s]) for s, _ in network.states})
         following = {after: before for before, after in network.states}
-        self._bindings = []
-        for read, write in ((0, 1), (1, 0)):
-            binding = self._session.io_binding()
-            for tensor in network.inputs:
-                array = self._states[read].get(tensor.name, arrays[tensor.name])
-                binding.bind_input(tensor.name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-            for tensor in network.outputs:
-                array = audio if tensor.name == "audio" else self._states[write][following[tensor.name]]
-                binding.bind_output(tensor.name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-            self._bindings.append(binding)
         self._turn = 0
-        for _ in range(WARM_RUNS):
-            self.run()
+        try:
+            with _bounded_memory() if provider == CPU else nullcontext():  # others reserve all address space they see
+                self._session = _open(bundle.decoder_onnx, frames, provider)
+                self._bindings = []
+                for read, write in ((0, 1), (1, 0)):
+                    binding = self._session.io_binding()
+                    for tensor in network.inputs:
+                        array = self._states[read].get(tensor.name, arrays[tensor.name])
+                        binding.bind_input(tensor.name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+                    for tensor in network.outputs:
+                        array = audio if tensor.name == "audio" else self._states[write][following[tensor.name]]
+                        binding.bind_output(tensor.name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+                    self._bindings.append(binding)
+                for _ in range(WARM_RUNS):
+                    self.run()
+        except Exception as error:  # ONNX Runtime has a class for each kind, all of them plain Exceptions
+            where = str(bundle.folder / network.file)
+            raise BadInput(f"the decoder does not run: {str(error)[:300]}", where, "use another bundle") from error
         self.reset()
 
     def run(self) -> np.ndarray:
@@ -65,7 +79,7 @@ class Decoder:
         self._turn = 0
 
 
-def _open(bundle: Bundle, frames: int, provider: str) -> onnxruntime.InferenceSession:
+def _open(onnx: bytes, frames: int, provider: str) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
@@ -74,11 +88,21 @@ def _open(bundle: Bundle, frames: int, provider: str) -> onnxruntime.InferenceSe
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     options.add_free_dimension_override_by_name("frames", frames)
+    return onnxruntime.InferenceSession(onnx, options, providers=[provider])
+
+
+@contextmanager
+def _bounded_memory() -> Iterator[None]:
+    """Within, the process may grow by MEMORY_BYTES_MAX; allocations beyond that fail."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm") as statm:
+        limit = int(statm.read().split()[0]) * resource.getpagesize() + MEMORY_BYTES_MAX
+    inside = [given for given in (limit, soft, hard) if given != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min(inside), hard))
     try:
-        return onnxruntime.InferenceSession(bundle.decoder_onnx, options, providers=[provider])
-    except Exception as error:  # ONNX Runtime has a class for each kind, all of them plain Exceptions
-        where = str(bundle.folder / bundle.card.decoder.file)
-        raise BadInput(f"the decoder does not load: {str(error)[:300]}", where, "install the bundle again") from error
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _zeros(shape: list[int | str], frames: int) -> np.ndarray:

@@ -1,11 +1,15 @@
 """The decoder gives in every block size what one long pass gives, and keeps its states without being told."""
 
+import resource
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from neurorack import bundle
 from neurorack.engine.decoder import Decoder
@@ -90,14 +94,33 @@ def test_a_silent_input_leaves_no_denormals(tiny_bundle: Path) -> None:
     assert not np.any((decoder.audio != 0) & (np.abs(decoder.audio) < tiny))
 
 
-def test_a_graph_that_no_runtime_takes_is_bad_input(tiny_bundle: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(tiny_bundle, tmp_path / "odd"))
+def broken(tiny_bundle: Path, folder: Path, change: Callable[[onnx.ModelProto], object]) -> bundle.Bundle:
+    """A copy with a changed decoder that agrees with its card."""
+    shutil.copytree(tiny_bundle, folder)
     model = onnx.load(str(folder / "decoder.onnx"))
-    model.graph.node[2].op_type = "NoSuchOperator"
+    change(model)
     (folder / "decoder.onnx").write_bytes(model.SerializeToString())
-    card = bundle.read_card(folder)
-    bundle.write_card(
-        folder, bundle.msgspec.structs.replace(card, decoder=bundle.describe_network(folder / "decoder.onnx"))
-    )
-    with pytest.raises(BadInput, match=r"does not load: .*NoSuchOperator"):
-        Decoder(bundle.load(folder), 1)
+    described = bundle.describe_network(folder / "decoder.onnx")
+    bundle.write_card(folder, msgspec.structs.replace(bundle.read_card(folder), decoder=described))
+    return bundle.load(folder)
+
+
+def test_a_graph_that_no_runtime_takes_is_bad_input(tiny_bundle: Path, tmp_path: Path) -> None:
+    odd = broken(tiny_bundle, tmp_path / "odd", lambda model: setattr(model.graph.node[2], "op_type", "NoSuchOperator"))
+    with pytest.raises(BadInput, match=r"does not run: .*NoSuchOperator"):
+        Decoder(odd, 1)
+
+
+def test_a_graph_that_asks_for_all_memory_is_bad_input(tiny_bundle: Path, tmp_path: Path) -> None:
+    def swell(model: onnx.ModelProto) -> None:
+        graph = model.graph
+        graph.initializer.append(numpy_helper.from_array(np.array([1 << 33]), "huge"))
+        graph.node.insert(0, helper.make_node("ConstantOfShape", ["huge"], ["zeros"]))
+        graph.node.insert(1, helper.make_node("ReduceSum", ["zeros"], ["nought"], keepdims=0))
+        graph.node.insert(2, helper.make_node("Add", ["pulse", "nought"], ["swollen"]))
+        next(node for node in graph.node if node.output[0] == "buzz").input[0] = "swollen"
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(BadInput, match="does not run"):
+        Decoder(broken(tiny_bundle, tmp_path / "bomb", swell), 1)
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
