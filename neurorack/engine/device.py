@@ -28,6 +28,9 @@ CHANNELS = 2
 OTHER_RATES_HZ = (44_100, 96_000, 88_200, 192_000, 32_000)
 """Tried, in this order, where a card refuses 48 kHz; the sound is then converted."""
 
+STDERR = threading.Lock()
+"""Held while file 2 leads nowhere: who logs takes it too, or its line would go there."""
+
 StreamCallback = Callable[[Any, int, Any, Any], None]
 """(buffer of frames × channels float32, frames, PortAudio's times, flags): true flags mean over- or underflow."""
 
@@ -146,14 +149,15 @@ def _portaudio(client: str) -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what C libraries print about cards that do not exist (ALSA: 20 lines) out of the log."""
-    kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(sink)
+    with STDERR:
+        kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(sink)
 
 
 def _choose(sounddevice: Any, wanted: str) -> tuple[int, dict[str, Any], str]:

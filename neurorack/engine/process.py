@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from neurorack.engine.callback import AudioCallback, Player, Wishes
-from neurorack.engine.device import Device, NullDevice, Refused, open_device
+from neurorack.engine.device import STDERR, Device, NullDevice, Refused, open_device
 from neurorack.engine.meters import Meters
 from neurorack.engine.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
 from neurorack.errors import BadInput
@@ -105,7 +105,7 @@ def parse(arguments: Sequence[str]) -> Options:
 
 
 def log(text: str) -> None:
-    with contextlib.suppress(OSError):  # whoever read it may have died; the sound has not
+    with STDERR, contextlib.suppress(OSError):  # whoever read it may have died; the sound has not
         print(f"engine: {text}", file=sys.stderr, flush=True)
 
 
@@ -139,18 +139,15 @@ class Engine:
         self._open_intent()
         player = self._first_player()
         device = device_opener.device()
-        self._callback = self._callback_for(player, device)
-        self._hand_over_files()
-        for refusal in (lock_memory(),):
-            if refusal:
-                log(refusal)
+        self._make_callback(player, device)
+        if refusal := lock_memory():
+            log(refusal)
         settle()
         try:
             device.start(self._callback)
         except Refused as refusal:
             device = NullDevice(options.block, f"no sound card: {refusal}")
-            self._callback = self._callback_for(player, device)
-            self._hand_over_files()
+            self._make_callback(player, device)
             device.start(self._callback)
         self._device: Device = device
         make_fifo(WATCH_PRIORITY)
@@ -158,9 +155,9 @@ class Engine:
         rate = "" if device.rate_hz == SAMPLE_RATE_HZ else f", converted to {device.rate_hz} Hz"
         log(f"plays to {device.name}, {options.block} samples a block{rate}")
 
-    def _callback_for(self, player: Player, device: Device) -> AudioCallback:
+    def _make_callback(self, player: Player, device: Device) -> None:
         self._meters.describe(device=device.name)
-        return AudioCallback(
+        self._callback = AudioCallback(
             player,
             self._options.block,
             self._meters,
@@ -169,6 +166,10 @@ class Engine:
             wishes=self._wishes,
             cpu=self._options.cpu,
         )
+        self._callback.tap = self._tap
+        for name in ("controls", "edges"):
+            self._inodes.pop(name, None)
+        self._hand_over_files()
 
     def _first_player(self) -> Player:
         """The bundle last chosen, else the one of the command line."""
@@ -255,7 +256,7 @@ class Engine:
             round(min(0.1, max(0.0, float(record["gate_delay_s"]))) * SAMPLE_RATE_HZ),
             bool(record["muted"]),
             int(record["gesture"]),
-            float(record["depth"]),
+            min(4.0, max(0.0, float(record["depth"]))),
         )
         return bytes(record["bundle"]).decode(errors="replace")
 
@@ -276,7 +277,6 @@ class Engine:
     def _hand_over_files(self) -> None:
         """Files of the jacks may appear, or be made anew, while the engine plays; the callback never opens one."""
         callback = self._callback
-        callback.tap = self._tap
         with contextlib.suppress(BadInput):
             if self._is_new(self.run_dir / "controls"):
                 callback.controls = Snapshot(self.run_dir / "controls", CONTROLS)

@@ -254,6 +254,7 @@ def test_a_card_that_comes_later_is_found(start_engine):
         ["--block", "100"],
         ["--gate-delay", "-1"],
         ["--bundle", "bassoon"],
+        ["--bundle", "bassoon", "--device", "auto"],
         ["--run-dir", "/proc/nowhere"],
     ],
 )
