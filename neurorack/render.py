@@ -27,15 +27,12 @@ from neurorack.errors import BadInput
 from neurorack.jacks.bus import open_bus
 from neurorack.jacks.lines import open_lines
 from neurorack.jacks.scan import Scan
-from neurorack.patch.matrix import Matrix, assign, default_patch
+from neurorack.patch.matrix import Matrix, assign, bare_patch
 from neurorack.rack.world import World
 from neurorack.recorder import BYTES, pcm24
-from neurorack.words import GATE_JACKS, SAMPLE_RATE_HZ
+from neurorack.words import GATE_DELAY_S, GATE_JACKS, SAMPLE_RATE_HZ
 
 BLOCK = 128
-GATE_DELAY_S = 0.006
-"""As in the module: the lag of a sequencer's CV behind its gate, and two conversions."""
-
 LEAD = 6_144
 """Samples before the file's t = 0 in which converters settle and filters warm up: 128 ms, a whole number of blocks of
 every size and of nanoseconds."""
@@ -149,7 +146,7 @@ def render(
     begun_s = time.monotonic()
     if seed < 0:
         raise BadInput(f"a seed of {seed}", "--seed", "give a whole number from 0 on")
-    patch = default_patch()
+    patch = bare_patch()
     for assignment in assignments:
         assign(patch, assignment)
     world = World.from_volts_file(cv, epoch_ns=LEAD_NS, seed=seed)

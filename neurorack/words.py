@@ -12,6 +12,9 @@ HOP = 64
 BLOCKS = (64, 128, 256, 512)
 """Block sizes, in samples, that a sound card may ask for."""
 
+GATE_DELAY_S = 0.006
+"""A gate waits for the CV that comes with it: up to 2 ms of a sequencer's lag, two conversions, and the way here."""
+
 C4_HZ = 261.6255653005986
 """Pitch at 0 V on `voct` (A4 = 440 Hz, equal temperament)."""
 

@@ -14,8 +14,8 @@ from neurorack import bundle
 from neurorack.errors import BadInput
 from neurorack.patch.matrix import default_patch
 from neurorack.rack.world import World
-from neurorack.render import GATE_DELAY_S, LEAD_NS, Module, render
-from neurorack.words import BLOCKS, C4_HZ, SAMPLE_RATE_HZ
+from neurorack.render import LEAD_NS, Module, render
+from neurorack.words import BLOCKS, C4_HZ, GATE_DELAY_S, SAMPLE_RATE_HZ
 
 REAL = [folder for folder in bundle.installed() if folder.name == "fluid"]
 
