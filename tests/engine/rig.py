@@ -60,6 +60,8 @@ class JackServer:
         if self.process.wait(timeout=5) == -signal.SIGKILL:
             self._start()
             self.stop()
+        for left in Path("/dev/shm").glob(f"jack*_{self.name}_*"):
+            left.unlink(missing_ok=True)
 
 
 class Capture:
