@@ -20,13 +20,13 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # read
 
 from neurorack.board import Board, load_board
 from neurorack.clock import Clock, MonotonicClock
-from neurorack.engine.realtime import PRIORITY, lock_memory, make_fifo, settle
 from neurorack.errors import BadInput
 from neurorack.jacks.bus import open_bus
 from neurorack.jacks.calibration import Calibration
 from neurorack.jacks.lines import open_lines
 from neurorack.jacks.scan import Scan
 from neurorack.patch.matrix import Matrix, default_patch
+from neurorack.realtime import PRIORITY, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock
 from neurorack.shared import CONTROLS, PATCH, VOLTS, EdgeRing, Snapshot
 

@@ -236,7 +236,8 @@ class EdgeRing:
         """Append one edge: `level` 1 rises, 0 falls."""
         self._written += 1
         number, index = self._written, EDGE_JACKS.index(jack)
-        self._slot.pack_into(self._map, self._place(number), number, t_ns, index, level, self._check(number, t_ns, index, level))
+        check = self._check(number, t_ns, index, level)
+        self._slot.pack_into(self._map, self._place(number), number, t_ns, index, level, check)
         self._count.pack_into(self._map, self._at, number)
 
     def read(self) -> list[tuple[int, str, int]]:

@@ -20,6 +20,8 @@ from neurorack.bundle import (
 )
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
+pytest_plugins = ["live"]
+
 TINY_LATENT = 8
 TINY_HARMONICS = 40
 TINY_DELAY = 8

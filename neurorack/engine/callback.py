@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from neurorack.engine.meters import Meters
 from neurorack.engine.output import OutputStage
-from neurorack.engine.realtime import make_fifo, pin
 from neurorack.engine.resample import RateConverter
 from neurorack.engine.timeline import GateSchedule, LockedTimeline
+from neurorack.realtime import make_fifo, pin
 from neurorack.shared import AudioTap, EdgeRing, Snapshot
 from neurorack.words import C4_HZ, DESCRIPTORS, GATE_JACKS, SAMPLE_RATE_HZ
 

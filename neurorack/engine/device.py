@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from time import monotonic_ns
 from typing import Any
 
-from neurorack.engine.realtime import sleep_until_ns
+from neurorack.realtime import sleep_until_ns
 from neurorack.words import SAMPLE_RATE_HZ
 
 CHANNELS = 2

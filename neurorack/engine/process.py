@@ -25,8 +25,8 @@ from typing import NoReturn
 from neurorack.engine.callback import AudioCallback, Player, Wishes
 from neurorack.engine.device import STDERR, Device, NullDevice, Refused, open_device
 from neurorack.engine.meters import Meters
-from neurorack.engine.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
 from neurorack.errors import BadInput
+from neurorack.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock, default_run_dir, open_run_dir
 from neurorack.shared import CONTROLS, INTENT, METERS, VOLTS, AudioTap, EdgeRing, Snapshot
 from neurorack.words import BLOCKS, GATE_JACKS, SAMPLE_RATE_HZ

@@ -21,9 +21,9 @@ from neurorack.engine.callback import AudioCallback
 from neurorack.engine.device import open_device
 from neurorack.engine.meters import Meters, histogram_bin
 from neurorack.engine.process import make_player
-from neurorack.engine.realtime import WATCH_PRIORITY, lock_memory, make_fifo, settle
 from neurorack.engine.timeline import GAP_ENTRIES, LockedTimeline
 from neurorack.errors import BadInput
+from neurorack.realtime import WATCH_PRIORITY, lock_memory, make_fifo, settle
 from neurorack.rundir import open_run_dir
 from neurorack.shared import CONTROLS, HISTOGRAM_BINS, METERS, AudioTap, EdgeRing, Snapshot
 from neurorack.words import SAMPLE_RATE_HZ

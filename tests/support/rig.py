@@ -111,7 +111,7 @@ class Capture:
         self.client.close()
 
 
-TONE = (str(REPOSITORY / "tests/engine/tone.py"),)
+TONE = (str(REPOSITORY / "tests/support/tone.py"),)
 """An engine that plays the players of `tone`; the real one is ("-m", "neurorack.engine")."""
 
 

@@ -1,13 +1,11 @@
+"""Fixtures of everything that runs live: a run directory, engines, JACK servers, a client that captures."""
+
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # `rig` and `tone`, shared by the tests of this folder
-
 from rig import Capture, EngineProcess, JackServer
 
 

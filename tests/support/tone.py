@@ -1,6 +1,6 @@
 """A player of one sine that needs no bundle; run as a program it is an engine that plays it.
 
-    python tests/engine/tone.py --run-dir DIR --bundle tone --device null
+    python tests/support/tone.py --run-dir DIR --bundle tone --device null
 
 Bundles are named `tone`, `tone@HZ`, and `click` (silence, and 0.5 on the sample of every rising gate).
 """
