@@ -230,7 +230,8 @@ class Daemon:
             if wake in ready or (0 in ready and not os.read(0, 4096)):
                 return 0
             for keeper in self._keepers:
-                if keeper.pidfd in ready and self._after_end(keeper) == 2 and self._refused:
+                if keeper.pidfd in ready and self._after_end(keeper) == 2 and self._attached and not self._played:
+                    log(keeper.last_words)  # somebody waits to hear what was refused
                     return 2
             for keeper in self._keepers:
                 if keeper.due_s is not None and keeper.due_s <= time.monotonic():
@@ -238,18 +239,13 @@ class Daemon:
             if self._tidy_due_s <= time.monotonic():
                 self._tidy()
 
-    @property
-    def _refused(self) -> bool:
-        """The engine did not like what it was given, and somebody waits to hear of it."""
-        return self._attached and not self._played and not self._engine.pid
-
     def _after_end(self, keeper: Keeper) -> int | None:
         status = keeper.ended()
         if status == 2 and keeper.last_words:
             self._problem = BadInput(keeper.last_words)
         elif keeper.ends >= HOPELESS:
             self._problem = BadInput(
-                f"the {keeper.name} do not stay up", keeper.last_words or describe(status), "run neurorack doctor"
+                f"{keeper.name}: does not stay up", keeper.last_words or describe(status), "run `neurorack doctor`"
             )
         else:
             self._notices.append(

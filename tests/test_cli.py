@@ -83,7 +83,6 @@ BAD = [
     ["run"],
     ["run", "--rack", "none.toml", "--headless"],
     ["run", "--rack", "--headless", "--bundle", "nobody"],
-    ["run", "--rack", "--headless", "--bundle", "tampered"],
     ["run", "--rack", "--headless", "--block", "100"],
     ["run", "--rack", "--headless", "--block", "many"],
     ["run", "--rack", "--headless", "--seconds", "-1"],
@@ -137,6 +136,16 @@ def test_bad_input_is_one_line_and_status_2(place, arguments, capfd):
     assert len(err.splitlines()) == 1, err
     assert out == ""
     assert [holder(place / "run" / f"{name}.lock") for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("bundle", "reason"), [("nobody", "no bundle 'nobody'"), ("tampered", "sha256")])
+def test_what_the_engine_refuses_is_what_the_player_reads(place, bundle, reason):
+    shutil.copytree(place / "models" / "tiny", place / "models" / "tampered")
+    decoder = place / "models" / "tampered" / "decoder.onnx"
+    decoder.write_bytes(decoder.read_bytes()[:-1] + b"?")
+    done = neurorack("run", "--rack", "--headless", "--device", "null", "--bundle", bundle)
+    assert done.returncode == 2
+    assert reason in done.stderr
 
 
 def test_without_a_terminal_the_demo_is_played_and_told(place):
