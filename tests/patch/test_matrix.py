@@ -137,10 +137,10 @@ def test_no_patch_whatever_leaves_the_range(numbers, indices, jack_volts):
     assert np.all((descriptors >= 0) & (descriptors <= 1))
 
 
-def test_playing_a_patch_costs_less_than_thirty_small_array_operations():
+def test_playing_a_patch_costs_less_than_eighty_small_array_operations():
     record = default_patch()
     record["curve"][1:] = CURVES.index("logarithmic")
     matrix, v, a = Matrix(record), volts(voct=1.0), np.zeros(6)
     play_s = min(timeit.repeat(lambda: matrix.play(v, HALF), number=500, repeat=5))
     add_s = min(timeit.repeat(lambda: np.add(a, a, out=a), number=500, repeat=5))
-    assert play_s < 30 * add_s
+    assert play_s < 80 * add_s
