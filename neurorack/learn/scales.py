@@ -17,6 +17,8 @@ PITCH_RANGE = (-3.0, 4.0)
 LEAST_BOOMINESS = -3.2
 """At high pitch most frames have no boominess at all, which is −3.32: frames below this are left out, and the knob ends
 here. So it is with a centroid below the pitch itself."""
+ABOVE_PITCH = 0.1
+"""Octaves from the pitch to the lowest centroid."""
 
 SPREAD_FLOOR = 0.4
 """Least spread as a share of its median: no knob is dead at any pitch."""
@@ -37,7 +39,7 @@ def fit(pitch_oct: np.ndarray, descriptors: np.ndarray) -> list[Knob]:
     limits = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
     knobs = [_rms_knob()]
     least = np.full_like(descriptors, -np.inf)
-    least[:, DESCRIPTORS.index("centroid")] = np.log2(C4_HZ) + pitch_oct
+    least[:, DESCRIPTORS.index("centroid")] = np.log2(C4_HZ) + pitch_oct + ABOVE_PITCH
     least[:, DESCRIPTORS.index("boominess")] = LEAST_BOOMINESS
     for i in range(1, len(DESCRIPTORS)):
         rows = descriptors[:, i] > least[:, i]
@@ -61,13 +63,13 @@ def _fit_knob(
     features = place[:, rows] * place[:, columns]
     location = _ridge(features, values)
     rest = values - features @ location
-    linear = _ridge(place, np.abs(rest))
-    fitted = place @ linear
+    spread = np.where(columns == 0, _ridge(place, np.abs(rest))[rows], 0.0)  # linear
+    fitted = features @ spread
     floor = SPREAD_FLOOR * float(np.median(fitted))
     standard = rest / np.maximum(fitted, floor)
     room = (features @ location - least) / -np.quantile(standard, _TAIL)
     if (room < fitted).any():  # the knob's bottom would ask for less than there is
-        linear = _ridge(place, np.clip(room, 0.0, fitted))
+        spread = _ridge(features, np.clip(room, 0.0, fitted))
     u = np.linspace(0, 1, _POINTS)
     quantiles = np.quantile(standard, _TAIL + (1 - 2 * _TAIL) * u)
     quantiles = (1 - _EVEN) * quantiles + _EVEN * (quantiles[0] + (quantiles[-1] - quantiles[0]) * u)
@@ -82,7 +84,7 @@ def _fit_knob(
         conditions=[Condition(KNOBS[i], *limits[i]) for i in given],
         terms=terms[:, 1:].tolist(),
         location=location.tolist(),
-        spread=np.where(columns == 0, linear[rows], 0.0).tolist(),
+        spread=spread.tolist(),
         spread_floor=floor,
         quantiles=quantiles.tolist(),
     )
