@@ -53,7 +53,7 @@ class Module:
         self.run_dir = run_dir
         options = ("--rack", str(run_dir / "rack.toml"), "--run-dir", str(run_dir), "--bundle", str(bundle), *options)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "neurorack", "run", "--headless", "--seconds", "600", "--device", "capture", *options],
+            [sys.executable, "-m", "neurorack", "run", "--headless", "--seconds=600", "--device=capture", *options],
             env={**os.environ, "JACK_DEFAULT_SERVER": server.name, "PYTHONPATH": str(REPOSITORY)},
             stdin=subprocess.DEVNULL,
         )
