@@ -8,6 +8,7 @@ Stopped and started again it goes on where it was. The same seed and minutes giv
 import argparse
 import dataclasses
 import os
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,8 @@ def make(recipe: Recipe, folder: Path, cache: Path, title: str) -> None:
     notes = render_split("train", cache)
     training = Training(recipe, notes)
     name = "-".join(f"{value:g}" for value in dataclasses.astuple(recipe))
-    run(training, cache / f"checkpoint-{name}.pt")
+    scales = zlib.crc32(msgspec.json.encode(training.knobs))  # a run on other sounds or other knobs is another run
+    run(training, cache / f"checkpoint-{name}-{scales:08x}.pt")
     average = training.average
     pack(average["decoder"], average["encoder"], training.knobs, notes, folder, title)
     bundle = load(folder)

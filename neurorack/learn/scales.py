@@ -7,7 +7,7 @@ from neurorack.words import C4_HZ, DESCRIPTORS, KNOBS
 
 UNITS = ("dBFS", "log2 Hz", "log2 Hz", "acum", "log2(0.1 + boominess)")
 
-RMS_DB = (-60.0, -15.0, -6.0)
+RMS_DB = (-60.0, -20.0, -10.0)
 """What the rms knob gives at 0, ½ and 1: the upper half is for colouring, the lower half goes to silence."""
 
 GIVEN: tuple[tuple[int, ...], ...] = ((), (0,), (0, 2), (0, 1, 2, 3), (0, 1, 2, 3, 4))
