@@ -20,23 +20,15 @@ from typing import TYPE_CHECKING
 from neurorack.errors import BadInput
 from neurorack.keeper import Keeper, describe
 from neurorack.rundir import Held, Lock, holder, open_run_dir
-from neurorack.words import BLOCKS
+from neurorack.words import BLOCKS, GATE_DELAY_S
 
 if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
-    import numpy as np
-
     from neurorack.panel.panel import Panel
     from neurorack.shared import Snapshot
 
 BUNDLE = "fluid"
 BLOCK = 128
 """Samples a block: the least a Tegra's I2S takes."""
-
-GATE_DELAY_S = 0.006
-"""A gate waits for the CV that comes with it: up to 2 ms of lag, two conversions of the ADC, and the way here."""
-
-OUT_OF_THE_BOX = {"cv1": ("centroid", 1.0), "cv2": ("bandwidth", 1.0), "cv3": ("rms", 0.5), "cv4": ("boominess", 1.0)}
-"""What each CV jack turns until the player patches it elsewhere, and how far: added to the knob's pot."""
 
 TIDY_S = 0.25
 """How often logs are passed on and pulses felt."""
@@ -77,6 +69,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="patch a jack to a knob, e.g. cv1=centroid; may be repeated",
     )
     parser.add_argument(
+        "--gate-delay",
+        type=gate_delay_ms,
+        default=GATE_DELAY_S * 1e3,
+        metavar="MS",
+        help=f"how long a gate waits for its CV: 0…100 ms (default {GATE_DELAY_S * 1e3:g})",
+    )
+    parser.add_argument(
         "--board", type=Path, metavar="FILE", help="what is soldered where, if not as in the packaged board.toml"
     )
     parser.add_argument(
@@ -84,9 +83,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def gate_delay_ms(text: str) -> float:
+    """0…100."""
+    value = float(text)
+    if not 0.0 <= value <= 100.0:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0…100 ms")
+    return value
+
+
 def to_arguments(options: argparse.Namespace) -> list[str]:
     """The command line that gives these options again."""
-    arguments = ["--device", options.device, "--block", str(options.block)]
+    arguments = ["--device", options.device, "--block", str(options.block), "--gate-delay", f"{options.gate_delay:g}"]
     if options.rack is not None:
         arguments += ["--rack", *([options.rack] if options.rack else [])]
     for name in ("bundle", "board", "run_dir"):
@@ -95,21 +102,6 @@ def to_arguments(options: argparse.Namespace) -> list[str]:
     for assignment in options.assign:
         arguments += ["--assign", assignment]
     return arguments
-
-
-def chosen_patch(assignments: Sequence[str]) -> "np.recarray":
-    """The patch of a module out of its box, but for the jacks that are assigned: a PATCH record. Raises BadInput."""
-    from neurorack.patch.matrix import assign, default_patch
-    from neurorack.words import CV_JACKS, KNOBS
-
-    record = default_patch()
-    for jack, (knob, attenuverter) in OUT_OF_THE_BOX.items():
-        record["attenuverter"][KNOBS.index(knob), CV_JACKS.index(jack)] = attenuverter
-    for jack in {assignment.partition("=")[0].strip() for assignment in assignments} & set(CV_JACKS):
-        record["attenuverter"][:, CV_JACKS.index(jack)] = 0.0
-    for assignment in assignments:
-        assign(record, assignment)
-    return record
 
 
 class Daemon:
@@ -198,9 +190,10 @@ class Daemon:
         World.create(self.run_dir, time.monotonic_ns(), path=rack, board=self._options.board)
 
     def _write_patch(self) -> None:
+        from neurorack.patch.matrix import patched
         from neurorack.shared import PATCH, Snapshot
 
-        record = chosen_patch(self._options.assign)
+        record = patched(self._options.assign)
         patch = Snapshot(self.run_dir / "patch", PATCH, create=True)
         for field in PATCH.names or ():
             patch.record[field] = record[field]
@@ -211,12 +204,12 @@ class Daemon:
         from neurorack.shared import INTENT, Snapshot
 
         self._intent = Snapshot(path, INTENT, create=True)
-        if self._intent.refresh() and self._intent.record["bundle"].decode() == self._options.bundle:
-            return  # an engine that plays on keeps its gesture
         record = self._intent.record
-        record["bundle"] = self._options.bundle.encode()
-        record["gesture"], record["depth"], record["gain_db"], record["muted"] = 0, 1.0, 0.0, 0
-        record["gate_delay_s"] = GATE_DELAY_S
+        if not (self._intent.refresh() and record["bundle"].decode() == self._options.bundle):
+            record["bundle"] = self._options.bundle.encode()
+            record["gesture"], record["depth"], record["gain_db"], record["muted"] = 0, 1.0, 0.0, 0
+        # else an engine plays on, and keeps its gesture
+        record["gate_delay_s"] = self._options.gate_delay * 1e-3
         self._intent.publish()
 
     def _loop(self, wake: int) -> int:
@@ -242,7 +235,7 @@ class Daemon:
     def _after_end(self, keeper: Keeper) -> int | None:
         status = keeper.ended()
         if status == 2 and keeper.last_words:
-            self._problem = BadInput(keeper.last_words)
+            self._problem = BadInput.parse(keeper.last_words)
         elif keeper.ends >= HOPELESS:
             self._problem = BadInput(
                 f"{keeper.name}: does not stay up", keeper.last_words or describe(status), "run `neurorack doctor`"

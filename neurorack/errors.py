@@ -14,3 +14,14 @@ class BadInput(Exception):
         self.what, self.where, self.mend = what, where, mend
         line = what + (f" ({where})" if where else "") + (f": {mend}" if mend else "")
         super().__init__(" ".join(line.split()))
+
+    @classmethod
+    def parse(cls, line: str) -> "BadInput":
+        """The error that another process put into this line; one without that form is all `what`.
+
+        >>> BadInput.parse("no bundle 'x' (models): install it").mend
+        'install it'
+        """
+        before, closed, mend = line.rpartition("): ")
+        what, opened, where = before.partition(" (")
+        return cls(what, where, mend) if closed and opened else cls(line)

@@ -7,6 +7,7 @@ without it.
 import ctypes
 import gc
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ _PR_SET_TIMERSLACK = 29
 _CLOCK_MONOTONIC, _TIMER_ABSTIME = 1, 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_libm = ctypes.CDLL("libm.so.6")
 
 
 class _Timespec(ctypes.Structure):
@@ -50,6 +52,20 @@ def pin(cpu: int) -> str | None:
     except OSError as error:
         return f"cannot stay on CPU {cpu} ({error.strerror})"
     return None
+
+
+def flush_denormals() -> None:
+    """Let the calling thread take numbers below 1e-38 as 0: they cost a hundred times an ordinary one.
+
+    ONNX Runtime does so for the thread that makes a session; PortAudio's may be older than that. glibc's fenv_t ends in
+    mxcsr on x86-64 (flush to zero bit 15, denormals are zero bit 6) and begins with fpcr on aarch64 (bit 24).
+    """
+    place, bits = {"x86_64": (7, 0x8040), "aarch64": (0, 1 << 24)}.get(platform.machine(), (0, 0))
+    if bits:
+        environment = (ctypes.c_uint32 * 8)()
+        _libm.fegetenv(environment)
+        environment[place] |= bits
+        _libm.fesetenv(environment)
 
 
 def lock_memory() -> str | None:

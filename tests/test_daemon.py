@@ -11,12 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurorack.daemon import OUT_OF_THE_BOX, chosen_patch
 from neurorack.errors import BadInput
 from neurorack.keeper import PAUSES_S, Keeper, describe
 from neurorack.rundir import Lock, holder
 from neurorack.shared import INTENT, METERS, Snapshot
-from neurorack.words import CV_JACKS, KNOBS
 
 PATIENCE_S = 30.0
 """For what happens at once on a machine that is not busy."""
@@ -275,21 +273,3 @@ def test_a_lock_is_gone_with_its_process(tmp_path):
     process.communicate()
     assert holder(tmp_path / "x.lock") == 0
     Lock(tmp_path / "x.lock").release()
-
-
-# --- the patch ------------------------------------------------------------------------------------------------------
-
-
-def test_out_of_the_box_every_cv_jack_turns_something():
-    patch = chosen_patch([])
-    for jack, (knob, attenuverter) in OUT_OF_THE_BOX.items():
-        assert patch["attenuverter"][KNOBS.index(knob), CV_JACKS.index(jack)] == attenuverter
-    assert patch["attenuverter"][0, CV_JACKS.index("voct")] == 1.0
-
-
-def test_an_assigned_jack_turns_only_what_it_is_assigned_to():
-    patch = chosen_patch(["cv1=boominess"])
-    column = patch["attenuverter"][:, CV_JACKS.index("cv1")]
-    assert {KNOBS[row] for row in np.flatnonzero(column)} == {"boominess"}
-    with pytest.raises(BadInput, match="cv9"):
-        chosen_patch(["cv9=boominess"])

@@ -18,7 +18,7 @@ from neurorack.engine.meters import Meters
 from neurorack.engine.output import OutputStage
 from neurorack.engine.resample import RateConverter
 from neurorack.engine.timeline import GateSchedule, LockedTimeline
-from neurorack.realtime import make_fifo, pin
+from neurorack.realtime import flush_denormals, make_fifo, pin
 from neurorack.shared import AudioTap, EdgeRing, Snapshot
 from neurorack.words import C4_HZ, DESCRIPTORS, GATE_JACKS, SAMPLE_RATE_HZ
 
@@ -148,6 +148,7 @@ class AudioCallback:
     def _first(self) -> None:
         """In the callback's own thread, once: PortAudio's threads are not real-time by themselves."""
         np.seterr(all="ignore")  # a warning would be I/O; what is not finite is seen and counted
+        flush_denormals()
         if self._priority:
             self.realtime_refused = make_fifo()
             self._meters.realtime(self.realtime_refused is None)

@@ -12,6 +12,8 @@ whole travel: with base 0.5, +5 V is the knob's top and −5 V its bottom. Pitch
 so at full attenuverter every jack is a volt-per-octave input.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from neurorack.errors import BadInput
@@ -64,6 +66,16 @@ def default_patch() -> np.recarray:
     record = bare_patch()
     for number in range(1, 1 + len(POTS)):
         record["attenuverter"][number, CV_JACKS.index(f"cv{number}")] = 1.0
+    return record
+
+
+def patched(assignments: Sequence[str]) -> np.recarray:
+    """The default patch, but for the jacks that are assigned: those go where the assignments say. Raises BadInput."""
+    record = default_patch()
+    for jack in {assignment.partition("=")[0].strip() for assignment in assignments} & set(CV_JACKS):
+        record["attenuverter"][:, CV_JACKS.index(jack)] = 0.0
+    for assignment in assignments:
+        assign(record, assignment)
     return record
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurorack.errors import BadInput
-from neurorack.patch.matrix import CURVES, Matrix, assign, bare_patch, default_patch, empty_patch, shaped
+from neurorack.patch.matrix import CURVES, Matrix, assign, bare_patch, default_patch, empty_patch, patched, shaped
 from neurorack.patch.pitch import pitch_hz
 from neurorack.words import CV_JACKS, DESCRIPTORS, KNOBS
 
@@ -32,6 +32,13 @@ def test_out_of_the_box_pots_are_the_first_four_knobs_and_each_has_its_cv():
     pots = np.array([0.1, 0.2, 0.3, 0.4])
     _, descriptors = Matrix(default_patch()).play(volts(cv1=5.0, cv3=-1.0), pots)
     assert descriptors == pytest.approx([0.6, 0.2, 0.2, 0.4, 0.5])
+
+
+def test_an_assigned_jack_turns_only_what_it_is_assigned_to():
+    patch = patched(["cv1=boominess"])
+    rows = np.flatnonzero(patch["attenuverter"][:, CV_JACKS.index("cv1")])
+    assert {KNOBS[row] for row in rows} == {"boominess"}
+    assert patch["attenuverter"][KNOBS.index("centroid"), CV_JACKS.index("cv2")] == 1.0, "the others stay"
 
 
 def test_a_bare_patch_leaves_the_cvs_to_be_assigned():
