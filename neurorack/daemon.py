@@ -79,6 +79,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--board", type=Path, metavar="FILE", help="what is soldered where, if not as in the packaged board.toml"
     )
     parser.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="TOML with the measured corrections of the jacks"
+    )
+    parser.add_argument(
         "--run-dir", type=Path, metavar="DIR", help="where the processes meet (default: found by itself)"
     )
 
@@ -96,7 +99,7 @@ def to_arguments(options: argparse.Namespace) -> list[str]:
     arguments = ["--device", options.device, "--block", str(options.block), "--gate-delay", f"{options.gate_delay:g}"]
     if options.rack is not None:
         arguments += ["--rack", *([options.rack] if options.rack else [])]
-    for name in ("bundle", "board", "run_dir"):
+    for name in ("bundle", "board", "calibration", "run_dir"):
         if (value := getattr(options, name)) is not None:
             arguments += [f"--{name.replace('_', '-')}", str(value)]
     for assignment in options.assign:
@@ -123,13 +126,15 @@ class Daemon:
                 "stop it, or give another --run-dir",
             ) from held
         common = ["--run-dir", str(self.run_dir)]
-        board = [] if options.board is None else ["--board", str(options.board.resolve())]
-        rack = [] if options.rack is None else ["--rack"]
+        jacks = [] if options.rack is None else ["--rack"]
+        for name in ("board", "calibration"):
+            if (file := getattr(options, name)) is not None:
+                jacks += [f"--{name}", str(file.resolve())]
         engine = [*common, "--bundle", options.bundle, "--device", options.device, "--block", str(options.block)]
         python = [sys.executable, "-m"]
         self._engine = Keeper("engine", [*python, "neurorack.engine", *engine], self.run_dir, log, self._engine_pulse)
         self._jacks = Keeper(
-            "jacks", [*python, "neurorack.frontend", *common, *board, *rack], self.run_dir, log, self._jacks_pulse
+            "jacks", [*python, "neurorack.frontend", *common, *jacks], self.run_dir, log, self._jacks_pulse
         )
         self._keepers = (self._engine, self._jacks)
         self._meters: Snapshot | None = None
