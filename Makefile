@@ -8,13 +8,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 	$$p -c "import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))" 2>/dev/null && echo $$p && break; done)
 ARGS ?=
 
-.PHONY: help run test test-train setup bench lint lock clean debian-run debian-test debian-train
+.PHONY: help run test test-train setup bench train lint lock clean debian-run debian-test debian-train
 
 help:
 	@echo "make run          play the module on the virtual rack (ARGS='--seconds 60' and the like are passed on)"
 	@echo "make test         check style and types, test all that runs on the module"
 	@echo "make test-train   add torch and test the offline part"
 	@echo "make bench        measure the audio callback"
+	@echo "make train        make the instrument 'fluid' anew, from sounds to bundle (45 minutes, ARGS='--minutes 5' for a try)"
 	@echo "make setup lint lock clean"
 
 run: setup
@@ -22,6 +23,9 @@ run: setup
 
 bench: setup
 	@$(PY) -m neurorack bench $(ARGS)
+
+train: debian-train $(VENV)/.train
+	$(PY) -m neurorack.learn.recipe --out out/models/fluid $(ARGS)
 
 setup: debian-run $(VENV)/.run
 
