@@ -57,6 +57,8 @@ class Frontend:
         self._volts = Snapshot(run_dir / "volts", VOLTS, create=True)
         self._ring = EdgeRing(run_dir / "edges", create=True)
         self._t_ns, self._pitch_hz, self._descriptors = map(self._controls.field, ("t_ns", "pitch_hz", "descriptors"))
+        if self._volts.refresh():  # of one that ended: what no chip has said anew stays as it was heard last
+            self.scan.volts[:], self.scan.pots[:] = self._volts.record.cv_v, self._volts.record.pot
         self._volts.record.pid = os.getpid()
         self._patch: Snapshot | None = None
         self._matrix = Matrix(default_patch())

@@ -67,6 +67,17 @@ def test_controls_carry_the_time_of_their_youngest_reading(bench):
     assert 0 <= age_ns < 2_500_000
 
 
+def test_one_that_starts_again_knows_the_last_values_before_any_chip_has_spoken(tmp_path):
+    first = Bench(tmp_path)
+    first.run_to(80)
+    first.frontend.close()
+    again = Bench(tmp_path)
+    again.frontend.step()
+    assert list(again.frontend.scan.volts[1:]) == list(first.volts.record.cv_v[1:])
+    assert again.frontend.scan.volts[1] == pytest.approx(2.5, abs=2e-3)
+    again.frontend.close()
+
+
 def test_the_panel_sees_volts_pots_gates_and_chips(bench):
     bench.run_to(180)
     seen = bench.volts.record

@@ -99,7 +99,7 @@ class AudioCallback:
         self._timeline = LockedTimeline(block, rate_hz)
         self._schedule = GateSchedule(block, self.wishes.gate_delay_samples)
         self._taken: Wishes | None = None
-        self._start = 0  # sample, at 48 kHz, of the next block to render
+        self._start = -block  # sample, at 48 kHz, with which the newest block begins
         self._ratio, self._ahead = 1.0, 0
         self._pitch_hz, self._descriptors = C4_HZ, np.full(len(DESCRIPTORS), 0.5)
         self._levels = dict.fromkeys(GATE_JACKS, 0)
@@ -153,10 +153,11 @@ class AudioCallback:
             self.realtime_refused = make_fifo()
             self._meters.realtime(self.realtime_refused is None)
         if self._cpu is not None:
-            pin(self._cpu)
+            self.realtime_refused = pin(self._cpu) or self.realtime_refused
 
     def _render(self, out: NDArray[np.float32]) -> None:
         """The next block at 48 kHz into `out` [block]."""
+        self._start += self._block
         try:
             self._hear()
             self._play(out)
@@ -173,7 +174,6 @@ class AudioCallback:
             self._meters.first_sound(monotonic_ns())
         if self.ending:
             self._stage.close()
-        self._start += self._block
         if self.tap is not None:
             self.tap.write(out)
         self._meters.sound(self._stage.rms, self._stage.peak, self._stage.bent)
@@ -221,6 +221,8 @@ class AudioCallback:
             self._turn(offset, jack, level)
 
     def _turn(self, offset: int, jack: str, level: int) -> None:
+        if self._levels[jack] == level:  # jacks that were started again tell where their lines stand
+            return
         self._levels[jack] = level
         self._player.gate(offset, jack, level)
         if self._next is not None:

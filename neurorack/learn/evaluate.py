@@ -277,7 +277,8 @@ def main() -> None:
     bundle = load(arguments.bundle)
     figures, sweeps = evaluate(bundle, render_split(arguments.split, arguments.cache))
     if arguments.write:
-        write_card(bundle.folder, msgspec.structs.replace(bundle.card, quality=figures))
+        trained = {name: value for name, value in bundle.card.quality.items() if name.startswith("training_")}
+        write_card(bundle.folder, msgspec.structs.replace(bundle.card, quality=figures | trained))
     print(json.dumps(figures, indent=1) if arguments.json else f"{table(sweeps)}\n{json.dumps(figures, indent=1)}")
 
 

@@ -124,7 +124,10 @@ def render_split(split: str, cache: Path, programs: tuple[int, ...] | None = Non
             pitches.append(f0_hz)
     table = np.array(rows, np.int16)
     notes = Notes(np.stack(audio), np.array(pitches), table[:, 0], table[:, 1], table[:, 2])
+    cache.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(".part.npz")
     np.savez(
-        kept, audio=notes.audio, f0_hz=notes.f0_hz, program=notes.program, midi=notes.midi, velocity=notes.velocity
+        part, audio=notes.audio, f0_hz=notes.f0_hz, program=notes.program, midi=notes.midi, velocity=notes.velocity
     )
+    part.replace(kept)
     return notes

@@ -138,6 +138,16 @@ def test_a_held_note_goes_over_to_the_new_bundle(card: Card, run_dir: Path):
     assert new.targets and new.gesture == (0, 1.0)
 
 
+def test_a_level_told_twice_is_no_second_edge(card: Card, run_dir: Path):
+    edges = EdgeRing(run_dir / "edges", create=True)
+    card.callback.edges = EdgeRing(run_dir / "edges")
+    for level in (1, 1, 0, 0, 1):  # jacks that were started again tell where their lines stand
+        edges.push(card.now_ns, "gate1", level)
+        card.play(5)
+    card.play(20)
+    assert [level for _, jack, level in card.callback._player.gates if jack == "gate1"] == [1, 0, 1]
+
+
 def test_wishes_are_taken_up(card: Card, run_dir: Path):
     card.play(50)
     card.callback.wishes = Wishes(gain_db=-20.0, gesture=3, depth=0.5)
