@@ -282,18 +282,19 @@ class Engine:
                 callback.controls = Snapshot(self.run_dir / "controls", CONTROLS)
             if self._is_new(self.run_dir / "edges"):
                 edges = EdgeRing(self.run_dir / "edges")
-                callback.held, callback.edges = self._held(), edges
+                callback.held, callback.edges = self._held(edges), edges
 
-    def _held(self) -> tuple[str, ...]:
-        """Gates that are up now: the note that an engine which died was playing goes on in this one."""
+    def _held(self, edges: EdgeRing) -> tuple[str, ...]:
+        """Gates that were up when `edges` was opened, if the jacks live: the note that an engine which died was playing
+        goes on in this one."""
         try:
             volts = Snapshot(self.run_dir / "volts", VOLTS)
         except BadInput:
             return ()
-        found = volts.refresh() and time.monotonic_ns() - int(volts.record["t_ns"]) < FRESH_NS
-        levels = volts.record["gate"].tolist()
+        alive = volts.refresh() and time.monotonic_ns() - int(volts.record["t_ns"]) < FRESH_NS
         volts.close()
-        return tuple(jack for jack, level in zip(GATE_JACKS, levels, strict=True) if found and level)
+        levels = edges.levels() if alive else {}
+        return tuple(jack for jack in GATE_JACKS if levels.get(jack))
 
     def _is_new(self, path: Path) -> bool:
         """There is a file at `path` that this has not said of before."""

@@ -102,6 +102,7 @@ def test_a_gate_is_heard_a_constant_time_after_its_edge(
         time.sleep(0.01 + 0.01 * random.random())
         happened.append(time.monotonic_ns())
         edges.push(happened[-1], "gate1", 1)
+        edges.push(happened[-1] + 1_000_000, "gate1", 0)
     time.sleep(0.3)
     clicks = np.flatnonzero(capture.audio > 0.3)
     assert len(clicks) == len(happened)
@@ -202,18 +203,18 @@ def test_after_a_kill_the_next_one_plays(start_engine):
 
 
 def test_a_note_that_is_held_goes_on_after_a_kill(start_engine, run_dir: Path):
-    EdgeRing(run_dir / "edges", create=True)
+    EdgeRing(run_dir / "edges", create=True).push(time.monotonic_ns(), "gate1", 1)
     volts = Snapshot(run_dir / "volts", VOLTS, create=True)
-    volts.record["t_ns"], volts.record["gate"] = time.monotonic_ns() + 10**10, [0, 1]
+    volts.record["t_ns"] = time.monotonic_ns() + 10**10
     volts.publish()
     engine = start_engine("--device", "null").playing()
     wait_for(lambda: engine.meters()["gate"] == 1)
 
 
 def test_gates_of_jacks_that_live_no_more_are_not_believed(start_engine, run_dir: Path):
-    EdgeRing(run_dir / "edges", create=True)
+    EdgeRing(run_dir / "edges", create=True).push(time.monotonic_ns(), "gate1", 1)
     volts = Snapshot(run_dir / "volts", VOLTS, create=True)
-    volts.record["t_ns"], volts.record["gate"] = time.monotonic_ns() - 10**9, [0, 1]
+    volts.record["t_ns"] = time.monotonic_ns() - 10**9
     volts.publish()
     engine = start_engine("--device", "null").playing()
     assert engine.meters()["gate"] == 0
