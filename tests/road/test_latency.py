@@ -1,15 +1,12 @@
 """How long a voltage takes to be heard: virtual chips with real bus timing, jacks process, engine, JACK."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rig import RATE_HZ, REPOSITORY, Capture, JackServer, wait_for
+from module import RACK, Module
+from rig import RATE_HZ, Capture, JackServer, wait_for
 
 from neurorack.rack.world import World
 from neurorack.words import C4_HZ
@@ -17,50 +14,8 @@ from neurorack.words import C4_HZ
 LOW_HZ, HIGH_HZ = 240.0, 320.0
 """200 and 150 samples a period: a sample differs from the one a period before only where something has changed."""
 
-RACK = """
-name = "steps"
-[sources.step]
-kind = "lfo"
-shape = "square"
-rate_hz = 3.137
-low_v = {low_v}
-high_v = {high_v}
-[sources.rest]
-kind = "constant"
-volts = {rest_v}
-[sources.on]
-kind = "lfo"
-shape = "square"
-rate_hz = 0.02
-phase = 0.96
-low_v = 0.0
-high_v = 5.0
-[cables]
-{cables}
-"""
-
-
 def volts(pitch_hz: float) -> float:
     return float(np.log2(pitch_hz / C4_HZ))
-
-
-class Module:
-    """`neurorack run --rack` as a user starts it, playing into a capture client."""
-
-    def __init__(self, run_dir: Path, rack: str, bundle: Path, server: JackServer, *options: str) -> None:
-        run_dir.mkdir(mode=0o700, parents=True)
-        (run_dir / "rack.toml").write_text(rack)
-        self.run_dir = run_dir
-        options = ("--rack", str(run_dir / "rack.toml"), "--run-dir", str(run_dir), "--bundle", str(bundle), *options)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "neurorack", "run", "--headless", "--seconds=600", "--device=capture", *options],
-            env={**os.environ, "JACK_DEFAULT_SERVER": server.name, "PYTHONPATH": str(REPOSITORY)},
-            stdin=subprocess.DEVNULL,
-        )
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=5)
 
 
 def step_times_ns(run_dir: Path, jack: str, t0_ns: int, t1_ns: int) -> list[int]:
@@ -78,7 +33,7 @@ def play(
     capture: Capture, jack: JackServer, run_dir: Path, bundle: Path, rack: str, *options: str, seconds: float = 14.0
 ) -> tuple[int, int]:
     """Let the module play; from when to when it was surely heard."""
-    module = Module(run_dir, rack, bundle, jack, *options)
+    module = Module(run_dir, rack, bundle, "--device=capture", *options, server=jack)
     try:
         wait_for(lambda: capture.count > 0 and np.abs(capture.audio[-128:]).max() > 1e-3, 10.0)
         begin = time.monotonic_ns() + 500_000_000
