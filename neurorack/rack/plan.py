@@ -25,6 +25,9 @@ DEMO = Path(__file__).with_name("racks") / "demo.toml"
 INPUT_JACKS = (*CV_JACKS, *GATE_JACKS)
 """Jacks a cable from a source can go to."""
 
+LONGEST_CHAIN = 8
+"""Envelopes, each triggered by the one before: reading the last follows them all, 20 µs for eight, 60 ms at first."""
+
 _NAME = re.compile("[a-z][a-z0-9_]{0,15}")
 
 Volts = Annotated[float, msgspec.Meta(ge=-12.0, le=12.0)]
@@ -99,7 +102,7 @@ class KeyboardPlan(_Source, tag="keyboard"):
 class VoltsFilePlan(_Source, tag="volts_file"):
     """One output for each column of a volts file; `path` counts from the TOML's folder."""
 
-    path: str
+    path: Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+$")]
 
 
 SourcePlan = SequencerPlan | LfoPlan | RandomPlan | EnvelopePlan | ConstantPlan | KeyboardPlan | VoltsFilePlan
@@ -162,8 +165,11 @@ def _read_plan(path: Path) -> WorldPlan:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"cannot read the rack: {error.strerror}", str(path), "give another --rack FILE") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # of TOML, of UTF-8, or of a number of thousands of digits
         raise BadInput(f"the rack is not TOML: {error}", str(path), "mend that line") from error
+    except RecursionError as error:
+        mend = f"compare with {DEMO.name} of the package"
+        raise BadInput("lists or tables lie in each other too deep", str(path), mend) from error
     tables = document.pop("sources", None)
     plan = _converted(document, WorldPlan, path, "")
     for name, table in (tables if isinstance(tables, dict) else {}).items():
@@ -192,6 +198,7 @@ class _Builder:
         self._plan, self._path = plan, path
         self._made: dict[str, Signal] = {}
         self._under_way: list[str] = []
+        self._links: dict[str, int] = {}  # envelopes in the chain that ends with this one
 
     def outputs(self) -> dict[str, Signal]:
         for name in self._plan.sources:
@@ -232,8 +239,11 @@ class _Builder:
         source, where = end.split(".")[0], f"{self._path}, key sources.{name}.trigger"
         if source in self._under_way:
             raise BadInput(f"{end!r} leads back to {name}", where, "trigger it from another source")
+        if len(self._under_way) + self._links.get(source, 0) > LONGEST_CHAIN:
+            raise BadInput(f"more than {LONGEST_CHAIN} envelopes in a chain", where, "trigger it from a gate")
         if source in self._plan.sources:
             self._make(source)
         if end not in self._made:
             raise BadInput(f"there is no output {end!r}", where, "give one as source.output, e.g. seq.gate")
+        self._links[name] = self._links.get(source, 0) + 1
         return self._made[end]

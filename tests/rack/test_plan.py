@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from neurorack.errors import BadInput
-from neurorack.rack.plan import DEMO, load_rack
+from neurorack.rack.plan import DEMO, LONGEST_CHAIN, load_rack
 
 GOOD = """
 name = "test"
@@ -98,6 +98,7 @@ def test_a_seed_changes_what_is_random(load) -> None:
         ('trigger = "seq.gate"', 'trigger = "env.out"', "sources.env.trigger", "leads back"),
         ('voct = "seq.cv"', 'voct = "seq.volts"', "cables.voct", "no output 'seq.volts'"),
         ('voct = "seq.cv"', 'cv9 = "seq.cv"', "cables", "no jack 'cv9'"),
+        ("[sources.env]", '[sources.f]\nkind = "volts_file"\npath = "\\u0000"\n[sources.env]', "sources.f.path", "str"),
         ("sources.seq", "sources.Seq", "sources", "'Seq' is no name"),
         ("[sources.env]", "[[sources]]", "rack.toml", "not TOML"),
         ("pot1 = 0.25", "pot1 = 1.25", "pots", "<= 1"),
@@ -116,6 +117,34 @@ def test_two_envelopes_cannot_wait_for_each_other(load) -> None:
     ring = '[sources.a]\nkind = "envelope"\ntrigger = "b.out"\n[sources.b]\nkind = "envelope"\ntrigger = "a.out"\n'
     with pytest.raises(BadInput, match="leads back"):
         load('name = "ring"\n' + ring)
+
+
+def chain(count: int) -> list[str]:
+    """Tables of envelopes, each triggered by the one before."""
+    ends = ["seq.gate", *(f"e{i}.out" for i in range(count))]
+    return [f'[sources.e{i}]\nkind = "envelope"\ntrigger = "{ends[i]}"\n' for i in range(count)]
+
+
+@pytest.mark.parametrize("count", [LONGEST_CHAIN + 1, 900])
+@pytest.mark.parametrize("step", [1, -1, 7], ids=["forwards", "backwards", "mixed"])
+def test_a_long_chain_of_envelopes_is_refused(load, count: int, step: int) -> None:
+    tables = chain(count)
+    with pytest.raises(BadInput, match=r"more than 8 envelopes in a chain \(.*rack\.toml, key sources\.e\d+\.trigger"):
+        load(GOOD + "".join(tables[i * step % count] for i in range(count)))
+
+
+def test_the_longest_chain_of_envelopes_plays(load) -> None:
+    for tables in (chain(LONGEST_CHAIN), chain(LONGEST_CHAIN)[::-1]):
+        last = load(GOOD + "".join(tables)).outputs[f"e{LONGEST_CHAIN - 1}.out"]
+        assert any(last.volts(t * 10_000_000) for t in range(100))
+
+
+@pytest.mark.parametrize(
+    "value", ["[" * 20_000 + "]" * 20_000, "[" * 20_000, "{b=" * 20_000, "9" * 5_000], ids=lambda v: v[:3]
+)
+def test_a_value_beyond_all_bounds_is_named_with_its_file(load, value: str) -> None:
+    with pytest.raises(BadInput, match=r"rack\.toml.*: \w"):
+        load(f"a = {value}\n{GOOD}")
 
 
 def test_a_rack_without_sources_is_refused(load) -> None:
