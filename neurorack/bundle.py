@@ -10,10 +10,12 @@ is unpickled, and the decoder's graph is walked (`onnx_graph`) before a runtime 
 import hashlib
 import math
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -29,6 +31,12 @@ ONNX_BYTES_MAX = 32 << 20
 GESTURES_BYTES_MAX = 32 << 20
 STATE_FLOATS_MAX = 1 << 20
 """All states of a decoder together."""
+
+NAME_CHARACTERS_MAX, TEXT_CHARACTERS_MAX = 64, 1_000
+"""Of the names that displays and folders carry, and of any other text of a card."""
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves a terminal's cursor, colours it, ends a line or turns its direction."""
 
 CONTROLS_BEFORE_LATENT = 1 + len(DESCRIPTORS)
 """Columns of the decoder's `controls` before the latent: pitch in octaves re C4, then the descriptors."""
@@ -171,11 +179,11 @@ def installed() -> list[Path]:
 def find(name: str | Path) -> Path:
     """The folder of a bundle, given its name or the folder itself."""
     direct = Path(name)
-    if direct.is_dir():
+    if os.path.isdir(direct):  # False, not an error, where the name is too long to be one
         return direct
     if len(direct.parts) == 1 and str(name) not in (".", ".."):
         for folder in folders():
-            if (folder / direct).is_dir():
+            if os.path.isdir(folder / direct):
                 return folder / direct
     known = ", ".join(folder.name for folder in installed()) or "none is installed"
     raise BadInput(f"no bundle {str(name)!r}", ", ".join(map(str, folders())), f"give a folder or one of: {known}")
@@ -185,19 +193,19 @@ def load(name: str | Path) -> Bundle:
     """The bundle of that name or in that folder, every part of it checked. BadInput says what is wrong where."""
     folder = find(name)
     card = read_card(folder)
-    decoder = _read(folder, card.decoder.file, ONNX_BYTES_MAX, card.decoder.sha256, card.decoder.bytes)
+    decoder = read_file(folder, card.decoder.file, ONNX_BYTES_MAX, card.decoder.sha256, card.decoder.bytes)
     _check_network(card, card.decoder, decoder, folder)
     if card.encoder is not None:
-        encoder = _read(folder, card.encoder.file, ONNX_BYTES_MAX, card.encoder.sha256, card.encoder.bytes)
+        encoder = read_file(folder, card.encoder.file, ONNX_BYTES_MAX, card.encoder.sha256, card.encoder.bytes)
         _graph(encoder, folder / card.encoder.file)
-    held = _read(folder, card.gestures.file, GESTURES_BYTES_MAX, card.gestures.sha256, card.gestures.bytes)
+    held = read_file(folder, card.gestures.file, GESTURES_BYTES_MAX, card.gestures.sha256, card.gestures.bytes)
     return Bundle(folder, card, decoder, _gestures(card, held, folder / card.gestures.file))
 
 
 def read_card(folder: Path) -> Card:
     """The card alone: parsed and plausible, the files it names not looked at."""
     path = folder / CARD
-    raw = _read(folder, CARD, CARD_BYTES_MAX)
+    raw = read_file(folder, CARD, CARD_BYTES_MAX)
     try:
         card = msgspec.json.decode(raw, type=Card)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -229,7 +237,7 @@ def describe_gestures(path: Path, names: Sequence[str]) -> Gestures:
     return Gestures(path.name, hashlib.sha256(data).hexdigest(), len(data), list(names))
 
 
-def _read(folder: Path, file: str, limit: int, sha256: str | None = None, size: int | None = None) -> bytes:
+def read_file(folder: Path, file: str, limit: int, sha256: str | None = None, size: int | None = None) -> bytes:
     """A plain file of the folder, whole, at most `limit` bytes, with the size and sha256 the card gives."""
     where, again = str(folder / file), "install the bundle again"
     if not file or file != os.path.basename(file) or file in (".", "..") or "\0" in file or "\\" in file:
@@ -244,13 +252,14 @@ def _read(folder: Path, file: str, limit: int, sha256: str | None = None, size: 
     except FileNotFoundError as error:
         raise BadInput("a file of the bundle is missing", where, again) from error
     except OSError as error:
-        link = (folder / file).is_symlink()
+        link = os.path.islink(folder / file)
         what = "a file of the bundle is a link" if link else f"cannot read the bundle: {error.strerror}"
         raise BadInput(what, where, "put the file itself there" if link else again) from error
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
+        raise BadInput("not a plain file", where, again)
     with open(fd, "rb") as stream:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise BadInput("not a plain file", where, again)
         if status.st_size > limit:
             raise BadInput(f"too big: {status.st_size} bytes, at most {limit}", where, again)
         data = stream.read(limit + 1)
@@ -268,6 +277,10 @@ def _check_card(card: Card, path: Path) -> None:
     def fail(what: str, mend: str = "install the bundle again") -> None:
         raise BadInput(what, str(path), mend)
 
+    if wrong := _text_fault(msgspec.to_builtins(card)):
+        fail(wrong)
+    if not 1 <= len(card.name) <= NAME_CHARACTERS_MAX:
+        fail(f"the bundle's name must be of 1…{NAME_CHARACTERS_MAX} characters")
     if card.schema != SCHEMA:
         fail(f"the card is of schema {card.schema}, this is {SCHEMA}", "update neurorack or the bundle")
     if card.sample_rate_hz != SAMPLE_RATE_HZ or card.hop != HOP:
@@ -282,10 +295,25 @@ def _check_card(card: Card, path: Path) -> None:
         if wrong:
             fail(f"knob {knob.name}: {wrong}")
     names = card.gestures.names
-    if not 1 <= len(names) <= 256 or len(set(names)) != len(names) or not all(n and len(n) <= 64 for n in names):
+    if (
+        not 1 <= len(names) <= 256
+        or len(set(names)) != len(names)
+        or not all(1 <= len(name) <= NAME_CHARACTERS_MAX for name in names)
+    ):
         fail("there must be 1…256 gestures with different, short names")
     if not all(map(math.isfinite, card.quality.values())):
         fail("a quality figure is not finite")
+
+
+def _text_fault(part: Any) -> str:
+    """What is wrong with the texts in a part of a card, keys included, or ''."""
+    if isinstance(part, str):
+        if len(part) > TEXT_CHARACTERS_MAX:
+            return f"a text of {len(part)} characters, at most {TEXT_CHARACTERS_MAX}: {part[:40]!r}…"
+        return f"a control character in {part[:40]!r}" if _UNPRINTABLE.search(part) else ""
+    if isinstance(part, dict):
+        part = [*part.keys(), *part.values()]
+    return next(filter(None, map(_text_fault, part)), "") if isinstance(part, (list, tuple)) else ""
 
 
 def _knob_fault(knob: Knob, before: tuple[str, ...]) -> str:

@@ -2,7 +2,8 @@
 
 ONNX Runtime would tell names and shapes too, but only after it has run a stranger's graph through its optimiser. So a
 small protobuf reader (field numbers as in onnx.proto3) walks the file first and refuses what could reach outside of it
-or never end: external data, operators of other domains, functions, and control flow.
+or never end: external data, operators of other domains, functions, and control flow. It also refuses a graph in which
+something takes what nothing gives, which a runtime would only say when it opens the file.
 """
 
 from collections.abc import Iterator
@@ -68,9 +69,11 @@ class _Reader:
     def graph(self, data: memoryview) -> Graph:
         inputs, outputs, operators = [], [], []
         initialised = set()
+        taken: set[str] = set()
+        given: set[str] = set()
         for number, value in self.fields(data):
             if number == 1:
-                operators.append(self.node(_submessage(value)))
+                operators.append(self.node(_submessage(value), taken, given))
             elif number == 5:
                 initialised.add(self.tensor(_submessage(value)))
             elif number == 11:
@@ -79,12 +82,23 @@ class _Reader:
                 outputs.append(self.port(_submessage(value)))
             elif number == 15:
                 raise Refused("it holds sparse tensors")
+        taken.update(port.name for port in outputs)
+        given.update(initialised, (port.name for port in inputs), ("",))  # "" is an optional input left out
+        if missing := sorted(taken - given):
+            raise Refused(f"nothing in it gives {missing[0][:40]!r}")
         return Graph(tuple(p for p in inputs if p.name not in initialised), tuple(outputs), tuple(operators))
 
-    def node(self, data: memoryview) -> str:
+    def node(self, data: memoryview, taken: set[str], given: set[str]) -> str:
+        """Its operator; what it takes and gives is added to these."""
         operator = ""
         for number, value in self.fields(data):
-            if number == 4:
+            if number == 1:
+                taken.add(_text(value))
+            elif number == 2:
+                given.add(_text(value))
+            elif number == 3:
+                _text(value)  # its name, which a runtime puts into its messages
+            elif number == 4:
                 operator = _text(value)
             elif number == 5:
                 self.attribute(_submessage(value))
@@ -188,9 +202,12 @@ def _submessage(value: int | memoryview) -> memoryview:
 
 def _text(value: int | memoryview) -> str:
     try:
-        return bytes(_submessage(value)[:1024]).decode()
+        text = bytes(_submessage(value)[:1024]).decode()
     except UnicodeDecodeError as error:
         raise Refused("it is damaged or not ONNX") from error
+    if not text.isprintable():
+        raise Refused(f"a name in it is not printable, {text[:40]!r}")
+    return text
 
 
 def _check_domain(domain: str) -> None:

@@ -338,3 +338,87 @@ def test_a_card_that_would_be_refused_is_not_written(folder: Path) -> None:
     with pytest.raises(BadInput, match="schema 9"):
         bundle.write_card(folder, msgspec.structs.replace(bundle.read_card(folder), schema=9))
     assert (folder / "card.json").read_bytes() == before
+
+
+LONG = "n" * 300
+"""Longer than a file's name can be."""
+
+
+@pytest.mark.parametrize("name", [LONG, f"models/{LONG}", "x/" * 3000, "nul\0"])
+def test_a_name_that_no_folder_can_have_is_no_bundle(name: str) -> None:
+    with pytest.raises(BadInput, match="no bundle"):
+        bundle.load(name)
+
+
+@pytest.mark.parametrize("part", ["decoder", "gestures"])
+def test_a_file_name_that_no_file_can_have_is_refused(folder: Path, part: str) -> None:
+    edit_card(folder, lambda card: card[part].update(file=LONG))
+    refused(folder, "cannot read the bundle: File name too long")
+
+
+@pytest.mark.parametrize("file", ["card.json", "decoder.onnx", "gestures.safetensors"])
+def test_a_folder_in_place_of_a_file_is_refused(folder: Path, file: str) -> None:
+    (folder / file).unlink()
+    (folder / file).mkdir()
+    refused(folder, f"not a plain file .*{file}")
+
+
+@pytest.mark.parametrize("character", ["\0", "\n", "\x1b", "\x7f", "\x9b", "\u2028", "\u202e"])
+def test_a_control_character_in_a_card_is_refused(folder: Path, character: str) -> None:
+    whole = (folder / "card.json").read_text()
+    text = f"some{character}thing"
+    places: list[Callable[[dict[str, Any]], object]] = [
+        *(lambda card, key=key: card.update({key: text}) for key in ("name", "title", "version", "license")),
+        *(lambda card, key=key: card["sources"][0].update({key: text}) for key in ("name", "license", "what")),
+        lambda card: card["gestures"]["names"].append(text),
+        lambda card: card["knobs"][0].update(unit=text),
+        lambda card: card["quality"].update({text: 1.0}),
+        lambda card: card["decoder"].update(file=text),
+        lambda card: card["decoder"]["inputs"][0].update(name=text),
+    ]
+    for place in places:
+        edit_card(folder, place)
+        with pytest.raises(BadInput, match="control character") as caught:
+            bundle.read_card(folder)
+        assert character not in str(caught.value)
+        (folder / "card.json").write_text(whole)
+
+
+def test_letters_of_any_language_may_stand_in_a_card(folder: Path) -> None:
+    edit_card(folder, lambda card: card.update(title="Glocken für Zoë, 鐘 🔔"))
+    assert bundle.load(folder).card.title == "Glocken für Zoë, 鐘 🔔"
+
+
+@pytest.mark.parametrize(("field", "length"), [("name", 65), ("name", 0), ("title", 1001)])
+def test_texts_of_a_card_are_bounded(folder: Path, field: str, length: int) -> None:
+    edit_card(folder, lambda card: card.update({field: "x" * length}))
+    refused(folder, "characters")
+
+
+@pytest.mark.parametrize("name", ["weights", "noise_gain"])
+def test_a_graph_that_takes_what_nothing_gives_is_refused(folder: Path, name: str) -> None:
+    def rename(model: onnx.ModelProto) -> None:
+        next(tensor for tensor in model.graph.initializer if tensor.name == name).name = "other"
+
+    edit_decoder(folder, rename)
+    refused(folder, f"nothing in it gives '{name}'")
+
+
+def test_a_graph_that_gives_no_audio_is_refused(folder: Path) -> None:
+    edit_decoder(folder, lambda model: model.graph.node[-1].output.__setitem__(0, "radio"))
+    refused(folder, "nothing in it gives 'audio'")
+
+
+def test_an_input_left_out_is_not_missed(folder: Path) -> None:
+    def clip(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].output[0] = "dry"
+        model.graph.node.append(helper.make_node("Clip", ["dry", "", "one_f"], ["audio"]))
+        model.graph.initializer.append(helper.make_tensor("one_f", TensorProto.FLOAT, [], [1.0]))
+
+    edit_decoder(folder, clip)
+    assert bundle.load(folder).name == "tiny"
+
+
+def test_a_node_whose_name_steers_a_terminal_is_refused(folder: Path) -> None:
+    edit_decoder(folder, lambda model: setattr(model.graph.node[0], "name", "\x1b[2J"))
+    refused(folder, "not printable")
