@@ -58,7 +58,7 @@ PATCH = np.dtype(
 
 INTENT = np.dtype(
     [
-        ("bundle", "S256"),  # folder of the bundle to play
+        ("bundle", "S4096"),  # name or folder of the bundle to play; the kernel takes no longer path
         ("gesture", "i4"),
         ("depth", "f8"),  # of the gesture's descriptors around its medians
         ("gain_db", "f8"),

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -148,6 +149,23 @@ def test_a_restarted_engine_plays_what_was_chosen(start_engine, run_dir: Path):
     intent.record["bundle"] = b"tone@880"
     intent.publish()
     assert start_engine("--device", "null").playing().meters()["bundle"] == b"tone@880"
+
+
+def test_a_bundle_may_lie_as_deep_as_the_kernel_allows(start_engine, run_dir: Path, tmp_path: Path, tiny_bundle: Path):
+    folder = tmp_path.joinpath(*["deep" * 20] * 12, "tiny")
+    shutil.copytree(tiny_bundle, folder)
+    intent = Snapshot(run_dir / "intent", INTENT, create=True)
+    intent.record["bundle"] = str(folder).encode()
+    intent.publish()
+    engine = start_engine("--device", "null", bundle=str(tiny_bundle.parent), program=("-m", "neurorack.engine"))
+    assert len(str(folder)) > 900 and engine.playing().meters()["bundle"] == b"tiny"
+
+
+def test_a_bundle_whose_name_no_folder_can_have_is_refused_at_once(start_engine):
+    engine = start_engine("--device", "null", bundle="n" * 300, program=("-m", "neurorack.engine"))
+    _, log = engine.process.communicate(timeout=5)
+    assert engine.process.returncode == 2
+    assert log.startswith("engine: no bundle ") and log.count("\n") == 1
 
 
 def test_a_killed_server_ends_the_engine(own_jack: JackServer, start_engine):
