@@ -31,6 +31,9 @@ OTHER_RATES_HZ = (44_100, 96_000, 88_200, 192_000, 32_000)
 STDERR = threading.Lock()
 """Held while file 2 leads nowhere: who logs takes it too, or its line would go there."""
 
+_client_names: list[bytes] = []
+"""Every name given to PortAudio, which keeps the pointer, not the text, and reads it when it looks for servers."""
+
 StreamCallback = Callable[[Any, int, Any, Any], None]
 """(buffer of frames × channels float32, frames, PortAudio's times, flags): true flags mean over- or underflow."""
 
@@ -134,8 +137,9 @@ def _portaudio(client: str) -> Any:
         import ctypes
 
         with _quiet():
+            _client_names.append(client.encode())
             with suppress(OSError, AttributeError):  # elsewhere under another name, or built without JACK
-                ctypes.CDLL("libportaudio.so.2").PaJack_SetClientName(client.encode())
+                ctypes.CDLL("libportaudio.so.2").PaJack_SetClientName(_client_names[-1])
             import sounddevice
     except OSError as error:
         raise Refused(f"PortAudio is missing, install libportaudio2 ({error})") from error

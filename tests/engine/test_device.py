@@ -3,7 +3,9 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from rig import Capture, JackServer
 
+from neurorack.engine import device
 from neurorack.engine.device import NullDevice, open_device
 
 
@@ -97,3 +99,21 @@ def test_the_null_device_skips_what_is_too_late_and_says_so():
     device.stop()
     assert flagged[10] and not flagged[9]
     assert len(flagged) <= 0.31 * 750 - 30
+
+
+@pytest.mark.parametrize("options", [(), ("--client", "a-second-module")])
+def test_jack_lists_the_module_by_its_name(options: tuple[str, ...], jack: JackServer, capture: Capture, start_engine):
+    """PortAudio keeps a pointer to the name: freed, it becomes whatever lies there next."""
+    start_engine("--device", "capture", *options, server=jack.name).playing()
+    (source,) = capture.client.get_all_connections(capture.client.inports[0])
+    assert source.name == f"{options[-1] if options else 'neurorack'}:out_0"
+
+
+def test_names_given_to_portaudio_are_kept(portaudio: None, monkeypatch: pytest.MonkeyPatch):
+    given = []
+    library = SimpleNamespace(PaJack_SetClientName=given.append)
+    monkeypatch.setattr("ctypes.CDLL", lambda _: library)
+    open_device("auto", 128, "some-module")
+    open_device("auto", 128, "some-other")
+    assert given == [b"some-module", b"some-other"]
+    assert all(any(name is kept for kept in device._client_names) for name in given)
