@@ -4,6 +4,7 @@ Only the files that the card names are taken, as plain bytes of bounded size; li
 """
 
 import gzip
+import lzma
 import os
 import re
 import shutil
@@ -26,6 +27,9 @@ ENTRIES_MAX = 1_000
 DIRECTORY_BYTES_MAX = 1 << 20
 """Of a zip's directory, which Python's reader holds in memory at about twenty times its size."""
 
+XZ_MEMORY_MAX = 80 << 20
+"""What unpacking .xz may take; the strongest preset, -9, asks for 65 MiB."""
+
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 Read = Callable[[str, int], bytes]
@@ -33,14 +37,17 @@ Read = Callable[[str, int], bytes]
 
 
 def install(source: Path, *, replace: bool = False) -> Path:
-    """Install the bundle in a folder or archive (.zip, .tar, .tar.gz) under its card's name; returns its new folder."""
+    """Install the bundle in a folder or archive (.zip, .tar, .tar.gz, .tar.xz) under its card's name.
+
+    Its decoder must play (`engine.proof`) before anything is replaced. Returns its new folder.
+    """
     models = bundle.folders()[0]
     aside = models / ".installing" / str(os.getpid())
     try:
         aside.mkdir(parents=True)
         try:
             _take(_reader(source), aside, source)
-            loaded = bundle.load(aside)
+            loaded = _prove(aside, source)
             return _move(aside, models, loaded.name, source, replace=replace)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -65,6 +72,18 @@ def _take(read: Read, aside: Path, source: Path) -> None:
         if name != os.path.basename(name) or name in ("", ".", "..", bundle.CARD) or "\\" in name or "\0" in name:
             raise BadInput(f"the card names a file outside the bundle, {name[:60]!r}", str(source), "do not trust it")
         (aside / name).write_bytes(read(name, limit))
+
+
+def _prove(aside: Path, source: Path) -> bundle.Bundle:
+    """The copied bundle: whole, and its decoder has run."""
+    from neurorack.engine.proof import prove  # the runtime: only once there is something to run
+
+    try:
+        loaded = bundle.load(aside)
+        prove(loaded)
+    except BadInput as error:
+        raise BadInput(error.what, error.where.replace(str(aside), str(source)), "get the bundle again") from error
+    return loaded
 
 
 def _move(aside: Path, models: Path, name: str, source: Path, *, replace: bool) -> Path:
@@ -101,29 +120,25 @@ def _reader(source: Path) -> Read:
     if stat.S_ISDIR(status.st_mode):
         return lambda name, limit: _from_folder(source, name, limit)
     if not stat.S_ISREG(status.st_mode):
-        raise BadInput("neither a folder nor an archive", str(source), "give a folder, .zip, .tar or .tar.gz")
+        raise BadInput("neither a folder nor an archive", str(source), "give a folder, .zip, .tar, .tar.gz or .tar.xz")
     if status.st_size > ARCHIVE_BYTES_MAX:
         raise BadInput(f"too big: {status.st_size} bytes, at most {ARCHIVE_BYTES_MAX}", str(source), "do not trust it")
     with open(source, "rb") as file:
-        head = file.read(4)
+        head = file.read(6)
+    damaged = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, gzip.BadGzipFile, ValueError)
     try:
-        files = _unzip(source) if head[:2] == b"PK" else _untar(source, packed=head[:2] == b"\x1f\x8b")
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, ValueError) as error:
-        raise BadInput(f"not a whole archive: {error}", str(source), "get it again (.zip, .tar or .tar.gz)") from error
+        files = _unzip(source) if head[:2] == b"PK" else _untar(source, head)
+    except damaged as error:
+        mend = "get it again (.zip, .tar, .tar.gz or .tar.xz)"
+        raise BadInput(f"not a whole archive: {error}", str(source), mend) from error
     return lambda name, limit: _from_archive(files, source, name, limit)
 
 
 def _from_folder(folder: Path, name: str, limit: int) -> bytes:
-    where = str(folder / name)
     try:
-        fd = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        what = "is a link" if (folder / name).is_symlink() else (error.strerror or "unreadable")
-        raise BadInput(f"cannot take a file of the bundle: {what}", where, "put the file itself there") from error
-    with open(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise BadInput("not a plain file", where, "put the file itself there")
-        return _bounded(file, limit, where)
+        return bundle.read_file(folder, name, limit)
+    except BadInput as error:
+        raise BadInput(error.what, error.where, "get the bundle again, each file a plain file") from error
 
 
 def _from_archive(files: dict[str, bytes], source: Path, name: str, limit: int) -> bytes:
@@ -208,10 +223,26 @@ class _Bounded:
         return data
 
 
-def _untar(source: Path, *, packed: bool) -> dict[str, bytes]:
+class _Unxz:
+    """Reads .xz in bounded memory, which Python's own reader does not promise."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        self._packed, self._unpacker = packed, lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_MAX)
+
+    def read(self, size: int) -> bytes:
+        data = b""
+        while not data and not self._unpacker.eof:
+            packed = self._packed.read(1 << 16) if self._unpacker.needs_input else b""
+            if self._unpacker.needs_input and not packed:
+                raise EOFError("it ends too early")
+            data = self._unpacker.decompress(packed, size)
+        return data
+
+
+def _untar(source: Path, head: bytes) -> dict[str, bytes]:
     gathered = _Gathered(source)
-    with gzip.open(source, "rb") if packed else open(source, "rb") as stream:
-        bounded = _Bounded(stream, gathered)  # type: ignore[arg-type]
+    with gzip.open(source, "rb") if head[:2] == b"\x1f\x8b" else open(source, "rb") as stream:
+        bounded = _Bounded(_Unxz(stream) if head == b"\xfd7zXZ\0" else stream, gathered)  # type: ignore[arg-type]
         with tarfile.open(fileobj=bounded, mode="r|") as archive:  # type: ignore[call-overload]
             for entry in archive:
                 gathered.admit(entry.name, entry.size)

@@ -3,18 +3,24 @@
 import gzip
 import io
 import json
+import lzma
 import os
 import shutil
 import stat
 import struct
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
+import msgspec
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from neurorack import install as module
-from neurorack.bundle import load
+from neurorack.bundle import describe_network, load, read_card, write_card
 from neurorack.errors import BadInput
 from neurorack.install import install
 
@@ -48,16 +54,19 @@ def tarred(path: Path, files: dict[str, bytes], mode: str = "w:gz", kinds: dict[
     return path
 
 
+PACKED = {"tar": "w", "tar.gz": "w:gz", "tar.xz": "w:xz"}
+
+
 def parts(folder: Path, prefix: str = "") -> dict[str, bytes]:
     return {prefix + file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 @pytest.mark.parametrize("prefix", ["", "tiny/", "./", "a/b/"])
-@pytest.mark.parametrize("pack", ["zip", "tar", "tar.gz"])
+@pytest.mark.parametrize("pack", ["zip", "tar", "tar.gz", "tar.xz"])
 def test_an_archive_is_installed_under_its_cards_name(models, tmp_path, tiny_bundle, pack, prefix):
     files = parts(tiny_bundle, prefix)
     path = tmp_path / f"some.{pack}"
-    source = zipped(path, files) if pack == "zip" else tarred(path, files, "w" if pack == "tar" else "w:gz")
+    source = zipped(path, files) if pack == "zip" else tarred(path, files, PACKED[pack])
     folder = install(source)
     assert folder == models / "tiny"
     assert parts(folder) == parts(tiny_bundle)
@@ -125,11 +134,20 @@ def broken_bundles(tmp_path: Path, tiny: Path) -> dict[str, Path]:
     directory = bytearray(zipped(path("directory.zip"), whole).read_bytes())
     struct.pack_into("<I", directory, directory.rfind(b"PK\5\6") + 12, 1 << 24)
     path("directory.zip").write_bytes(directory)
+    half_xz = tarred(path("half.tar.xz"), whole, "w:xz")
+    half_xz.write_bytes(half_xz.read_bytes()[: half_xz.stat().st_size // 2])
+    odd_xz = tarred(path("odd.tar.xz"), whole, "w:xz")
+    odd_xz.write_bytes(odd_xz.read_bytes()[:40] + b"odd" + odd_xz.read_bytes()[43:])
+    header = tarfile.TarInfo("decoder.onnx")
+    header.size = 1 << 34
     with gzip.open(path("bomb.tar.gz"), "wb", compresslevel=1) as bomb:
-        header = tarfile.TarInfo("decoder.onnx")
-        header.size = 1 << 34
-        bomb.write(header.tobuf())
-        bomb.write(bytes(1 << 20))
+        bomb.write(header.tobuf() + bytes(1 << 20))
+    with lzma.open(path("bomb.tar.xz"), "wb", preset=0) as bomb:
+        bomb.write(header.tobuf() + bytes(1 << 20))
+    foldered = path("foldered")
+    shutil.copytree(tiny, foldered)
+    (foldered / "decoder.onnx").unlink()
+    (foldered / "decoder.onnx").mkdir()
     return {
         "no such file": path("none.zip"),
         "a device": Path("/dev/null"),
@@ -140,6 +158,12 @@ def broken_bundles(tmp_path: Path, tiny: Path) -> dict[str, Path]:
         "half a tar": half,
         "a zip's endless directory": path("directory.zip"),
         "a bomb": path("bomb.tar.gz"),
+        "half an xz": half_xz,
+        "a damaged xz": odd_xz,
+        "a bomb in xz": path("bomb.tar.xz"),
+        "a folder in place of a file": foldered,
+        "a name too long": zipped(path("long.zip"), carded(decoder={**card["decoder"], "file": "n" * 300})),
+        "a title that clears the screen": zipped(path("title.zip"), carded(title="\x1b[2J")),
         "a changed decoder": zipped(path("tampered.zip"), tampered),
         "a missing file": zipped(path("missing.zip"), {k: v for k, v in whole.items() if k != "decoder.onnx"}),
         "a card that leads out": zipped(path("outside.zip"), outside),
@@ -188,3 +212,47 @@ def test_headers_that_unpack_without_end_are_cut_short(models, tmp_path, tiny_bu
         archive.addfile(entry)
     with pytest.raises(BadInput, match="unpacks to far more"):
         install(tmp_path / "pax.tar.gz")
+
+
+def test_headers_in_xz_that_unpack_without_end_are_cut_short(models, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "ARCHIVE_BYTES_MAX", 100_000)
+    with tarfile.open(tmp_path / "pax.tar.xz", "w:xz", format=tarfile.PAX_FORMAT) as archive:
+        entry = tarfile.TarInfo("card.json")
+        entry.pax_headers = {"comment": "x" * 1_000_000}
+        archive.addfile(entry)
+    with pytest.raises(BadInput, match="unpacks to far more"):
+        install(tmp_path / "pax.tar.xz")
+
+
+def test_the_strongest_xz_preset_is_taken_and_what_asks_for_more_memory_is_not(models, tmp_path, tiny_bundle):
+    packed = tarred(tmp_path / "plain.tar", parts(tiny_bundle), "w").read_bytes()
+    (tmp_path / "nine.tar.xz").write_bytes(lzma.compress(packed, preset=9))
+    assert install(tmp_path / "nine.tar.xz").name == "tiny"
+    vast = bytearray(lzma.compress(packed, preset=9))
+    at = vast.index(b"\x21\x01")  # LZMA2's id and the size of its properties: one byte, the dictionary's size
+    vast[at + 2] = 36  # 1 GiB
+    header = slice(12, 12 + 4 * (vast[12] + 1) - 4)
+    vast[header.stop : header.stop + 4] = zlib.crc32(vast[header]).to_bytes(4, "little")
+    (tmp_path / "vast.tar.xz").write_bytes(vast)
+    with pytest.raises(BadInput, match="Memory usage limit"):
+        install(tmp_path / "vast.tar.xz", replace=True)
+    assert load("tiny").name == "tiny"
+
+
+def test_what_loads_but_does_not_play_replaces_nothing(models, tmp_path, tiny_bundle):
+    install(tiny_bundle)
+    before = parts(models / "tiny")
+    odd = shutil.copytree(tiny_bundle, tmp_path / "tiny")
+    model = onnx.load(str(odd / "decoder.onnx"))
+    for tensor in model.graph.initializer:
+        if tensor.name == "noise_gain":
+            tensor.CopyFrom(numpy_helper.from_array(np.float32(np.nan), tensor.name))
+    (odd / "decoder.onnx").write_bytes(model.SerializeToString())
+    described = describe_network(odd / "decoder.onnx")
+    write_card(odd, msgspec.structs.replace(read_card(odd), decoder=described))
+    load(odd)
+    with pytest.raises(BadInput, match="no number") as refused:
+        install(odd, replace=True)
+    assert str(odd / "decoder.onnx") in str(refused.value)
+    assert parts(models / "tiny") == before
+    assert [path.name for path in models.iterdir()] == ["tiny"]

@@ -44,7 +44,7 @@ class Decoder:
         following = {after: before for before, after in network.states}
         self._turn = 0
         try:
-            with _bounded_memory() if provider == CPU else nullcontext():  # others reserve all address space they see
+            with bounded_memory() if provider == CPU else nullcontext():  # others reserve all address space they see
                 self._session = _open(bundle.decoder_onnx, frames, provider)
                 self._bindings = []
                 for read, write in ((0, 1), (1, 0)):
@@ -92,7 +92,7 @@ def _open(onnx: bytes, frames: int, provider: str) -> onnxruntime.InferenceSessi
 
 
 @contextmanager
-def _bounded_memory() -> Iterator[None]:
+def bounded_memory() -> Iterator[None]:
     """Within, the process may grow by MEMORY_BYTES_MAX; allocations beyond that fail."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     with open("/proc/self/statm") as statm:
