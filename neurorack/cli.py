@@ -280,8 +280,10 @@ def _models_show(options: argparse.Namespace) -> int:
 
 def _models_verify(options: argparse.Namespace) -> int:
     from neurorack import bundle
+    from neurorack.engine.proof import prove
 
     loaded = bundle.load(options.bundle)
+    prove(loaded)
     if options.json:
         _print({"name": loaded.name, "folder": str(loaded.folder), "whole": True})
     else:
