@@ -77,6 +77,8 @@ class Module:
         self._timeline = ExactTimeline(block)
         self._schedule = GateSchedule(block, self.latency - block)
         self._due_ns = 0
+        self._up: dict[str, float] = {}  # gates that are up, and the sample at which they rose
+        self._end = math.inf
         self._heard = False  # the newest targets are the player's
         self._targets: tuple[float, np.ndarray] = self._matrix.play(self._scan.volts, self._scan.pots)
         self._sound = np.zeros(block, np.float32)
@@ -89,14 +91,18 @@ class Module:
         """Samples of the file's time that have been played."""
         return self._timeline.start + self.block - LEAD
 
-    def gate(self, position: int, jack: str, level: int) -> None:
-        """An edge besides the world's, at sample `position` of the file's time."""
-        self._schedule.add(position + LEAD, jack, level)
+    def end(self, position: int) -> None:
+        """Gates that are still up at sample `position` of the file's time fall there, one that rises there as well."""
+        self._end = position + LEAD
 
     def next_block(self) -> np.ndarray:
         """The next `block` samples, float32; overwritten by the next call."""
         self._timeline.tick()
         self._read_jacks(self._timeline.block_ns())
+        if self._timeline.start >= self._end:
+            for jack, rose in self._up.items():  # a bouncing one may have risen a little after the end
+                self._schedule.add(max(rose, self._end), jack, 0)
+            self._up.clear()
         for offset, jack, level in self._schedule.take(self._timeline.start):
             self.player.gate(offset, jack, level)
         self.player.render(self._sound)
@@ -119,7 +125,12 @@ class Module:
             self._due_ns = scan.step()
             for t_ns, line, level in scan.take_edges():
                 if line in GATE_JACKS:
-                    self._schedule.add(self._timeline.sample_at(t_ns), line, level)
+                    sample = self._timeline.sample_at(t_ns)
+                    self._schedule.add(sample, line, level)
+                    if level:
+                        self._up[line] = sample
+                    else:
+                        self._up.pop(line, None)
             if scan.fresh:
                 self._targets = self._matrix.play(scan.volts, scan.pots)
                 self._heard = False
@@ -160,9 +171,8 @@ def render(
         raise BadInput(f"no gesture {gesture!r}", instrument.name, f"use one of {', '.join(names)}")
     number = names.index(gesture) if gesture else 0
     module = Module(instrument, world, patch, seed=seed, gesture=number, depth=depth, block=block, noisy=noisy)
-    held = [jack for jack in GATE_JACKS if world.level(jack, LEAD_NS + round(duration_s * 1e9))]
     with _Wav(out, duration_s) as wav:
-        _play(module, round(duration_s * SAMPLE_RATE_HZ), held, wav)
+        _play(module, round(duration_s * SAMPLE_RATE_HZ), wav)
     took_s = time.monotonic() - begun_s
     seconds = wav.samples / SAMPLE_RATE_HZ
     return {
@@ -179,13 +189,12 @@ def render(
     }
 
 
-def _play(module: Module, end: int, held: Sequence[str], wav: "_Wav") -> None:
+def _play(module: Module, end: int, wav: "_Wav") -> None:
     """Everything up to sample `end`, and what rings on."""
     last = end + round(TAIL_S * SAMPLE_RATE_HZ)
+    module.end(end)
     while module.position < end:
         wav.write(module.next_block(), module.stage.bent)
-    for jack in held:
-        module.gate(end, jack, 0)
     while module.position < last and (module.position < end + module.latency + module.block or module.player.sounding):
         wav.write(module.next_block(), module.stage.bent)
     module.stage.close()

@@ -155,6 +155,22 @@ def test_a_gate_that_is_still_up_falls_at_the_end(tiny_bundle: Path, tmp_path: P
     np.testing.assert_allclose(held, falling, atol=1e-6)
 
 
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize(
+    "rows",
+    ["0,5", "0,0\n0.3,5", "0,0\n0.30001,5", "0,5\n0.29995,0\n0.3,5", "0,0\n0.29995,5\n0.29997,0\n0.3,5"],
+    ids=["alone", "last", "between samples", "bouncing up", "bouncing"],
+)
+def test_a_gate_that_rises_at_the_end_is_as_short_as_a_trigger(
+    tiny_bundle: Path, tmp_path: Path, rows: str, block: int
+) -> None:
+    sound = play(tiny_bundle, f"t,gate1\n{rows}", tmp_path, noisy=False, block=block)
+    end = round(float(rows.split("\n")[-1].split(",")[0]) * SAMPLE_RATE_HZ)
+    trigger = play(tiny_bundle, "t,gate1\n0,5\n0.001,0", tmp_path, noisy=False, block=block)
+    assert sound[end + block + 288 :].any()
+    assert len(sound) - end < len(trigger) + 2 * block
+
+
 def test_a_file_without_a_gate_is_silence_of_its_length(tiny_bundle: Path, tmp_path: Path) -> None:
     sound = play(tiny_bundle, "t,voct\n0,0\n0.5,1", tmp_path)
     assert not sound.any()
