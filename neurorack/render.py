@@ -6,12 +6,18 @@ it passes only where something waits for it, and a block of sound begins exactly
 module a block hears what the jacks knew when it began, and a gate acts one block and the gate's delay after its edge.
 """
 
+import errno
 import math
 import os
+import secrets
+import signal
+import stat
 import sys
+import threading
 import time
 import wave
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +49,9 @@ TAIL_S = 5.0
 
 LONGEST_S = 8 * 3600.0
 """A WAV file ends at 4 GiB."""
+
+DEEPEST = 4.0
+"""Depth of a gesture, as the engine bounds it."""
 
 
 class Module:
@@ -151,12 +160,14 @@ def render(
     """Play the volts file `cv` into the WAV file `out`, 24 bits, 48 kHz, mono; a report for programs.
 
     The sound ends with the file's last row and what rings on after it; a gate that is still up there falls there.
-    `assignments` patch jacks to knobs, "cv1=centroid". `noisy=False` takes the noise from converters and decoder.
-    Raises BadInput.
+    `assignments` patch jacks to knobs, "cv1=centroid". `depth`, 0 to DEEPEST, is how far the gesture moves the knobs.
+    `noisy=False` takes the noise from converters and decoder. Raises BadInput.
     """
     begun_s = time.monotonic()
     if seed < 0:
         raise BadInput(f"a seed of {seed}", "--seed", "give a whole number from 0 on")
+    if not 0.0 <= depth <= DEEPEST:
+        raise BadInput(f"a depth of {depth:g}", "--depth", f"give a number from 0 to {DEEPEST:g}")
     patch = bare_patch()
     for assignment in assignments:
         assign(patch, assignment)
@@ -164,6 +175,8 @@ def render(
     duration_s = world.duration_s or 0.0
     if duration_s > LONGEST_S:
         raise BadInput(f"{duration_s:.0f} s are more than a WAV file holds", str(cv), "split it, 8 hours at most")
+    if os.path.exists(out) and os.path.samefile(cv, out):
+        raise BadInput("the sound would replace its volts", str(out), "give another --out FILE.wav")
     world.state.noise = noisy
     instrument = load(bundle)
     names = [one.name for one in instrument.gestures]
@@ -171,7 +184,7 @@ def render(
         raise BadInput(f"no gesture {gesture!r}", instrument.name, f"use one of {', '.join(names)}")
     number = names.index(gesture) if gesture else 0
     module = Module(instrument, world, patch, seed=seed, gesture=number, depth=depth, block=block, noisy=noisy)
-    with _Wav(out, duration_s) as wav:
+    with _unwound_by_signals(), _Wav(out, duration_s) as wav:
         _play(module, round(duration_s * SAMPLE_RATE_HZ), wav)
     took_s = time.monotonic() - begun_s
     seconds = wav.samples / SAMPLE_RATE_HZ
@@ -189,6 +202,26 @@ def render(
     }
 
 
+@contextmanager
+def _unwound_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the program as an exception does, tidily; those that somebody ignores or handles, as
+    under nohup, stay theirs."""
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    in_main = threading.current_thread() is threading.main_thread()
+    ends = [signal.SIGTERM, signal.SIGHUP] if in_main else []
+    free = [number for number in ends if signal.getsignal(number) is signal.SIG_DFL]
+    for number in free:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in free:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def _play(module: Module, end: int, wav: "_Wav") -> None:
     """Everything up to sample `end`, and what rings on."""
     last = end + round(TAIL_S * SAMPLE_RATE_HZ)
@@ -203,18 +236,18 @@ def _play(module: Module, end: int, wav: "_Wav") -> None:
 
 
 class _Wav:
-    """A WAV file that is there whole or not at all, and what was written into it."""
+    """A WAV file that is there whole or not at all, and what was written into it. It takes the place of a plain file
+    only, and grows beside it under a name of its own, so that two renders into one file do not meet."""
 
     def __init__(self, path: Path, duration_s: float) -> None:
         self.samples = self.clipped = 0
         self.peak = self.energy = 0.0
-        self._path, self._part = path, path.with_name(path.name + ".part")
+        self._path, self._part = path, path.parent / f".neurorack-{secrets.token_hex(6)}.part"
         self._total = max(1, round(duration_s * SAMPLE_RATE_HZ))
         self._shows = duration_s > 10.0 and sys.stderr.isatty()
         try:
-            if path.is_dir():
-                raise IsADirectoryError(21, "it is a folder")
-            self._stream = self._part.open("wb")
+            _want_plain(path)
+            self._stream = self._part.open("xb")
         except OSError as error:
             mend = "give another FILE.wav"
             raise BadInput(f"cannot write the sound: {error.strerror}", str(path), mend) from error
@@ -253,6 +286,16 @@ class _Wav:
 
     def _full(self, error: OSError) -> BadInput:
         return BadInput(f"cannot write the sound: {error.strerror}", str(self._path), "free some space")
+
+
+def _want_plain(path: Path) -> None:
+    """Raise OSError where there is something other than a plain file: a folder, a device, a pipe."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, f"it is {'a folder' if stat.S_ISDIR(mode) else 'no plain file'}")
 
 
 def _db(level: float) -> float | None:

@@ -1,7 +1,10 @@
 """A volts file comes out as sound: in tune, on its sample, always the same bits; a bad one comes out as one line."""
 
 import dataclasses
+import math
+import os
 import resource
+import signal
 import subprocess
 import sys
 import wave
@@ -14,7 +17,7 @@ from neurorack import bundle
 from neurorack.errors import BadInput
 from neurorack.patch.matrix import default_patch
 from neurorack.rack.world import World
-from neurorack.render import LEAD_NS, Module, render
+from neurorack.render import LEAD_NS, Module, _play, render
 from neurorack.words import BLOCKS, C4_HZ, GATE_DELAY_S, SAMPLE_RATE_HZ
 
 REAL = [folder for folder in bundle.installed() if folder.name == "fluid"]
@@ -218,18 +221,41 @@ def test_a_bad_volts_file_is_one_line_and_leaves_no_sound(
         ({"assignments": ["cv1=colour"]}, "no knob 'colour'"),
         ({"assignments": ["cv9=rms"]}, "no CV jack 'cv9'"),
         ({"out": "missing/take.wav"}, "No such file"),
+        ({"depth": math.nan}, "a depth of nan .*--depth.* from 0 to 4"),
+        ({"depth": math.inf}, "a depth of inf"),
+        ({"depth": -5.0}, "a depth of -5"),
+        ({"depth": 1e300}, r"a depth of 1e\+300"),
         ({"out": "."}, "it is a folder"),
+        ({"out": "/"}, "it is a folder"),
+        ({"out": "x" * 300}, "name too long"),
+        ({"out": "take.csv"}, r"would replace its volts .*take\.csv"),
+        ({"out": "../{}/take.csv"}, r"would replace its volts .*take\.csv"),
         ({"bundle": "nobody"}, "no bundle 'nobody'"),
     ],
 )
 def test_bad_options_are_one_line(tiny_bundle: Path, tmp_path: Path, options: dict[str, object], pattern: str) -> None:
     (tmp_path / "take.csv").write_text("t,gate1\n0,5\n0.1,0")
     given = {"bundle": tiny_bundle, "out": "take.wav", **options}
-    out = tmp_path / str(given.pop("out"))
+    out = tmp_path / str(given.pop("out")).format(tmp_path.name)
     name = given.pop("bundle")
     with pytest.raises(BadInput, match=pattern):
         render(name, tmp_path / "take.csv", out, **given)  # type: ignore[arg-type]
     assert [file.name for file in tmp_path.iterdir()] == ["take.csv"]
+    assert (tmp_path / "take.csv").read_text().startswith("t,gate1")
+
+
+def test_an_empty_name_for_the_sound_is_one_line(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "take.csv").write_text("t,gate1\n0,5")
+    with pytest.raises(BadInput, match="it is a folder"):
+        render(tiny_bundle, tmp_path / "take.csv", Path(""))
+
+
+def test_only_a_plain_file_is_replaced(tiny_bundle: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "take.wav")
+    with pytest.raises(BadInput, match=r"no plain file .*take\.wav"):
+        play(tiny_bundle, "t,gate1\n0,5", tmp_path)
+    assert (tmp_path / "take.wav").is_fifo()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["take.csv", "take.wav"]
 
 
 def test_a_full_disk_is_one_line_and_leaves_no_half_file(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -256,7 +282,55 @@ def test_an_interrupted_render_leaves_the_old_file(
     with pytest.raises(KeyboardInterrupt):
         play(tiny_bundle, "t,gate1\n0,5\n0.4,0", tmp_path)
     np.testing.assert_array_equal(read(tmp_path / "take.wav"), before)
-    assert not list(tmp_path.glob("*.part"))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["take.csv", "take.wav"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_render_told_to_end_leaves_nothing_behind(tiny_bundle: Path, tmp_path: Path, number: int) -> None:
+    (tmp_path / "take.csv").write_text("t,gate1\n0,5\n0.2,0")
+    code = (
+        "import os, pathlib, sys; from neurorack import render\n"
+        "render._play = lambda *_: os.kill(os.getpid(), int(sys.argv[3]))\n"
+        "render.render(sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[2]).with_name('take.wav'))"
+    )
+    command = [sys.executable, "-c", code, str(tiny_bundle), str(tmp_path / "take.csv"), str(int(number))]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (128 + number, "")
+    assert [file.name for file in tmp_path.iterdir()] == ["take.csv"]
+
+
+def test_signals_are_a_render_s_only_while_it_writes_and_only_where_nobody_has_them(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    during = []
+    monkeypatch.setattr("neurorack.render._play", lambda *_: during.append(signal.getsignal(signal.SIGHUP)))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        play(tiny_bundle, "t,gate1\n0,5", tmp_path)
+        assert during == [signal.SIG_IGN], "as nohup wants it"
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        play(tiny_bundle, "t,gate1\n0,5", tmp_path)
+        assert callable(during[1])
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_two_renders_into_one_file_do_not_meet(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = play(tiny_bundle, "t,gate1\n0,5\n0.4,0", tmp_path)
+    (tmp_path / "take.wav.part").write_text("mine")
+
+    def with_another(*args: object) -> None:
+        monkeypatch.undo()
+        play(tiny_bundle, "t,gate1\n0,5\n0.1,0", tmp_path)
+        _play(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("neurorack.render._play", with_another)
+    np.testing.assert_array_equal(play(tiny_bundle, "t,gate1\n0,5\n0.4,0", tmp_path), alone)
+    assert (tmp_path / "take.wav.part").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_nothing_of_the_offline_part_is_imported() -> None:
