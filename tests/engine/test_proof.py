@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from neurorack import bundle
+from neurorack import bundle, cli
 from neurorack.engine import proof
 from neurorack.engine.proof import prove
 from neurorack.errors import BadInput
@@ -96,3 +96,17 @@ def test_every_gesture_is_played(tiny_bundle: Path) -> None:
     for gesture, rows in zip(whole.gestures, np.split(controls, 2), strict=True):
         assert np.array_equal(rows[:, 6:], np.tile(gesture.latent[0], (proof.HOPS, 1)))
         assert np.array_equal(rows[:, 0], proof.PITCHES_OCT)
+
+
+def test_the_command_that_verifies_plays_the_decoder(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def spoil(model: onnx.ModelProto) -> None:
+        tensor = next(tensor for tensor in model.graph.initializer if tensor.name == "weights")
+        tensor.CopyFrom(numpy_helper.from_array(np.nan * numpy_helper.to_array(tensor), tensor.name))
+
+    assert cli.main(["models", "verify", str(tiny_bundle)]) == 0
+    odd = changed(tiny_bundle, tmp_path / "odd", spoil)
+    assert cli.main(["models", "verify", str(odd.folder)]) == 2
+    heard = capsys.readouterr().err
+    assert "plays what is no number" in heard and heard.count("\n") == 1
