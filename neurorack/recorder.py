@@ -1,6 +1,8 @@
 """Records what the engine plays into a WAV file, from outside: it reads the tap and is never waited for."""
 
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +27,9 @@ class Recorder:
         self.samples = 0
         self.peak = 0.0
         """Largest magnitude so far, 1.0 full scale."""
-        try:
+        self._wav = wav
+        with self._writing():
             self._raw = open(wav, "wb")  # noqa: SIM115 (closed by close)
-        except OSError as error:
-            raise BadInput(f"cannot write the recording: {error.strerror}", str(wav), "give another folder") from error
         self._file = wave.open(self._raw, "wb")  # noqa: SIM115
         self._file.setnchannels(1)
         self._file.setsampwidth(BYTES)
@@ -50,14 +51,26 @@ class Recorder:
         if limit is not None:
             samples = samples[: max(0, limit - self.samples)]
         if len(samples):
-            self._file.writeframes(pcm24(samples))
+            with self._writing():
+                self._file.writeframes(pcm24(samples))
             self.samples += len(samples)
             self.peak = max(self.peak, float(np.max(np.abs(samples))))
             self._sum += float(np.dot(samples.astype(np.float64), samples))
 
     def close(self) -> None:
-        self._file.close()
-        self._raw.close()
+        with self._writing():
+            try:
+                self._file.close()
+            finally:
+                self._raw.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            what = f"cannot write the recording: {error.strerror}"
+            raise BadInput(what, str(self._wav), "give another folder, with room") from error
 
     def __enter__(self) -> "Recorder":
         return self

@@ -1,5 +1,6 @@
 """What is recorded is what was played, sample for sample."""
 
+import resource
 import wave
 
 import numpy as np
@@ -48,3 +49,19 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path):
     AudioTap(tmp_path / "tap", create=True)
     with pytest.raises(BadInput, match="cannot write"):
         Recorder(tmp_path / "tap", tmp_path / "none" / "take.wav")
+
+
+def test_a_disk_that_fills_up_is_said_in_one_line(tmp_path):
+    tap = AudioTap(tmp_path / "tap", create=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with (
+            pytest.raises(BadInput, match="cannot write the recording"),
+            Recorder(tmp_path / "tap", tmp_path / "take.wav") as recorder,
+        ):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+            for _ in range(4):
+                tap.write(np.ones(5000, np.float32))
+                recorder.step()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
