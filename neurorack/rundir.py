@@ -3,8 +3,10 @@
 import contextlib
 import fcntl
 import os
+import shutil
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -12,6 +14,10 @@ from neurorack.errors import BadInput
 
 SERVICE = Path("/run/neurorack")
 """Made by systemd for the service."""
+
+
+ROOM_BYTES = 4 << 20
+"""What the run directory must hold: 0.9 MB of files, and three logs of a megabyte each."""
 
 
 def default_run_dir() -> Path:
@@ -45,6 +51,34 @@ def open_run_dir(path: Path | None = None) -> Path:
     if not os.access(path, os.W_OK | os.X_OK):
         raise BadInput("may not write to the run directory", str(path), "give another with NEURORACK_RUN_DIR")
     return path.resolve()
+
+
+def room_bytes(run_dir: Path) -> int:
+    """How much the processes may write there: what is free, and what their files have already."""
+    room = shutil.disk_usage(run_dir).free
+    for path in run_dir.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a draft, renamed meanwhile
+            room += path.lstat().st_blocks * 512
+    return room
+
+
+def check_room(run_dir: Path) -> None:
+    """Raise BadInput where the files and logs of the processes have no room."""
+    if (room := room_bytes(run_dir)) < ROOM_BYTES:
+        what = f"the run directory has room for {room >> 10} KiB, {ROOM_BYTES >> 10} are needed"
+        raise BadInput(what, str(run_dir), "free some space there, or give another --run-dir")
+
+
+@contextlib.contextmanager
+def in_the_way(run_dir: Path) -> Iterator[None]:
+    """Turn what the operating system refuses, as where a folder stands in a file's place, into BadInput."""
+    try:
+        yield
+    except OSError as error:
+        where = str(error.filename or run_dir)
+        raise BadInput(
+            f"cannot begin: {error.strerror}", where, "remove it if it is in the way, or give another --run-dir"
+        ) from error
 
 
 class Held(Exception):

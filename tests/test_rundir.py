@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from neurorack import rundir
 from neurorack.errors import BadInput
-from neurorack.rundir import Held, Lock, default_run_dir, holder, open_run_dir
+from neurorack.rundir import Held, Lock, check_room, default_run_dir, holder, open_run_dir
 
 
 def test_it_is_looked_for_where_the_user_said_then_in_memory(monkeypatch, tmp_path):
@@ -49,3 +50,15 @@ def test_the_second_claim_hears_who_holds_the_first(tmp_path, monkeypatch):
         assert refused.value.pid == os.getpid()
     assert holder(path) == 0
     assert holder(tmp_path / "none") == 0
+
+
+def test_one_without_room_is_refused_and_its_own_files_count_as_room(tmp_path, monkeypatch):
+    class Usage:
+        free = rundir.ROOM_BYTES - 1_000_000
+
+    monkeypatch.setattr(rundir.shutil, "disk_usage", lambda path: Usage)
+    with pytest.raises(BadInput, match="room for 3119 KiB"):
+        check_room(tmp_path)
+    with open(tmp_path / "tap", "wb") as tap:
+        os.posix_fallocate(tap.fileno(), 0, 1_000_000)
+    check_room(tmp_path)
