@@ -10,7 +10,6 @@ import os
 import platform
 import pwd
 import resource
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +19,8 @@ from typing import Any
 
 import neurorack
 from neurorack.errors import BadInput
+from neurorack.keeper import describe
+from neurorack.terminal import plain
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
@@ -35,9 +36,6 @@ CHILD_S = 60.0
 BLOCK = 128
 CALLS = 400
 """Timed inferences for each provider: half a second of a slow one."""
-
-ROOM_BYTES = 8 << 20
-"""What the run directory holds, doubled."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,9 @@ class Report:
             mark = {OK: "ok    ", NOTE: "note  ", BROKEN: "BROKEN"}[finding.state]
             if colour:
                 mark = f"\x1b[{ {OK: 32, NOTE: 33, BROKEN: 31}[finding.state] }m{mark}\x1b[0m"
-            lines.append(f"  {mark} {finding.what}")
+            lines.append(f"  {mark} {plain(finding.what)}")
             if finding.mend:
-                lines.append(f"         → {finding.mend}")
+                lines.append(f"         → {plain(finding.mend)}")
         broken = sum(finding.state == BROKEN for finding in self.findings)
         lines.append(f"{broken} to mend before the module plays as promised." if broken else "The module can play.")
         return "\n".join(lines)
@@ -260,32 +258,59 @@ def _rt_groups() -> bool:
 def _instruments() -> Iterator[Finding]:
     from neurorack import bundle
 
-    whole = []
-    for folder in bundle.installed():
-        try:
-            whole.append(bundle.load(folder))
-        except BadInput as error:
-            yield Finding("instruments", NOTE, f"{folder.name}: {error.what} ({error.where})", error.mend)
-        else:
-            what = f"{folder.name}: whole, {len(whole[-1].gestures)} gestures, {whole[-1].card.license}"
-            yield Finding("instruments", OK, what)
-    if not whole:
-        where = ", ".join(map(str, bundle.folders()))
-        yield Finding(
-            "instruments", BROKEN, f"no instrument that is whole in {where}", "neurorack models install FOLDER"
-        )
-        return
     try:
         import onnxruntime
     except ImportError as error:
         mend = "pip install onnxruntime; on a Jetson the onnxruntime-gpu wheel made for its JetPack"
         yield Finding("instruments", BROKEN, f"ONNX Runtime is missing: {error}", mend)
         return
-    works = [_provider(provider, whole[0].folder) for provider in onnxruntime.get_available_providers()]
+    playing = []
+    for folder in bundle.installed():
+        try:
+            loaded = bundle.load(folder)
+            _play_once(loaded.folder)
+        except BadInput as error:
+            yield Finding("instruments", NOTE, f"{folder.name}: {error.what} ({error.where})", error.mend)
+        else:
+            playing.append(loaded.folder)
+            what = f"{folder.name}: whole, {len(loaded.gestures)} gestures, {loaded.card.license}"
+            yield Finding("instruments", OK, what)
+    if not playing:
+        where = ", ".join(map(str, bundle.folders()))
+        yield Finding("instruments", BROKEN, f"no instrument that plays in {where}", "neurorack models install FOLDER")
+        return
+    works = [_provider(provider, playing[0]) for provider in onnxruntime.get_available_providers()]
     yield from (finding for finding in works if finding is not None)
     if not any(finding is not None and finding.state == OK for finding in works):
         mend = "install the build of ONNX Runtime made for this machine, or choose a smaller instrument"
         yield Finding("instruments", BROKEN, "no provider of ONNX Runtime plays in time", mend)
+
+
+_PLAY_ONCE = """
+import sys
+from neurorack.bundle import load
+from neurorack.engine.decoder import Decoder
+from neurorack.errors import BadInput
+try:
+    Decoder(load(sys.argv[1]), int(sys.argv[2]))
+except BadInput as error:
+    sys.exit(error.what)
+"""
+
+
+def _play_once(folder: Path) -> None:
+    """Raise BadInput where the bundle's own decoder does not run on the processor: that says nothing of a provider."""
+    status, _, said = _child("-c", _PLAY_ONCE, str(folder), str(BLOCK // HOP))
+    if status != 0:
+        mend = "use another; where none plays, install the build of ONNX Runtime made for this machine"
+        raise BadInput(_reason(status, said), str(folder), mend)
+
+
+def _reason(status: int | None, said: str) -> str:
+    """Why a child failed: it hung, or its last line, or how it ended."""
+    if status is None:
+        return "it hangs"
+    return (said.strip().splitlines() or [f"it ends with {describe(status)}"])[-1][:120]
 
 
 _TIME_INFERENCE = """
@@ -319,7 +344,7 @@ def _provider(provider: str, folder: Path) -> Finding | None:
         return None
     status, printed, said = _child("-c", _TIME_INFERENCE, str(folder), provider, str(BLOCK // HOP), str(CALLS))
     if status != 0:
-        reason = "it hangs" if status is None else ([*said.split("\n"), ""][-2] or f"status {status}")[:120]
+        reason = _reason(status, said)
         mend = "install the build of ONNX Runtime made for this machine"
         return Finding("instruments", NOTE, f"{provider} of ONNX Runtime does not work: {reason}", mend)
     data = json.loads(printed.splitlines()[-1])
@@ -334,18 +359,15 @@ def _provider(provider: str, folder: Path) -> Finding | None:
 
 
 def _run_directory(run_dir: Path | None) -> Iterator[Finding]:
-    from neurorack.rundir import holder, open_run_dir
+    from neurorack.rundir import check_room, holder, open_run_dir, room_bytes
 
     try:
         place = open_run_dir(run_dir)
+        check_room(place)
     except BadInput as error:
         yield Finding("run directory", BROKEN, f"{error.what} ({error.where})", error.mend)
         return
-    room = shutil.disk_usage(place).free
-    if room < ROOM_BYTES:
-        yield Finding("run directory", BROKEN, f"{place} has {room >> 10} KiB left", "free 8 MiB there")
-    else:
-        yield Finding("run directory", OK, f"{place}, {room >> 20} MiB free")
+    yield Finding("run directory", OK, f"{place}, room for {room_bytes(place) >> 20} MiB")
     if _filesystem(place) not in ("tmpfs", "ramfs"):
         what, mend = f"{place} is on a disk", "use one in memory: set NEURORACK_RUN_DIR, e.g. to /dev/shm/neurorack"
         yield Finding("run directory", NOTE, what, mend)
@@ -377,7 +399,8 @@ def _child(*arguments: str) -> tuple[int | None, str, str]:
             [sys.executable, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=CHILD_S,
             check=False,
         )

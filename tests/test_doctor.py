@@ -3,10 +3,13 @@
 import json
 import shutil
 
+import msgspec
+import numpy as np
 import pytest
 
 from neurorack import doctor
 from neurorack.board import DEFAULT_BOARD
+from neurorack.bundle import describe_network, read_card, write_card
 from neurorack.doctor import BROKEN, NOTE, OK, examine
 from neurorack.errors import BadInput
 
@@ -17,6 +20,25 @@ def models(tmp_path, monkeypatch, tiny_bundle):
     shutil.copytree(tiny_bundle, folder / "tiny")
     monkeypatch.setenv("NEURORACK_MODELS", str(folder))
     return folder
+
+
+@pytest.fixture
+def make_broken(make_tiny_bundle):
+    """Makes a bundle that is whole by its card and graph, of which the runtime refuses the decoder's shapes."""
+
+    def make(folder):
+        import onnx
+
+        make_tiny_bundle(folder)
+        network = onnx.load(str(folder / "decoder.onnx"))
+        for constant in network.graph.initializer:
+            if constant.name == "weights":
+                constant.CopyFrom(onnx.numpy_helper.from_array(np.zeros((3, 1), np.float32), "weights"))
+        onnx.save(network, str(folder / "decoder.onnx"))
+        card = read_card(folder)
+        write_card(folder, msgspec.structs.replace(card, decoder=describe_network(folder / "decoder.onnx")))
+
+    return make
 
 
 @pytest.fixture
@@ -109,3 +131,21 @@ def test_a_run_directory_of_strangers_is_fatal(models, tmp_path):
 def test_a_board_that_is_none_is_bad_input(tmp_path):
     with pytest.raises(BadInput, match="cannot read the board"):
         examine(tmp_path / "none.toml")
+
+
+def test_a_bundle_whose_decoder_cannot_run_is_named_and_the_runtime_is_not_blamed(models, tmp_path, make_broken):
+    make_broken(models / "aaa")
+    found = told(examine(run_dir=tmp_path / "run"), "instruments")
+    assert [f.what.split(":")[0] for f in found if f.state == NOTE] == ["aaa"]
+    assert "does not run" in found[0].what
+    assert [f.data["bundle"] for f in found if f.data.get("provider") == "CPUExecutionProvider"] == ["tiny"]
+
+
+def test_text_of_a_stranger_does_not_move_the_terminal():
+    report = doctor.Report([doctor.Finding("instruments", NOTE, "\x1b]0;owned\x07", "\x1b[2J")])
+    assert "\x1b" not in report.describe()
+
+
+def test_a_run_directory_without_room_is_fatal(models, tmp_path, monkeypatch):
+    monkeypatch.setattr("neurorack.rundir.ROOM_BYTES", 1 << 60)
+    assert [f.state for f in told(examine(run_dir=tmp_path / "run"), "run directory")] == [BROKEN]
