@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from neurorack.errors import BadInput
+from neurorack.terminal import complain, plain, tell
 from neurorack.words import BLOCKS
 
 SECONDS = 10.0
@@ -48,13 +49,44 @@ def run_options(options: argparse.Namespace) -> int:
         blocks = [int(block) for block in options.blocks.split(",")]
     except ValueError:
         raise BadInput(f"{options.blocks!r} are no block sizes", "--blocks", "give e.g. 64,128") from None
+    if options.picture:
+        _check_picture(options.picture)
     report = run(
         options.seconds, blocks, options.bundle, device=options.device, cpu=options.cpu, load=options.load
     )  # fmt: skip
     if options.picture:
         draw(report, options.picture)
-    print(json.dumps(report) if options.json else describe(report))
+    tell(json.dumps(report) if options.json else describe(report))
     return 0
+
+
+def _check_picture(path: Path) -> None:
+    """Raise BadInput where the picture could not be written after the minutes of measuring."""
+    if path.suffix.lower() != ".png":
+        raise BadInput("cannot write the picture: it is a PNG", str(path), "give a file that ends in .png")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise BadInput("cannot write the picture there", str(path), "give a file in a folder that you may write to")
+
+
+def _check_cpu(cpu: int) -> None:
+    """Raise BadInput where this thread cannot be kept on that CPU: tried, since one that is isolated is not listed."""
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {cpu})
+    except (OSError, ValueError, OverflowError):
+        raise BadInput(f"there is no CPU {cpu}", "--cpu", f"give one of {sorted(before)}") from None
+    os.sched_setaffinity(0, before)
+
+
+def _check_device(device: str) -> None:
+    """Raise BadInput where that card is not there: the null device in its place is none to measure.
+
+    A process of its own looks, whose JACK client ends before the measurement.
+    """
+    if device not in ("null", "auto") and _python("neurorack.engine.device", device).wait() != 0:
+        raise BadInput(
+            f"no sound device is called {device!r}", "--device", "give null, or one that `neurorack doctor` lists"
+        )
 
 
 def run(
@@ -76,6 +108,9 @@ def run(
     names = list(bundles or []) or [str(folder) for folder in installed()[:1]]
     if not names:
         raise BadInput("no bundle is installed", "bench", "install one with `neurorack models install`")
+    if cpu is not None:
+        _check_cpu(cpu)
+    _check_device(device)
     cards = {name: read_card(find(name)) for name in names}
     trials = []
     with _run_dir() as run_dir, _loads(names[0], run_dir, LOADS if load else ()):
@@ -258,7 +293,7 @@ def describe(report: dict[str, Any]) -> str:
         cells += [f"{share['p50'] * 100:7.1f}", *(f"{share[p] * 100:8.1f}" for p in ("p99", "p999"))]
         cells += [f" {mine['lost']:6}{empty['lost']:7} {mine['lateness_us']['p999']:10.0f}"]
         lines.append("".join(cells))
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
@@ -321,7 +356,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run_options(options)
     except BadInput as fault:
-        print(fault, file=sys.stderr)
+        complain(str(fault))
         return 2
 
 

@@ -87,9 +87,17 @@ def test_as_json_and_beside_the_modules_other_work(tiny_bundle: Path):
         (["--blocks", "100"], "no block size: 100"),
         (["--seconds", "0"], "no time to measure"),
         (["--bundle", "bassoon"], "no bundle 'bassoon'"),
+        (["--cpu", "99999"], "no CPU 99999"),
+        (["--cpu", "-1"], "no CPU -1"),
+        (["--device", "nonsense"], "no sound device is called 'nonsense'"),
+        (["--picture", "/nowhere/x.png"], "cannot write the picture"),
+        (["--picture", "x.docx"], "it is a PNG"),
     ],
 )
-def test_bad_input_is_one_line(options: list[str], complaint: str, capsys: pytest.CaptureFixture[str]):
+def test_bad_input_is_one_line_before_anything_is_measured(
+    options: list[str], complaint: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bench, "_trial", lambda *_: pytest.fail("it has measured"))
     assert bench.main(options) == 2
     error = capsys.readouterr().err
     assert complaint in error and error.count("\n") == 1
