@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import neurorack
 from neurorack.errors import BadInput
+from neurorack.terminal import complain, drop_output, open_output, plain, tell
 from neurorack.words import BLOCKS
 
 INTERRUPTED = 130
@@ -27,6 +28,9 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(message, self.prog, f"see `{self.prog} --help`")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        tell(message.rstrip("\n"))  # help and version; the original swallows what cannot be written
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -144,11 +148,13 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    from neurorack.daemon import folder
+
     parser.add_argument(
         "--board", type=Path, metavar="FILE", help="what is soldered where, if not as in the packaged board.toml"
     )
     parser.add_argument(
-        "--run-dir", type=Path, metavar="DIR", help="where the processes meet (default: found by itself)"
+        "--run-dir", type=folder, metavar="DIR", help="where the processes meet (default: found by itself)"
     )
     _json(parser)
 
@@ -209,7 +215,7 @@ def _render(options: argparse.Namespace) -> int:
             "silence" if report["rms_dbfs"] is None else f"{report['rms_dbfs']} dB rms, {report['peak_dbfs']} dB peak"
         )
         played = f"{report['seconds']:.2f} s of {report['bundle']}"
-        print(f"{report['out']}: {played}, {level}, {report['times_real_time']:g} × real time")
+        _say(f"{report['out']}: {played}, {level}, {report['times_real_time']:g} × real time")
     return 0
 
 
@@ -226,7 +232,7 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.json:
         _print(report.to_json())
     else:
-        print(report.describe(colour=sys.stdout.isatty()))
+        tell(report.describe(colour=sys.stdout.isatty()))
     return report.status
 
 
@@ -248,9 +254,9 @@ def _models_list(options: argparse.Namespace) -> int:
         return 0
     for row in rows:
         told = row.get("fault") or f"{row['title']} {row['version']}, {row['license']}, {len(row['gestures'])} gestures"
-        print(f"{row['name']}\t{told}")
+        _say(f"{row['name']}\t{told}")
     if not rows:
-        print("none is installed; see `neurorack models install --help`")
+        _say("none is installed; see `neurorack models install --help`")
     return 0
 
 
@@ -264,17 +270,17 @@ def _models_show(options: argparse.Namespace) -> int:
 
         _print(msgspec.to_builtins(card))
         return 0
-    print(f"{card.name}: {card.title}, version {card.version}, {card.license}")
-    print(f"  in        {folder}")
+    _say(f"{card.name}: {card.title}, version {card.version}, {card.license}")
+    _say(f"  in        {folder}")
     for source in card.sources:
-        print(f"  from      {source.name} ({source.license}): {source.what}")
-    print(f"  gestures  {', '.join(card.gestures.names)}")
+        _say(f"  from      {source.name} ({source.license}): {source.what}")
+    _say(f"  gestures  {', '.join(card.gestures.names)}")
     for knob in card.knobs:
-        print(f"  knob      {knob.name}, {knob.low:g} to {knob.high:g} {knob.unit}".rstrip())
-    print(f"  cost      {card.cost.parameters} parameters, {card.cost.macs_per_s / 1e6:.1f} MMAC per second of sound")
-    print(f"  delay     {card.delay_samples} samples")
+        _say(f"  knob      {knob.name}, {knob.low:g} to {knob.high:g} {knob.unit}".rstrip())
+    _say(f"  cost      {card.cost.parameters} parameters, {card.cost.macs_per_s / 1e6:.1f} MMAC per second of sound")
+    _say(f"  delay     {card.delay_samples} samples")
     for name, figure in card.quality.items():
-        print(f"  quality   {name} {figure:g}")
+        _say(f"  quality   {name} {figure:g}")
     return 0
 
 
@@ -287,7 +293,7 @@ def _models_verify(options: argparse.Namespace) -> int:
     if options.json:
         _print({"name": loaded.name, "folder": str(loaded.folder), "whole": True})
     else:
-        print(f"{loaded.name} is whole: card, decoder and {len(loaded.gestures)} gestures in {loaded.folder}")
+        _say(f"{loaded.name} is whole: card, decoder and {len(loaded.gestures)} gestures in {loaded.folder}")
     return 0
 
 
@@ -298,26 +304,30 @@ def _models_install(options: argparse.Namespace) -> int:
     if options.json:
         _print({"name": folder.name, "folder": str(folder)})
     else:
-        print(f"installed {folder.name} in {folder}; play it with `neurorack run --rack --bundle {folder.name}`")
+        _say(f"installed {folder.name} in {folder}; play it with `neurorack run --rack --bundle {folder.name}`")
     return 0
 
 
 def _print(data: Any) -> None:
-    print(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
+    tell(json.dumps(data, indent=1, allow_nan=False))
+
+
+def _say(line: str) -> None:
+    tell(plain(line))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     try:
+        open_output()
         options = build_parser().parse_args(arguments)
         status: int = options.run(options)
-        sys.stdout.flush()
         return status
     except BadInput as error:
-        print(f"neurorack: {error}", file=sys.stderr)
+        complain(f"neurorack: {error}")
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `neurorack doctor | head`
-        sys.stdout = None  # type: ignore[assignment]
+        drop_output()
         return 0

@@ -7,7 +7,6 @@ loop, asleep until a process ends, a signal comes or the panel is due:
 """
 
 import argparse
-import contextlib
 import os
 import select
 import signal
@@ -19,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from neurorack.errors import BadInput
 from neurorack.keeper import Keeper, describe
-from neurorack.rundir import Held, Lock, holder, open_run_dir
+from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
+from neurorack.terminal import complain
 from neurorack.words import BLOCKS, GATE_DELAY_S
 
 if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
@@ -82,8 +82,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--calibration", type=Path, metavar="FILE", help="TOML with the measured corrections of the jacks"
     )
     parser.add_argument(
-        "--run-dir", type=Path, metavar="DIR", help="where the processes meet (default: found by itself)"
+        "--run-dir", type=folder, metavar="DIR", help="where the processes meet (default: found by itself)"
     )
+
+
+def folder(text: str) -> Path:
+    """Refuses '', an unset variable's value, which Path takes for the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name is no folder")
+    return Path(text)
 
 
 def gate_delay_ms(text: str) -> float:
@@ -111,14 +118,15 @@ class Daemon:
     """One module. `run` returns the exit status; raises BadInput where one runs already or an option cannot be.
 
     `attached`: it belongs to whoever holds the other end of its standard input. It ends when that closes, and with
-    status 2 where the engine refuses its input before it has played a sound.
+    status 2 where engine or jacks refuse their input before they have shown a sign of life.
     """
 
     def __init__(self, options: argparse.Namespace, *, attached: bool) -> None:
         self._options, self._attached = options, attached
         self.run_dir = open_run_dir(options.run_dir)
         try:
-            self._lock = Lock(self.run_dir / "daemon.lock")
+            with in_the_way(self.run_dir):
+                self._lock = Lock(self.run_dir / "daemon.lock")
         except Held as held:
             raise BadInput(
                 f"neurorack runs already, as process {held.pid}",
@@ -144,12 +152,13 @@ class Daemon:
         self._panel_due_s = self._tidy_due_s = 0.0
         self._notices: list[tuple[float, str]] = []
         self._problem: BadInput | None = None
-        self._played = False
+        self._began_ns = 0
 
     def run(self) -> int:
         wake = _hear_signals()
         try:
-            self._begin()
+            with in_the_way(self.run_dir):
+                self._begin()
             status = self._loop(wake)
         except Exception as error:
             if self._attached or isinstance(error, BadInput):
@@ -179,6 +188,7 @@ class Daemon:
         self._write_patch()
         self._jacks.begin()
         self._write_intent(intent)
+        self._began_ns = time.monotonic_ns()
 
     def _set_up_rack(self) -> None:
         """A world for the jacks to find; one in which they play already goes on as it is."""
@@ -228,14 +238,17 @@ class Daemon:
             if wake in ready or (0 in ready and not os.read(0, 4096)):
                 return 0
             for keeper in self._keepers:
-                if keeper.pidfd in ready and self._after_end(keeper) == 2 and self._attached and not self._played:
-                    log(keeper.last_words)  # somebody waits to hear what was refused
-                    return 2
+                if keeper.pidfd in ready and self._after_end(keeper) == 2 and self._attached and self._unborn(keeper):
+                    raise BadInput.parse(keeper.last_words)  # somebody waits to hear what was refused
             for keeper in self._keepers:
                 if keeper.due_s is not None and keeper.due_s <= time.monotonic():
                     keeper.begin()
             if self._tidy_due_s <= time.monotonic():
                 self._tidy()
+
+    def _unborn(self, keeper: Keeper) -> bool:
+        """It has never worked under this daemon: what it refuses was wrong from the start."""
+        return keeper.pulse is None or keeper.pulse() < self._began_ns
 
     def _after_end(self, keeper: Keeper) -> int | None:
         status = keeper.ended()
@@ -259,7 +272,7 @@ class Daemon:
             keeper.check_pulse()
         self._notices = [(until_s, text) for until_s, text in self._notices if until_s > now_s]
         if self._engine.pid and self._playing_pid() == self._engine.pid:
-            self._played, self._problem = True, None
+            self._problem = None
 
     def _step_panel(self) -> None:
         """The panel must not stand in the way of a restart: what it throws costs it ten seconds."""
@@ -339,8 +352,7 @@ def _hear_signals() -> int:
 
 def log(text: str) -> None:
     """One line for the journal; whoever read it may be gone."""
-    with contextlib.suppress(OSError):
-        print(f"neurorack: {text}", file=sys.stderr, flush=True)
+    complain(f"neurorack: {text}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ of the panel and says what it did.
 import argparse
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +15,10 @@ from typing import Any
 
 from neurorack.daemon import to_arguments
 from neurorack.errors import BadInput
-from neurorack.rundir import open_run_dir
+from neurorack.keeper import Keeper
+from neurorack.keeper import describe as describe_status
+from neurorack.rundir import check_room, holder, in_the_way, open_run_dir
+from neurorack.terminal import plain, tell
 
 SECONDS = 20.0
 SECONDS_MAX = 3600.0
@@ -39,13 +43,15 @@ class Module:
     def __init__(self, options: argparse.Namespace) -> None:
         self.started_ns = time.monotonic_ns()
         self.run_dir = open_run_dir(options.run_dir)
+        check_room(self.run_dir)
         self._err = self.run_dir / "daemon.err"
         command = [sys.executable, "-m", "neurorack.daemon", *to_arguments(options), "--attached"]
+        environment = {**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"}  # as `log` reads it
         # Two instances may share the file for the moment in which the second is refused, hence a+.
-        with open(self._err, "ab+") as err:
+        with in_the_way(self.run_dir), open(self._err, "ab+") as err:
             self._told = err.tell()
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=err, stderr=err, start_new_session=True
+                command, stdin=subprocess.PIPE, stdout=err, stderr=err, env=environment, start_new_session=True
             )
 
     @property
@@ -57,8 +63,15 @@ class Module:
 
     def check(self) -> None:
         """Raise BadInput where it has ended, with its reason."""
-        if self._process.poll() is not None:
-            raise BadInput((self.log or ["the module ended without a word"])[-1].removeprefix("engine: "))
+        status = self._process.poll()
+        if status is None:
+            return
+        if status == 0:
+            raise BadInput("the module was ended from elsewhere", str(self.run_dir), "start it again")
+        if status < 0:
+            what = f"the module's daemon was killed ({describe_status(status)}): engine and jacks end with it"
+            raise BadInput(what, str(self.run_dir), "start it again; `dmesg` says whether memory ran out")
+        raise BadInput((self.log or [f"the module ended without a word, {describe_status(status)}"])[-1])
 
     def sounds(self, within_s: float) -> float | None:
         """Wait for the engine: seconds from our start to its first sound, None where that takes too long."""
@@ -85,9 +98,21 @@ class Module:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            self._process.wait(END_S)
+            status = self._process.wait(END_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
+            status = self._process.wait()
+        if status < 0:
+            self._end_orphans()
+
+    def _end_orphans(self) -> None:
+        """End engine and jacks of a daemon that could not, unless another daemon has taken them over."""
+        if holder(self.run_dir / "daemon.lock"):
+            return
+        for name in ("engine", "jacks"):
+            keeper = Keeper(name, (), self.run_dir, lambda line: None)
+            if keeper.adopt():
+                keeper.stop()
 
 
 def play(options: argparse.Namespace) -> dict[str, Any]:
@@ -158,8 +183,8 @@ def describe(report: dict[str, Any]) -> str:
     ]
     if report["notice"]:
         lines.insert(1, f"Note: {report['notice']}.")
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))
 
 
 def print_report(report: dict[str, Any], *, as_json: bool) -> None:
-    print(json.dumps(report, indent=1, ensure_ascii=False) if as_json else describe(report))
+    tell(json.dumps(report, indent=1) if as_json else describe(report))

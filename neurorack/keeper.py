@@ -56,7 +56,7 @@ class Keeper:
         self.last_words = ""
         """The last line it wrote on stderr before it ended."""
         self.lock, self._err = run_dir / f"{name}.lock", run_dir / f"{name}.err"
-        self._log, self._pulse = log, pulse
+        self._log, self.pulse = log, pulse
         self._child: subprocess.Popen[bytes] | None = None
         self._started_s = 0.0
         self._told = 0
@@ -64,16 +64,20 @@ class Keeper:
     def begin(self) -> None:
         """Adopt the process if it runs with the same command, else start it; one with another command ends first."""
         self.due_s = None
-        pid = holder(self.lock)
-        if pid and self._watch(pid):
-            if _command_of(pid)[1:] == self.command[1:]:
+        if self.adopt():
+            if _command_of(self.pid)[1:] == self.command[1:]:
                 self._started_s = time.monotonic()
                 self._told = self._err.stat().st_size if self._err.exists() else 0
-                self._log(f"{self.name} plays on, taken over (process {pid})")
+                self._log(f"{self.name} plays on, taken over (process {self.pid})")
                 return
-            self._log(f"{self.name} runs with other options, starting it anew (process {pid})")
+            self._log(f"{self.name} runs with other options, starting it anew (process {self.pid})")
             self.stop()
         self._start()
+
+    def adopt(self) -> bool:
+        """Watch the process that holds the lock, whatever its command; False where there is none."""
+        pid = holder(self.lock)
+        return bool(pid) and self._watch(pid)
 
     def _start(self) -> None:
         self._told = 0
@@ -98,9 +102,9 @@ class Keeper:
 
     def check_pulse(self) -> None:
         """Kill it where it lives but stands still."""
-        if self.pidfd < 0 or self._pulse is None or time.monotonic() - self._started_s < STEADY_S:
+        if self.pidfd < 0 or self.pulse is None or time.monotonic() - self._started_s < STEADY_S:
             return
-        still_s = (time.monotonic_ns() - self._pulse()) * 1e-9
+        still_s = (time.monotonic_ns() - self.pulse()) * 1e-9
         if still_s > self.STILL_S:
             self._log(f"{self.name} stands still for {still_s:.0f} s, killing it")
             self.signal(signal.SIGKILL)

@@ -15,10 +15,11 @@ import time
 import wave
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
-from neurorack import cli
+from neurorack import bundle, cli
 from neurorack.rundir import holder
 
 COMMANDS = [
@@ -138,6 +139,47 @@ def test_bad_input_is_one_line_and_status_2(place, arguments, capfd):
     assert [holder(place / "run" / f"{name}.lock") for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
 
 
+def test_what_the_jacks_refuse_is_what_the_player_reads(place):
+    """Though the engine's last words are logged after it."""
+    (place / "board.toml").write_text("not a board")
+    done = neurorack("run", "--rack", "--headless", "--device", "null", "--bundle", "tiny", "--board", "board.toml")
+    assert done.returncode == 2
+    assert "the board is not TOML" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["intent", "daemon.lock", "daemon.err", "engine.err"])
+def test_a_folder_in_the_way_is_named(place, name):
+    (place / "run" / name).mkdir(parents=True)
+    (place / "run").chmod(0o700)
+    done = neurorack("run", "--rack", "--headless", "--device", "null", "--bundle", "tiny", "--seconds", "0.1")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert name in done.stderr and "irectory" in done.stderr
+    assert done.stderr.startswith("neurorack: cannot ") and "give another --run-dir" in done.stderr
+    assert [holder(place / "run" / f"{part}.lock") for part in ("engine", "jacks")] == [0, 0]
+
+
+@pytest.mark.parametrize("command", [["run", "--rack"], ["doctor"]], ids=" ".join)
+def test_an_empty_run_dir_is_not_the_current_folder(place, command, capfd):
+    assert cli.main([*command, "--run-dir", ""]) == 2
+    assert "an empty name is no folder" in capfd.readouterr().err
+
+
+def test_a_run_whose_daemon_is_killed_ends_engine_and_jacks_and_says_so(place):
+    command = [sys.executable, "-m", "neurorack", "run", "--rack", "--headless", "--device", "null", "--bundle", "tiny"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
+    locks = [place / "run" / f"{name}.lock" for name in ("daemon", "engine", "jacks")]
+    give_up = time.monotonic() + 30
+    while not all(map(holder, locks)) and time.monotonic() < give_up:
+        time.sleep(0.02)
+    os.kill(holder(locks[0]), signal.SIGKILL)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (2, "")
+    assert "daemon was killed (SIGKILL)" in err and err.count("\n") == 1
+    assert list(map(holder, locks)) == [0, 0, 0]
+
+
 @pytest.mark.parametrize(("bundle", "reason"), [("nobody", "no bundle 'nobody'"), ("tampered", "sha256")])
 def test_what_the_engine_refuses_is_what_the_player_reads(place, bundle, reason):
     shutil.copytree(place / "models" / "tiny", place / "models" / "tampered")
@@ -229,6 +271,15 @@ def test_models_are_listed_shown_verified_and_installed(place, tiny_bundle):
     assert "none is installed" in neurorack("models", "list").stdout
     assert neurorack("models", "install", str(tiny_bundle)).returncode == 0
     assert neurorack("models", "verify", "tiny").returncode == 0
+
+
+def test_a_strangers_text_does_not_move_the_terminal(place, monkeypatch, capsys):
+    card = msgspec.structs.replace(bundle.read_card(place / "models" / "tiny"), title="\x1b]0;owned\x07")
+    monkeypatch.setattr(bundle, "read_card", lambda folder: card)
+    for command in (["list"], ["show", "tiny"]):
+        assert cli.main(["models", *command]) == 0
+        shown = capsys.readouterr().out
+        assert "\x1b" not in shown and "owned" in shown
 
 
 def test_a_damaged_bundle_is_listed_with_its_fault(place):

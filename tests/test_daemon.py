@@ -184,6 +184,18 @@ def test_an_attached_one_hands_on_what_the_engine_refused(bench):
     assert "nobody" in daemon.stderr.read()
 
 
+def test_an_attached_one_hands_on_what_the_jacks_refused_though_the_engine_plays(bench, tmp_path):
+    first = bench.start()
+    bench.wait_for_sound()
+    first.kill()
+    first.wait()
+    (tmp_path / "board.toml").write_text("no board")
+    daemon = bench.start("--attached", "--board", str(tmp_path / "board.toml"), stdin=subprocess.PIPE)
+    assert daemon.wait(PATIENCE_S) == 2
+    assert "the board is not TOML" in daemon.stderr.read().splitlines()[-1]
+    assert [bench.pid(name) for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
+
+
 def test_one_on_its_own_stays_to_show_on_its_panel_what_is_wrong(bench):
     daemon = bench.start("--bundle", str(bench.run_dir / "nobody"))
     said = [daemon.stderr.readline() for _ in range(2)]
