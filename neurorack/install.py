@@ -157,11 +157,11 @@ def _bounded(file: IO[bytes], limit: int, where: str) -> bytes:
 
 
 class _Gathered:
-    """Files of an archive, flat: all from one folder, none beyond the bounds."""
+    """Files of an archive by their paths, none beyond the bounds."""
 
     def __init__(self, source: Path) -> None:
-        self.files: dict[str, bytes] = {}
-        self._source, self._folder, self._entries, self._bytes = source, "", 0, 0
+        self._files: dict[str, bytes] = {}
+        self._source, self._entries, self._bytes = source, 0, 0
 
     def refuse(self, what: str) -> NoReturn:
         raise BadInput(f"refused: {what}", str(self._source), "do not trust it")
@@ -177,12 +177,18 @@ class _Gathered:
             self.refuse(f"more than {ENTRIES_MAX} files or {ARCHIVE_BYTES_MAX} bytes in it")
 
     def add(self, path: str, data: bytes) -> None:
-        folder, _, name = path.removeprefix("./").rpartition("/")
-        if not self.files:
-            self._folder = folder
-        if folder != self._folder or name in self.files:
-            self.refuse("its files lie in several folders, or one lies there twice")
-        self.files[name] = data
+        path = path.removeprefix("./")
+        if path in self._files:
+            self.refuse(f"{path[:60]!r} lies there twice")
+        self._files[path] = data
+
+    def bundle(self) -> dict[str, bytes]:
+        """By their names, the files of the folder with the card; pictures and the like in folders below are left."""
+        cards = [path for path in self._files if path.rpartition("/")[2] == bundle.CARD]
+        if len(cards) > 1:
+            self.refuse("several bundles lie in it")
+        folder = cards[0].removesuffix(bundle.CARD) if cards else ""
+        return {path[len(folder) :]: data for path, data in self._files.items() if path.startswith(folder)}
 
 
 def _unzip(source: Path) -> dict[str, bytes]:
@@ -206,7 +212,7 @@ def _unzip(source: Path) -> dict[str, bytes]:
             if not entry.is_dir():
                 with archive.open(entry) as packed:
                     gathered.add(entry.filename, _bounded(packed, entry.file_size, str(source)))
-    return gathered.files
+    return gathered.bundle()
 
 
 class _Bounded:
@@ -253,4 +259,4 @@ def _untar(source: Path, head: bytes) -> dict[str, bytes]:
                 file = archive.extractfile(entry)
                 assert file is not None
                 gathered.add(entry.name, file.read())
-    return gathered.files
+    return gathered.bundle()

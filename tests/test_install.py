@@ -82,6 +82,13 @@ def test_a_folder_is_installed_without_what_its_card_does_not_name(models, tmp_p
     assert sorted(file.name for file in install(source).iterdir()) == sorted(parts(tiny_bundle))
 
 
+@pytest.mark.parametrize("prefix", ["", "tiny/"])
+def test_folders_below_the_cards_are_left(models, tmp_path, tiny_bundle, prefix):
+    beside = {f"{prefix}pictures/notes.png": b"png", "README": b"read"}
+    install(zipped(tmp_path / "with_pictures.zip", {**beside, **parts(tiny_bundle, prefix)}))
+    assert parts(models / "tiny") == parts(tiny_bundle)
+
+
 def test_the_first_stays_unless_replaced(models, tiny_bundle):
     install(tiny_bundle)
     before = (models / "tiny").stat().st_ino
@@ -177,6 +184,7 @@ def broken_bundles(tmp_path: Path, tiny: Path) -> dict[str, Path]:
         "zip: link": zipped(path("link.zip"), {**whole, "gestures": b"/etc"}, {"gestures": stat.S_IFLNK | 0o777}),
         "zip: bomb": zipped(path("bomb.zip"), {**whole, "zeros": bytes(module.ARCHIVE_BYTES_MAX)}),
         "zip: too many": zipped(path("many.zip"), {**whole, **{f"f{i}": b"" for i in range(1001)}}),
+        "zip: a file twice": zipped(path("twice.zip"), {**whole, "./gestures.safetensors": b"x"}),
         "zip: two folders": zipped(path("two.zip"), {**whole, "b/card.json": b"x"}),
         "tar: way out": tarred(path("way.tar"), {**whole, "a/../../evil": b"x"}, "w"),
         "tar: absolute": tarred(path("absolute.tar"), {"/tmp/evil": b"x", **whole}, "w"),
