@@ -176,6 +176,9 @@ def _choose(sounddevice: Any, wanted: str) -> tuple[int, dict[str, Any], str]:
         raise Refused("PortAudio finds no output, connect one or start jackd")
     defaults = {host["default_output_device"] for host in sounddevice.query_hostapis()}
     devices.sort(key=lambda device: (device[2] != "JACK", device[0] not in defaults))
+    named = [device for device in devices if device[2].lower() == wanted.lower()]
+    if named:  # a host, not ALSA's own device that is called "jack"
+        return named[0]
     words = [] if wanted == "auto" else wanted.lower().split()
     for exact in (True, False):
         for index, info, host in devices:

@@ -51,7 +51,7 @@ class Meters:
     A callback's duration includes the writing of the meters, so it is entered into the histogram one callback later.
     """
 
-    def __init__(self, snapshot: Snapshot, block: int, rate_hz: float = SAMPLE_RATE_HZ) -> None:
+    def __init__(self, snapshot: Snapshot, block: int) -> None:
         self._snapshot = snapshot
         field = snapshot.field
         for name in METERS.names or ():
@@ -64,13 +64,19 @@ class Meters:
         self._period, self._pitch, self._gate = field("period_s"), field("pitch_hz"), field("gate")
         self._gesture, self._realtime = field("gesture"), field("realtime")
         self._duration, self._lateness = field("duration")[0], field("lateness")[0]
-        self._period_s = self._period[0] = block / rate_hz
-        self._blend = self._period_s / LOAD_MEAN_S
         self._entry_ns = self._exit_ns = 0
         record = snapshot.record
         record["pid"], record["started_ns"] = os.getpid(), monotonic_ns()
-        record["block"], record["sample_rate_hz"] = block, rate_hz
+        record["block"] = block
+        self.play_at(SAMPLE_RATE_HZ)
         snapshot.publish()
+
+    def play_at(self, rate_hz: float) -> None:
+        """The card's rate: what a block's period and with it load and deadlines are counted by."""
+        record = self._snapshot.record
+        self._period_s = self._period[0] = int(record["block"]) / rate_hz
+        self._blend = self._period_s / LOAD_MEAN_S
+        record["sample_rate_hz"] = rate_hz
 
     def describe(self, *, device: str = "", bundle: str = "", notice: str | None = None) -> None:
         """Texts, from the main thread: device and bundle where given, the notice where not None."""

@@ -47,6 +47,9 @@ CLOSE_S = 0.3
 SEARCH_S = 4.0
 """While the null device stands in for a card: how often a process of its own looks whether the card has come."""
 
+SEARCH_REFUSED_S = 60.0
+"""The same after a card that is there has refused to start: each look that finds it costs a silence."""
+
 FRESH_NS = 200_000_000
 """Volts older than this were written by jacks that live no more."""
 
@@ -130,6 +133,7 @@ class Engine:
         self._notice = ""
         self._search: subprocess.Popen[bytes] | None = None
         self._search_due_s = 0.0
+        self._search_s = SEARCH_S
         self._logged: set[str] = set()
 
     def start(self) -> None:
@@ -147,6 +151,7 @@ class Engine:
             device.start(self._callback)
         except Refused as refusal:
             device = NullDevice(options.block, f"no sound card: {refusal}")
+            self._search_s = SEARCH_REFUSED_S
             self._make_callback(player, device)
             device.start(self._callback)
         self._device: Device = device
@@ -157,6 +162,7 @@ class Engine:
 
     def _make_callback(self, player: Player, device: Device) -> None:
         self._meters.describe(device=device.name)
+        self._meters.play_at(device.rate_hz)
         self._callback = AudioCallback(
             player,
             self._options.block,
@@ -238,9 +244,9 @@ class Engine:
             return status == 0
         now_s = time.monotonic()
         if self._search_due_s == 0.0:
-            self._search_due_s = now_s + SEARCH_S
+            self._search_due_s = now_s + self._search_s
         elif now_s >= self._search_due_s:
-            self._search_due_s = now_s + SEARCH_S
+            self._search_due_s = now_s + self._search_s
             command = [sys.executable, "-m", "neurorack.engine.device", self._options.device]
             path = os.pathsep.join(filter(None, sys.path))
             self._search = subprocess.Popen(

@@ -64,9 +64,11 @@ class Alternation:
         return self.count >= len(self.entries_ns)
 
 
-def judge(entries_ns: NDArray[np.int64], exits_ns: NDArray[np.int64], segment: int, block: int) -> dict[str, Any]:
+def judge(
+    entries_ns: NDArray[np.int64], exits_ns: NDArray[np.int64], segment: int, block: int, rate_hz: float = SAMPLE_RATE_HZ
+) -> dict[str, Any]:
     """Durations, lateness and lost callbacks of both, from their entries and exits [N]; times in microseconds."""
-    timeline = LockedTimeline(block)
+    timeline = LockedTimeline(block, rate_hz)
     late_s, lost = np.zeros(len(entries_ns)), np.zeros(len(entries_ns), int)
     before = 0
     for k, entry_ns in enumerate(entries_ns.tolist()):
@@ -101,6 +103,7 @@ def measure(run_dir: Path, bundle: str, block: int, seconds: float, wanted: str,
     name, player = make_player(bundle, block, 0)
     meters = Meters(Snapshot(run_dir / "meters", METERS, create=True), block)
     device = open_device(wanted, block, "neurorack-bench")
+    meters.play_at(device.rate_hz)
     callback = AudioCallback(player, block, meters, channels=device.channels, rate_hz=device.rate_hz, cpu=cpu)
     callback.tap = AudioTap(run_dir / "tap", create=True)
     callback.controls, callback.edges = Snapshot(run_dir / "controls", CONTROLS), EdgeRing(run_dir / "edges")
@@ -117,13 +120,13 @@ def measure(run_dir: Path, bundle: str, block: int, seconds: float, wanted: str,
     return {
         "bundle": name,
         "block": block,
-        "period_us": round(block / SAMPLE_RATE_HZ * 1e6, 1),
+        "period_us": round(block / device.rate_hz * 1e6, 1),
         "device": device.name,
         "notice": device.notice,
         "realtime": callback.realtime_refused is None,
         "memory_locked": unlocked is None,
         "resident_mb": _resident_mb(),
-        **judge(alternation.entries_ns, alternation.exits_ns, alternation.segment, block),
+        **judge(alternation.entries_ns, alternation.exits_ns, alternation.segment, block, device.rate_hz),
     }
 
 

@@ -35,6 +35,7 @@ class FakePortAudio(SimpleNamespace):
             device("Old Radio", 0, 8_000.0, 1),
             device("system", 1, 48_000.0),
             device("microphone", 1, 48_000.0, 0),
+            device("jack", 0, 44_100.0),  # ALSA's own door to a JACK server
         ]
 
     @classmethod

@@ -49,6 +49,17 @@ def test_a_reader_sees_what_was_metered(run_dir: Path):
     assert record["bundle"] == b"fluid" and bytes(record["notice"]).decode() == "é" * 48
 
 
+def test_period_and_load_are_counted_by_the_cards_own_rate(run_dir: Path):
+    meters = Meters(Snapshot(run_dir / "meters", METERS, create=True), 128)
+    meters.play_at(96_000)
+    meters.enter(1_000, 0.0, 0, flagged=False)
+    meters.leave(0.0015)
+    reader = Snapshot(run_dir / "meters", METERS)
+    assert reader.refresh()
+    assert reader.record["period_s"] == pytest.approx(128 / 96_000) and reader.record["sample_rate_hz"] == 96_000
+    assert reader.record["deadline_misses"] == 1, "1.5 ms is more than a block of 1.33"
+
+
 def test_a_new_engine_begins_at_zero(run_dir: Path):
     Meters(Snapshot(run_dir / "meters", METERS, create=True), 128).leave(0.0)
     Meters(Snapshot(run_dir / "meters", METERS, create=True), 64)
