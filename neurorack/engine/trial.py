@@ -65,7 +65,11 @@ class Alternation:
 
 
 def judge(
-    entries_ns: NDArray[np.int64], exits_ns: NDArray[np.int64], segment: int, block: int, rate_hz: float = SAMPLE_RATE_HZ
+    entries_ns: NDArray[np.int64],
+    exits_ns: NDArray[np.int64],
+    segment: int,
+    block: int,
+    rate_hz: float = SAMPLE_RATE_HZ,
 ) -> dict[str, Any]:
     """Durations, lateness and lost callbacks of both, from their entries and exits [N]; times in microseconds."""
     timeline = LockedTimeline(block, rate_hz)
