@@ -221,7 +221,7 @@ def load_board(path: Path | None = None, *, rack: bool = False) -> Board:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"cannot read the board: {error.strerror}", str(path), "give another --board FILE") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of 5,000 digits, endless nesting
         raise BadInput(f"the board is not TOML: {error}", str(path), "mend that line") from error
     board = _convert(document, str(path))
     for key, what, mend in _faults(board):

@@ -133,7 +133,7 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--gesture", metavar="NAME", help="what a gate plays (default: the instrument's first)")
     parser.add_argument(
-        "--depth", type=float, default=1.0, metavar="D", help="of the gesture around its medians (default 1)"
+        "--depth", type=float, default=1.0, metavar="D", help="of the gesture around its medians, 0…4 (default 1)"
     )
     parser.add_argument(
         "--block", type=int, default=128, choices=BLOCKS, metavar="N", help="samples a block: 64, 128, 256 or 512"

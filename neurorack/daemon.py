@@ -30,6 +30,9 @@ BUNDLE = "fluid"
 BLOCK = 128
 """Samples a block: the least a Tegra's I2S takes."""
 
+ALIVE_NS = 500_000_000
+"""Jacks whose newest volts are no older work."""
+
 TIDY_S = 0.25
 """How often logs are passed on and pulses felt."""
 
@@ -133,6 +136,8 @@ class Daemon:
                 str(self.run_dir),
                 "stop it, or give another --run-dir",
             ) from held
+        if options.calibration is not None and not options.calibration.is_file():
+            raise BadInput("there is no such calibration", str(options.calibration), "give another --calibration FILE")
         common = ["--run-dir", str(self.run_dir)]
         jacks = [] if options.rack is None else ["--rack"]
         for name in ("board", "calibration"):
@@ -151,7 +156,8 @@ class Daemon:
         self._panel: Panel | None = None
         self._panel_due_s = self._tidy_due_s = 0.0
         self._notices: list[tuple[float, str]] = []
-        self._problem: BadInput | None = None
+        self._problems: dict[str, BadInput] = {}
+        """What keeps engine, jacks or bundle from working, for the display; until each works again."""
         self._began_ns = 0
 
     def run(self) -> int:
@@ -180,7 +186,7 @@ class Daemon:
         """Engine first: it takes longest until it sounds, and what it needs from here comes while it loads."""
         os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is imported, below: no threads that do nothing
         intent = self.run_dir / "intent"
-        if not holder(self._engine.lock):
+        if not self._engine.plays_on():
             intent.unlink(missing_ok=True)  # of an earlier day: the engine would take up the bundle chosen then
         self._engine.begin()
         if self._options.rack is not None:
@@ -253,9 +259,9 @@ class Daemon:
     def _after_end(self, keeper: Keeper) -> int | None:
         status = keeper.ended()
         if status == 2 and keeper.last_words:
-            self._problem = BadInput.parse(keeper.last_words)
+            self._problems[keeper.name] = BadInput.parse(keeper.last_words)
         elif keeper.ends >= HOPELESS:
-            self._problem = BadInput(
+            self._problems[keeper.name] = BadInput(
                 f"{keeper.name}: does not stay up", keeper.last_words or describe(status), "run `neurorack doctor`"
             )
         else:
@@ -272,7 +278,10 @@ class Daemon:
             keeper.check_pulse()
         self._notices = [(until_s, text) for until_s, text in self._notices if until_s > now_s]
         if self._engine.pid and self._playing_pid() == self._engine.pid:
-            self._problem = None
+            self._problems.pop("engine", None)
+            self._problems.pop("bundle", None)
+        if self._jacks.pid and time.monotonic_ns() - self._jacks_pulse() < ALIVE_NS:
+            self._problems.pop("jacks", None)
 
     def _step_panel(self) -> None:
         """The panel must not stand in the way of a restart: what it throws costs it ten seconds."""
@@ -282,7 +291,7 @@ class Daemon:
             if self._panel is None:
                 self._panel = self._make_panel()
             self._panel.notices = [text for _, text in self._notices]
-            self._panel.problem = self._problem
+            self._panel.problem = next(iter(self._problems.values()), None)
             self._panel_due_s = self._panel.step() * 1e-9
         except Exception as error:
             log(f"no panel: {type(error).__name__}: {error}")
@@ -300,7 +309,7 @@ class Daemon:
             card = read_card(find(self._options.bundle))
             panel.gestures, panel.bundle = card.gestures.names, card.name
         except BadInput as error:
-            self._problem = error
+            self._problems["bundle"] = error
         return panel
 
     def _choose_gesture(self, number: int) -> None:

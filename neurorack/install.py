@@ -125,7 +125,10 @@ def _reader(source: Path) -> Read:
         raise BadInput(f"too big: {status.st_size} bytes, at most {ARCHIVE_BYTES_MAX}", str(source), "do not trust it")
     with open(source, "rb") as file:
         head = file.read(6)
-    damaged = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, gzip.BadGzipFile, ValueError)
+    damaged = (
+        zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, ValueError,
+        RecursionError,  # tarfile follows a chain of long names that way
+    )  # fmt: skip
     try:
         files = _unzip(source) if head[:2] == b"PK" else _untar(source, head)
     except damaged as error:
@@ -199,6 +202,8 @@ def _unzip(source: Path) -> dict[str, bytes]:
     gathered = _Gathered(source)
     if at < 0 or len(tail) < at + 22:
         raise zipfile.BadZipFile("it has no end")
+    if tail[max(0, at - 20) : at].startswith(b"PK\6\7"):  # zip64: its sizes lie elsewhere, and no bundle needs it
+        gathered.refuse("it is a zip64 archive")
     if struct.unpack_from("<I", tail, at + 12)[0] > DIRECTORY_BYTES_MAX:
         gathered.refuse("its directory is too big")
     with zipfile.ZipFile(source) as archive:

@@ -65,7 +65,7 @@ class Keeper:
         """Adopt the process if it runs with the same command, else start it; one with another command ends first."""
         self.due_s = None
         if self.adopt():
-            if _command_of(self.pid)[1:] == self.command[1:]:
+            if self.plays_on():
                 self._started_s = time.monotonic()
                 self._told = self._err.stat().st_size if self._err.exists() else 0
                 self._log(f"{self.name} plays on, taken over (process {self.pid})")
@@ -74,6 +74,10 @@ class Keeper:
             self.stop()
         self._start()
 
+    def plays_on(self) -> bool:
+        """Whether a process with this very command is there to be adopted."""
+        return _command_of(holder(self.lock))[1:] == self.command[1:]
+
     def adopt(self) -> bool:
         """Watch the process that holds the lock, whatever its command; False where there is none."""
         pid = holder(self.lock)
@@ -81,7 +85,9 @@ class Keeper:
 
     def _start(self) -> None:
         self._told = 0
-        with open(self._err, "wb") as err:  # a file, not a pipe: it must be able to write when the daemon is gone
+        self._err.write_bytes(b"")
+        # A file, not a pipe: it must be able to write when the daemon is gone; at its end, wherever that is cut to.
+        with open(self._err, "ab") as err:
             os.set_blocking(err.fileno(), True)
             self._child = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=err, stderr=err, start_new_session=True
@@ -91,8 +97,8 @@ class Keeper:
 
     def ended(self) -> int | None:
         """Take note that it has ended and plan its restart; its exit status (negative: the signal), None if unknown."""
-        self.tail()
         status = self._forget()
+        self.tail()
         self.ends = 1 if time.monotonic() - self._started_s > STEADY_S else self.ends + 1
         pause_s = PAUSES_S[min(self.ends, len(PAUSES_S)) - 1]
         self.due_s = time.monotonic() + pause_s
@@ -115,7 +121,7 @@ class Keeper:
         try:
             with open(self._err, "rb") as err:
                 err.seek(self._told)
-                lines = err.read(65_536).splitlines(keepends=True)
+                lines = err.read(LOG_BYTES_MAX).splitlines(keepends=True)
         except OSError:
             return
         for line in lines:
@@ -143,8 +149,8 @@ class Keeper:
             self.signal(number)
             if select.select([self.pidfd], [], [], PATIENCE_S)[0]:
                 break
-        self.tail()
         self._forget()
+        self.tail()
 
     def _watch(self, pid: int) -> bool:
         """Hear of the end of `pid`; False where it has ended already or is not who it was."""

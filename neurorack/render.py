@@ -34,6 +34,7 @@ from neurorack.jacks.bus import open_bus
 from neurorack.jacks.lines import open_lines
 from neurorack.jacks.scan import Scan
 from neurorack.patch.matrix import Matrix, assign, bare_patch
+from neurorack.patch.voice import DEEPEST
 from neurorack.rack.world import World
 from neurorack.recorder import BYTES, pcm24
 from neurorack.words import GATE_DELAY_S, GATE_JACKS, SAMPLE_RATE_HZ
@@ -49,9 +50,6 @@ TAIL_S = 5.0
 
 LONGEST_S = 8 * 3600.0
 """A WAV file ends at 4 GiB."""
-
-DEEPEST = 4.0
-"""Depth of a gesture, as the engine bounds it."""
 
 
 class Module:

@@ -24,8 +24,9 @@ def default_run_dir() -> Path:
     """$NEURORACK_RUN_DIR, else the service's own where it is ours to write, else this user's, in memory."""
     if given := os.environ.get("NEURORACK_RUN_DIR"):
         return Path(given)
-    if os.access(SERVICE, os.W_OK | os.X_OK):
-        return SERVICE
+    with contextlib.suppress(OSError):
+        if SERVICE.stat().st_uid == os.geteuid():  # root may write there too, but the service must go on
+            return SERVICE
     if session := os.environ.get("XDG_RUNTIME_DIR"):
         return Path(session) / "neurorack"
     return Path(f"/dev/shm/neurorack-{os.geteuid()}")

@@ -1,5 +1,6 @@
 """The module's processes survive each other. Real ones, on the null device."""
 
+import argparse
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurorack.daemon import Daemon, add_options
 from neurorack.errors import BadInput
 from neurorack.keeper import PAUSES_S, Keeper, describe
 from neurorack.rundir import Lock, holder
@@ -203,6 +205,25 @@ def test_one_on_its_own_stays_to_show_on_its_panel_what_is_wrong(bench):
     assert daemon.poll() is None
 
 
+def test_what_is_wrong_with_the_jacks_stays_to_be_read_while_the_engine_plays(tmp_path, tiny_bundle):
+    options = argparse.ArgumentParser()
+    add_options(options)
+    given = options.parse_args(["--run-dir", str(tmp_path), "--bundle", str(tiny_bundle), "--device", "null"])
+    daemon = Daemon(given, attached=False)
+    daemon._problems = {"engine": BadInput("deaf"), "jacks": BadInput("no bus")}
+    daemon._engine.pid = 7
+    daemon._playing_pid = lambda: 7  # type: ignore[method-assign]
+    daemon._tidy()
+    assert list(daemon._problems) == ["jacks"]
+    daemon._lock.release()
+
+
+def test_a_calibration_that_is_not_there_is_refused(bench):
+    daemon = bench.start("--calibration", str(bench.run_dir / "typo.toml"))
+    assert daemon.wait(PATIENCE_S) == 2
+    assert "typo.toml" in daemon.stderr.read()
+
+
 # --- the keeper, by itself ------------------------------------------------------------------------------------------
 
 
@@ -232,6 +253,27 @@ def test_one_that_does_not_stay_up_is_started_less_and_less_often(tmp_path, line
     assert pauses == pytest.approx(PAUSES_S[:4], abs=0.1)
     assert keeper.last_words == "no luck"
     assert any("status 3" in line for line in lines)
+
+
+def test_what_it_writes_is_passed_on_though_its_file_is_cut_again_and_again(tmp_path, lines, monkeypatch):
+    monkeypatch.setattr("neurorack.keeper.LOG_BYTES_MAX", 4096)
+    code = "import time\nfor i in range(3000):\n  print('line', i, flush=True)\n  i % 50 or time.sleep(.005)"
+    keeper = keep(tmp_path, lines, code)
+    keeper.begin()
+    until(lambda: (keeper.tail(), any("line 2999" in line for line in lines))[1], "its last line")
+    said = [line for line in lines if line.startswith("part: line")]
+    assert said == sorted(said, key=lambda line: int(line.split()[-1]))
+    assert len(said) > 2500, "all but what a cut takes"
+    assert (tmp_path / "part.err").stat().st_size < 100_000
+    keeper.stop()
+
+
+def test_a_last_word_without_a_line_end_is_heard(tmp_path, lines):
+    keeper = keep(tmp_path, lines, "print('the end', end='')")
+    keeper.begin()
+    ended(keeper)
+    keeper.ended()
+    assert keeper.last_words == "the end"
 
 
 def test_one_that_stands_still_is_killed(tmp_path, lines, monkeypatch):

@@ -264,3 +264,17 @@ def test_what_loads_but_does_not_play_replaces_nothing(models, tmp_path, tiny_bu
     assert str(odd / "decoder.onnx") in str(refused.value)
     assert parts(models / "tiny") == before
     assert [path.name for path in models.iterdir()] == ["tiny"]
+
+
+def test_a_tar_whose_headers_chain_without_end_is_refused_in_one_line(models, tmp_path):
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 1
+    (tmp_path / "chain.tar").write_bytes((header.tobuf(tarfile.GNU_FORMAT) + bytes(512)) * 3000)
+    with pytest.raises(BadInput, match="not a whole archive"):
+        install(tmp_path / "chain.tar")
+
+
+def test_a_zip64_archive_is_refused_before_its_directory_is_read(models, tmp_path):
+    (tmp_path / "far.zip").write_bytes(b"PK\6\7" + bytes(16) + b"PK\5\6" + bytes(18))
+    with pytest.raises(BadInput, match="zip64"):
+        install(tmp_path / "far.zip")

@@ -23,6 +23,15 @@ def test_it_is_looked_for_where_the_user_said_then_in_memory(monkeypatch, tmp_pa
     assert default_run_dir() == tmp_path / "none"
 
 
+def test_the_services_own_is_left_to_the_service(monkeypatch, tmp_path):
+    service = tmp_path / "service"
+    service.mkdir()
+    monkeypatch.setattr("neurorack.rundir.SERVICE", service)
+    monkeypatch.delenv("NEURORACK_RUN_DIR", raising=False)
+    monkeypatch.setattr("os.geteuid", lambda: service.stat().st_uid + 1)
+    assert default_run_dir() != service, "root may write there, but must not take it over"
+
+
 def test_it_is_made_for_this_user_alone(tmp_path):
     made = open_run_dir(tmp_path / "a" / "b")
     assert made.stat().st_mode & 0o777 == 0o700

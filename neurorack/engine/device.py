@@ -173,7 +173,8 @@ def _choose(sounddevice: Any, wanted: str) -> tuple[int, dict[str, Any], str]:
         if info["max_output_channels"] > 0
     ]
     if not devices:
-        raise Refused("PortAudio finds no output, connect one or start jackd")
+        missing = "" if wanted in ("auto", "jack", "alsa") else f"none is called {wanted!r}: "
+        raise Refused(f"{missing}PortAudio finds no output, connect one or start jackd")
     defaults = {host["default_output_device"] for host in sounddevice.query_hostapis()}
     devices.sort(key=lambda device: (device[2] != "JACK", device[0] not in defaults))
     named = [device for device in devices if device[2].lower() == wanted.lower()]

@@ -26,6 +26,7 @@ from neurorack.engine.callback import AudioCallback, Player, Wishes
 from neurorack.engine.device import STDERR, Device, NullDevice, Refused, open_device
 from neurorack.engine.meters import Meters
 from neurorack.errors import BadInput
+from neurorack.patch.voice import DEEPEST
 from neurorack.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock, default_run_dir, open_run_dir
 from neurorack.shared import CONTROLS, INTENT, METERS, VOLTS, AudioTap, EdgeRing, Snapshot
@@ -262,7 +263,7 @@ class Engine:
             round(min(0.1, max(0.0, float(record["gate_delay_s"]))) * SAMPLE_RATE_HZ),
             bool(record["muted"]),
             int(record["gesture"]),
-            min(4.0, max(0.0, float(record["depth"]))),
+            min(DEEPEST, max(0.0, float(record["depth"]))),
         )
         return bytes(record["bundle"]).decode(errors="replace")
 

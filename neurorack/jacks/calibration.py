@@ -73,7 +73,7 @@ class Calibration:
             return cls()
         try:
             document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             return cls(notices=(f"calibration {path} cannot be read, playing nominally: {error}",))
         corrections, notices = {}, []
         for jack, table in document.items():

@@ -28,6 +28,9 @@ DIP_SAMPLES = 32
 CLOSE_SAMPLES = 720
 """15 ms, at a gesture's end."""
 
+DEEPEST = 4.0
+"""How far a gesture may move the knobs, as a multiple of what was recorded."""
+
 RMS_MAX_DB, RMS_MIN_DB = -3.0, -120.0
 """What a knob and a gesture together may ask of the level."""
 
