@@ -90,7 +90,7 @@ n o p q r s t u v w x y z
 
 def _read_bands(bands: str) -> dict[str, np.ndarray]:
     lines = bands.strip("\n").split("\n")
-    glyphs = {" ": np.zeros((LINE, 3), bool)}
+    glyphs: dict[str, np.ndarray] = {" ": np.zeros((LINE, 3), bool)}
     for top in range(0, len(lines), LINE + 1):
         columns = [row.split(" ") for row in lines[top + 1 : top + 1 + LINE]]
         for index, letter in enumerate(lines[top].split(" ")):

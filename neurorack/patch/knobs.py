@@ -61,7 +61,7 @@ class _Scale:
         x = [(np.clip(before[:, i], low, high) - centre) * slope for i, low, high, centre, slope in self._conditions]
         place, spread = np.zeros(len(before)), np.zeros(len(before))
         for factors, to_place, to_spread in self._terms:
-            product = np.ones(len(before))
+            product: np.ndarray = np.ones(len(before))
             for i in factors:
                 product = product * x[i]
             place += to_place * product
