@@ -16,11 +16,11 @@ WORDS = {"words", "errors", "clock", "shared", "rundir", "board", "bundle", "onn
 ALLOWED = {
     "jacks": {"rack"},
     "patch": set(),
-    "engine": {"patch"},
+    "engine": {"patch", "ears"},
     "panel": {"jacks", "rack"},
     "rack": {"jacks", "panel"},
     "frontend": {"jacks", "patch", "rack"},
-    "learn": {"patch", "engine"},
+    "learn": {"patch", "engine", "ears"},
     "ears": set(),
 }
 """Beyond itself and WORDS. Commands and the daemon, which join everything, are free."""

@@ -2,8 +2,8 @@
 
 import torch
 
-from neurorack.learn.corpus import MEL_BANDS
 from neurorack.learn.decoder import LATENT
+from neurorack.learn.levels import MEL_BANDS
 
 REACH = 4
 """Frames to each side that a latent frame sees."""

@@ -18,9 +18,10 @@ import msgspec
 import numpy as np
 
 from neurorack.bundle import Bundle, load, write_card
+from neurorack.ears import descriptors
 from neurorack.engine.decoder import Decoder
 from neurorack.engine.excitation import Excitation
-from neurorack.learn import corpus, descriptors, gestures
+from neurorack.learn import gestures, levels
 from neurorack.learn.sounds import Notes, render_split
 from neurorack.learn.tuning import measure_f0
 from neurorack.patch.knobs import Scales
@@ -124,8 +125,8 @@ def body_latents(bundle: Bundle, notes: Notes) -> dict[int, dict[float, np.ndarr
     """Latent at the middle of the body of each program's note nearest to each octave: {program: {octave: [latent]}}."""
     assert bundle.card.encoder is not None
     encode = gestures.Encode(str(bundle.folder / bundle.card.encoder.file))
-    gains = corpus.matched(notes)
-    pitches = corpus.pitch_octaves(notes.f0_hz)
+    gains = levels.matched(notes)
+    pitches = levels.pitch_octaves(notes.f0_hz)
     latents: dict[int, dict[float, np.ndarray]] = {}
     for program in sorted({int(p) for p in notes.program}):
         rows = np.nonzero((notes.program == program) & (notes.velocity > 80))[0]
@@ -170,12 +171,12 @@ def off_harmonic_db(audio: np.ndarray, f0_hz: float) -> float:
 
 def resynthesis_error_db(instrument: Instrument, notes: Notes, encode: gestures.Encode) -> float:
     """Mean distance of log-mel bands, within 50 dB of the loudest, between notes and the decoder playing them again."""
-    gains = corpus.matched(notes)
+    gains = levels.matched(notes)
     errors = []
     for i in range(0, len(notes), max(1, len(notes) // 60)):
         note = notes.audio[i] * (gains[i] / 32768.0)
-        again = resynthesise(instrument, note, float(corpus.pitch_octaves(notes.f0_hz[i])), encode)
-        a, b = (10 * np.log10(descriptors.spectra(x, 512) @ corpus.mel_bank() + 1e-12) for x in (note, again))
+        again = resynthesise(instrument, note, float(levels.pitch_octaves(notes.f0_hz[i])), encode)
+        a, b = (10 * np.log10(descriptors.spectra(x, 512) @ levels.mel_bank() + 1e-12) for x in (note, again))
         ceiling = a.max()
         a, b = (np.maximum(x, ceiling - 50) for x in (a, b))
         errors.append(np.abs(a - b).mean())

@@ -6,7 +6,8 @@ import matplotlib
 import numpy as np
 
 from neurorack.bundle import Bundle
-from neurorack.learn import corpus, descriptors, gestures
+from neurorack.ears import descriptors
+from neurorack.learn import gestures, levels
 from neurorack.learn.evaluate import Instrument, Sweep, resynthesise
 from neurorack.learn.scales import UNITS
 from neurorack.learn.sounds import Notes
@@ -40,7 +41,7 @@ def draw_notes(bundle: Bundle, notes: Notes, path: Path, count: int = 6) -> None
     """Spectrograms of held-out notes (above) and of the decoder saying them again (below)."""
     assert bundle.card.encoder is not None
     instrument, encode = Instrument(bundle), gestures.Encode(str(bundle.folder / bundle.card.encoder.file))
-    gains, pitches = corpus.matched(notes), corpus.pitch_octaves(notes.f0_hz)
+    gains, pitches = levels.matched(notes), levels.pitch_octaves(notes.f0_hz)
     programs = sorted({int(p) for p in notes.program})[:: max(1, len(set(notes.program.tolist())) // count)][:count]
     figure, axes = plt.subplots(2, len(programs), figsize=(3.4 * len(programs), 6), layout="constrained", squeeze=False)
     for column, program in enumerate(programs):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurorack.learn import corpus, descriptors
+from neurorack.ears import descriptors
+from neurorack.learn import levels
 from neurorack.patch.knobs import Scales
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
@@ -37,9 +38,9 @@ class Cut:
 
 def latent_by_hop(encode: "Encode", note: np.ndarray) -> np.ndarray:
     """[hops, LATENT] of a note [samples] that begins with its sound, in straight lines between the encoder's frames."""
-    lead = _LATENT_LEAD * corpus.MEL_HOP
-    frames = encode(corpus.log_mel(np.concatenate([np.zeros(lead), note, np.zeros(corpus.MEL_HOP)])))
-    ends = (np.arange(len(frames)) + 1) * corpus.MEL_HOP - lead
+    lead = _LATENT_LEAD * levels.MEL_HOP
+    frames = encode(levels.log_mel(np.concatenate([np.zeros(lead), note, np.zeros(levels.MEL_HOP)])))
+    ends = (np.arange(len(frames)) + 1) * levels.MEL_HOP - lead
     at = (np.arange(len(note) // HOP) + 1) * HOP
     return np.column_stack([np.interp(at, ends, column) for column in frames.T]).astype(np.float32)
 

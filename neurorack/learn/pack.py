@@ -8,7 +8,7 @@ import safetensors.numpy
 from neurorack import __version__
 from neurorack.bundle import SCHEMA, Card, Cost, Knob, Source, describe_gestures, describe_network, write_card
 from neurorack.engine.excitation import HARMONICS
-from neurorack.learn import corpus, gestures, scales
+from neurorack.learn import gestures, levels, scales
 from neurorack.learn.decoder import LATENT, Decoder
 from neurorack.learn.encoder import Encoder
 from neurorack.learn.export import export_decoder, export_encoder, macs_per_s
@@ -34,14 +34,14 @@ def pack(decoder: Decoder, encoder: Encoder, knobs: list[Knob], notes: Notes, fo
     folder.mkdir(parents=True, exist_ok=True)
     export_encoder(encoder, folder / "encoder.onnx")
     encode = gestures.Encode(str(folder / "encoder.onnx"))
-    gains = corpus.matched(notes)
+    gains = levels.matched(notes)
     cuts = []
     for name, program in GESTURES.items():
         candidates = np.nonzero((notes.program == program) & (notes.velocity == GESTURE_VELOCITY))[0]
         if len(candidates):
             i = candidates[np.abs(notes.midi[candidates] - GESTURE_MIDI).argmin()]
             note = notes.audio[i] * (gains[i] / 32768.0)
-            pitch = float(corpus.pitch_octaves(notes.f0_hz[i]))
+            pitch = float(levels.pitch_octaves(notes.f0_hz[i]))
             cuts.append(gestures.cut(name, note, pitch, Scales(knobs), encode, HELD_S))
     return _write(decoder, knobs, cuts, folder, title, with_encoder=True)
 

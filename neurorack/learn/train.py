@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from neurorack.learn import corpus, scales
+from neurorack.ears.descriptors import WINDOW
+from neurorack.learn import levels, scales
 from neurorack.learn.decoder import LATENT, Decoder, mix
-from neurorack.learn.descriptors import WINDOW
 from neurorack.learn.encoder import REACH, Encoder
 from neurorack.learn.excite import Elements
 from neurorack.learn.losses import MultiScaleSpectrum
@@ -34,7 +34,7 @@ CLIP_HOPS = 192
 STEPS_PER_MINUTE = 240
 """What two cores do; turns minutes into steps, so that a run depends on its seed and not on the machine's mood."""
 
-_COARSE = corpus.MEL_HOP // HOP
+_COARSE = levels.MEL_HOP // HOP
 _FRAMES = CLIP_HOPS // _COARSE
 _CLIP = CLIP_HOPS * HOP
 _LEAD = 2048
@@ -60,11 +60,11 @@ class Clips:
 
     def __init__(self, notes: Notes) -> None:
         self.f0_hz = notes.f0_hz
-        self.pitch_oct = corpus.pitch_octaves(notes.f0_hz)
-        self._gain = corpus.matched(notes) / 32768.0
+        self.pitch_oct = levels.pitch_octaves(notes.f0_hz)
+        self._gain = levels.matched(notes) / 32768.0
         self._audio = np.pad(notes.audio, ((0, 0), (_LEAD, _LEAD)))
         mel = [
-            corpus.log_mel(note * gain).astype(np.float16) for note, gain in zip(self._audio, self._gain, strict=True)
+            levels.log_mel(note * gain).astype(np.float16) for note, gain in zip(self._audio, self._gain, strict=True)
         ]
         self._mel = np.pad(np.stack(mel), ((0, 0), (REACH + 1, REACH + 1), (0, 0)))
 
@@ -72,15 +72,15 @@ class Clips:
         """`audio` [count, WINDOW + clip] with half a window to each side, `mel` [count, frames, bands] with REACH + 1
         ahead and REACH behind, `f0_hz` and `pitch_oct` [count]. A third of the clips begin before their note."""
         index = random.integers(0, len(self.f0_hz), count)
-        last = (self._audio.shape[1] - _CLIP - WINDOW // 2) // corpus.MEL_HOP
-        first = WINDOW // 2 // corpus.MEL_HOP
-        onset = random.integers(first, _LEAD // corpus.MEL_HOP, count)
+        last = (self._audio.shape[1] - _CLIP - WINDOW // 2) // levels.MEL_HOP
+        first = WINDOW // 2 // levels.MEL_HOP
+        onset = random.integers(first, _LEAD // levels.MEL_HOP, count)
         begin = np.where(random.random(count) < 1 / 3, onset, random.integers(first, last, count))
         gain = self._gain[index] * 10 ** (random.uniform(-12, 3, count) / 20)
         audio = np.empty((count, WINDOW + _CLIP), np.float32)
-        mel = np.empty((count, 2 * REACH + 1 + _FRAMES, corpus.MEL_BANDS), np.float32)
+        mel = np.empty((count, 2 * REACH + 1 + _FRAMES, levels.MEL_BANDS), np.float32)
         for row, (i, frame) in enumerate(zip(index, begin, strict=True)):
-            at = frame * corpus.MEL_HOP - WINDOW // 2
+            at = frame * levels.MEL_HOP - WINDOW // 2
             audio[row] = self._audio[i, at : at + WINDOW + _CLIP] * gain[row]
             mel[row] = self._mel[i, frame : frame + mel.shape[1]]
         return {"audio": audio, "mel": mel, "f0_hz": self.f0_hz[index], "pitch_oct": self.pitch_oct[index]}
@@ -110,7 +110,7 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.clips = Clips(notes)
-        pitch_oct, frames = corpus.scale_frames(notes, recipe.seed)
+        pitch_oct, frames = levels.scale_frames(notes, recipe.seed)
         self.knobs = scales.fit(pitch_oct, frames)
         self.scales = Scales(self.knobs)
         self.decoder = Decoder(recipe.width)
@@ -121,7 +121,7 @@ class Training:
         self.step = 0
         self._elements = Elements(CLIP_HOPS, recipe.seed)
         self._spectrum = MultiScaleSpectrum()
-        self._fine, self._coarse = Descriptors(2 * HOP), Descriptors(corpus.MEL_HOP)
+        self._fine, self._coarse = Descriptors(2 * HOP), Descriptors(levels.MEL_HOP)
         self._optimiser = torch.optim.Adam(self.networks().parameters(), recipe.rate, betas=(0.9, 0.99))
 
     def networks(self) -> torch.nn.ModuleDict:

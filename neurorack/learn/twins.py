@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from neurorack.learn import descriptors as reference
+from neurorack.ears import descriptors as reference
 
 
 class Descriptors(torch.nn.Module):

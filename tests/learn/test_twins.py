@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neurorack.learn import descriptors  # noqa: E402
+from neurorack.ears import descriptors  # noqa: E402
 from neurorack.learn.twins import Descriptors  # noqa: E402
 
 

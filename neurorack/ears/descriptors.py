@@ -127,3 +127,25 @@ def loudness_sone(audio: np.ndarray) -> np.ndarray:
     t = tables()
     bracket = (0.5 + 0.5 * (spectra(audio) * POWER_SCALE @ t["spread"])) ** EXPONENT - 1.0
     return (np.maximum(bracket, 0.0) * t["scale"]).sum(axis=1)
+
+
+_LAGS = np.arange(WINDOW)
+_SHORTEST, _LONGEST = 12, 512
+"""Lags in samples: 4 kHz down to 94 Hz, the lowest pitch of which a window holds two periods."""
+
+
+def noisiness(audio: np.ndarray, hop: int = HOP) -> np.ndarray:
+    """How much of each frame is not periodic, as log10(noise / periodic) in [samples // hop], −4…+1.
+
+    The periodic share is the highest peak of the frame's autocorrelation divided by its window's (Boersma 1993).
+    """
+    hops = len(audio) // hop
+    padded = np.concatenate([np.zeros(WINDOW // 2), audio, np.zeros(WINDOW // 2)])
+    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[hop : (hops + 1) * hop : hop]
+    power = np.abs(np.fft.rfft(frames * WINDOW_SHAPE, 2 * WINDOW, axis=1)) ** 2
+    own = np.fft.irfft(np.abs(np.fft.rfft(WINDOW_SHAPE, 2 * WINDOW)) ** 2)
+    correlation = np.fft.irfft(power, axis=1)[:, _SHORTEST:_LONGEST]
+    energy = power.mean(axis=1)[:, None] + 1e-9
+    periodic = (correlation / own[_SHORTEST:_LONGEST] * own[0] / energy).max(axis=1)
+    share = np.clip(periodic, 1e-4, 1 - 1e-4)
+    return np.clip(np.log10((1 - share) / share), -4.0, 1.0)

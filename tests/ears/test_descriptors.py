@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neurorack.learn import descriptors
+from neurorack.ears import descriptors
 from neurorack.words import DESCRIPTORS, SAMPLE_RATE_HZ
 
 N = np.arange(SAMPLE_RATE_HZ // 2)
