@@ -136,6 +136,9 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
         "--depth", type=float, default=1.0, metavar="D", help="of the gesture around its medians, 0…4 (default 1)"
     )
     parser.add_argument(
+        "--intonation", type=float, default=1.0, metavar="I", help="of the gesture's own pitch, 0…2 (default 1)"
+    )
+    parser.add_argument(
         "--block", type=int, default=128, choices=BLOCKS, metavar="N", help="samples a block: 64, 128, 256 or 512"
     )
     _json(parser)
@@ -206,6 +209,7 @@ def _render(options: argparse.Namespace) -> int:
         seed=options.seed,
         gesture=options.gesture,
         depth=options.depth,
+        intonation=options.intonation,
         block=options.block,
     )
     if options.json:

@@ -79,6 +79,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"how long a gate waits for its CV: 0…100 ms (default {GATE_DELAY_S * 1e3:g})",
     )
     parser.add_argument(
+        "--intonation",
+        type=intonation,
+        default=1.0,
+        metavar="I",
+        help="how far a gesture's own pitch moves the sound's: 0…2 (default 1)",
+    )
+    parser.add_argument(
         "--board", type=Path, metavar="FILE", help="what is soldered where, if not as in the packaged board.toml"
     )
     parser.add_argument(
@@ -104,9 +111,18 @@ def gate_delay_ms(text: str) -> float:
     return value
 
 
+def intonation(text: str) -> float:
+    """0…2."""
+    value = float(text)
+    if not 0.0 <= value <= 2.0:  # patch.voice has the number, and numpy
+        raise argparse.ArgumentTypeError(f"{text} is not within 0…2")
+    return value
+
+
 def to_arguments(options: argparse.Namespace) -> list[str]:
     """The command line that gives these options again."""
     arguments = ["--device", options.device, "--block", str(options.block), "--gate-delay", f"{options.gate_delay:g}"]
+    arguments += ["--intonation", f"{options.intonation:g}"]
     if options.rack is not None:
         arguments += ["--rack", *([options.rack] if options.rack else [])]
     for name in ("bundle", "board", "calibration", "run_dir"):
@@ -231,6 +247,7 @@ class Daemon:
             record["gesture"], record["depth"], record["gain_db"], record["muted"] = 0, 1.0, 0.0, 0
         # else an engine plays on, and keeps its gesture
         record["gate_delay_s"] = self._options.gate_delay * 1e-3
+        record["intonation"] = self._options.intonation
         self._intent.publish()
 
     def _loop(self, wake: int) -> int:

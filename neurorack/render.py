@@ -34,7 +34,7 @@ from neurorack.jacks.bus import open_bus
 from neurorack.jacks.lines import open_lines
 from neurorack.jacks.scan import Scan
 from neurorack.patch.matrix import Matrix, assign, bare_patch
-from neurorack.patch.voice import DEEPEST
+from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.rack.world import World
 from neurorack.recorder import BYTES, pcm24
 from neurorack.words import GATE_DELAY_S, GATE_JACKS, SAMPLE_RATE_HZ
@@ -64,6 +64,7 @@ class Module:
         seed: int = 0,
         gesture: int = 0,
         depth: float = 1.0,
+        intonation: float = 1.0,
         block: int = BLOCK,
         gate_delay_s: float = GATE_DELAY_S,
         noisy: bool = True,
@@ -75,7 +76,7 @@ class Module:
         self.resets = 0
         """Times the decoder gave what is no number and was begun anew."""
         self.player = Player(bundle, block, seed, noisy=noisy)
-        self.player.set_gesture(gesture, depth)
+        self.player.set_gesture(gesture, depth, intonation)
         self.stage = OutputStage(block)
         self._clock = SimulatedClock()
         bus = open_bus(board.bus_of(board.adc.voct).device, self._clock, world)
@@ -152,13 +153,15 @@ def render(
     seed: int = 0,
     gesture: str | None = None,
     depth: float = 1.0,
+    intonation: float = 1.0,
     block: int = BLOCK,
     noisy: bool = True,
 ) -> dict[str, Any]:
     """Play the volts file `cv` into the WAV file `out`, 24 bits, 48 kHz, mono; a report for programs.
 
     The sound ends with the file's last row and what rings on after it; a gate that is still up there falls there.
-    `assignments` patch jacks to knobs, "cv1=centroid". `depth`, 0 to DEEPEST, is how far the gesture moves the knobs.
+    `assignments` patch jacks to knobs, "cv1=centroid". `depth`, 0 to DEEPEST, is how far the gesture moves the knobs,
+    `intonation`, 0 to FARTHEST, how far it moves the pitch.
     `noisy=False` takes the noise from converters and decoder. Raises BadInput.
     """
     begun_s = time.monotonic()
@@ -166,6 +169,9 @@ def render(
         raise BadInput(f"a seed of {seed}", "--seed", "give a whole number from 0 on")
     if not 0.0 <= depth <= DEEPEST:
         raise BadInput(f"a depth of {depth:g}", "--depth", f"give a number from 0 to {DEEPEST:g}")
+    if not 0.0 <= intonation <= FARTHEST:
+        mend = f"give a number from 0 to {FARTHEST:g}"
+        raise BadInput(f"an intonation of {intonation:g}", "--intonation", mend)
     patch = bare_patch()
     for assignment in assignments:
         assign(patch, assignment)
@@ -181,7 +187,10 @@ def render(
     if gesture is not None and gesture not in names:
         raise BadInput(f"no gesture {gesture!r}", instrument.name, f"use one of {', '.join(names)}")
     number = names.index(gesture) if gesture else 0
-    module = Module(instrument, world, patch, seed=seed, gesture=number, depth=depth, block=block, noisy=noisy)
+    module = Module(
+        instrument, world, patch,
+        seed=seed, gesture=number, depth=depth, intonation=intonation, block=block, noisy=noisy,
+    )  # fmt: skip
     with _unwound_by_signals(), _Wav(out, duration_s) as wav:
         _play(module, round(duration_s * SAMPLE_RATE_HZ), wav)
     took_s = time.monotonic() - begun_s
@@ -194,6 +203,9 @@ def render(
         "rms_dbfs": _db(math.sqrt(wav.energy / max(1, wav.samples))),
         "clipped": wav.clipped,
         "resets": module.resets,
+        "gesture": names[number],
+        "depth": depth,
+        "intonation": intonation,
         "seed": seed,
         "took_s": round(took_s, 3),
         "times_real_time": round(seconds / took_s, 2),

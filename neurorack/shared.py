@@ -61,6 +61,7 @@ INTENT = np.dtype(
         ("bundle", "S4096"),  # name or folder of the bundle to play; the kernel takes no longer path
         ("gesture", "i4"),
         ("depth", "f8"),  # of the gesture's descriptors around its medians
+        ("intonation", "f8"),  # of the gesture's pitch
         ("gain_db", "f8"),
         ("gate_delay_s", "f8"),
         ("muted", "u1"),

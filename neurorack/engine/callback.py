@@ -39,7 +39,7 @@ class Player(Protocol):
 
     def set_targets(self, pitch_hz: float, descriptors: NDArray[np.float64]) -> None: ...
 
-    def set_gesture(self, index: int, depth: float) -> None: ...
+    def set_gesture(self, index: int, depth: float, intonation: float) -> None: ...
 
     def render(self, out: NDArray[np.float32]) -> None: ...
 
@@ -55,6 +55,7 @@ class Wishes:
     muted: bool = False
     gesture: int = 0
     depth: float = 1.0
+    intonation: float = 1.0
 
 
 class AudioCallback:
@@ -193,16 +194,16 @@ class AudioCallback:
         self._taken = wishes
         self._stage.set_gain_db(wishes.gain_db)
         self._schedule.delay_samples = wishes.gate_delay_samples + self._ahead
-        self._player.set_gesture(wishes.gesture, wishes.depth)
+        self._player.set_gesture(wishes.gesture, wishes.depth, wishes.intonation)
         if self._next is not None:
-            self._next.set_gesture(wishes.gesture, wishes.depth)
+            self._next.set_gesture(wishes.gesture, wishes.depth, wishes.intonation)
         if wishes.muted:
             self._stage.close()
 
     def _welcome(self, player: Player) -> None:
         """Begin the crossfade; a note that is held sounds on in the new instrument."""
         self.incoming, self._next, self._faded = None, player, 0
-        player.set_gesture(self.wishes.gesture, self.wishes.depth)
+        player.set_gesture(self.wishes.gesture, self.wishes.depth, self.wishes.intonation)
         player.set_targets(self._pitch_hz, self._descriptors)
         for jack, level in self._levels.items():
             if level:

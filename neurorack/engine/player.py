@@ -52,10 +52,10 @@ class Player:
         """Pitch and knob positions 0…1 [5] from now on. Finite, and a pitch above 0."""
         self._voice.set_targets(pitch_hz, descriptors)
 
-    def set_gesture(self, index: int, depth: float) -> None:
-        """The gesture to play from the next gate on, and how deep it moves the knobs from now on."""
+    def set_gesture(self, index: int, depth: float, intonation: float = 1.0) -> None:
+        """The gesture to play from the next gate on, and how far it moves knobs and pitch from now on."""
         self._voice.choose(index)
-        self._voice.depth = depth
+        self._voice.depth, self._voice.intonation = depth, intonation
 
     def render(self, out: np.ndarray) -> None:
         """The next block into `out` [block] float32."""

@@ -26,7 +26,7 @@ from neurorack.engine.callback import AudioCallback, Player, Wishes
 from neurorack.engine.device import STDERR, Device, NullDevice, Refused, open_device
 from neurorack.engine.meters import Meters
 from neurorack.errors import BadInput
-from neurorack.patch.voice import DEEPEST
+from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock, default_run_dir, open_run_dir
 from neurorack.shared import CONTROLS, INTENT, METERS, VOLTS, AudioTap, EdgeRing, Snapshot
@@ -264,6 +264,7 @@ class Engine:
             bool(record["muted"]),
             int(record["gesture"]),
             min(DEEPEST, max(0.0, float(record["depth"]))),
+            min(FARTHEST, max(0.0, float(record["intonation"]))),
         )
         return bytes(record["bundle"]).decode(errors="replace")
 

@@ -31,6 +31,9 @@ CLOSE_SAMPLES = 720
 DEEPEST = 4.0
 """How far a gesture may move the knobs, as a multiple of what was recorded."""
 
+FARTHEST = 2.0
+"""How far a gesture may move the pitch, as a multiple of what was recorded."""
+
 RMS_MAX_DB, RMS_MIN_DB = -3.0, -120.0
 """What a knob and a gesture together may ask of the level."""
 
@@ -53,6 +56,8 @@ class Voice:
         self.f0_hz = np.full(hops, C4_HZ)
         self.depth = 1.0
         """Of the gesture's descriptors about their medians."""
+        self.intonation = 1.0
+        """Of the gesture's pitch: 0 plays exactly the pitch that knobs and jacks ask for."""
         self._walk = Walk([Trajectory(gesture) for gesture in bundle.gestures], hops)
         self._vca = Vca(block)
         self.gain = self._vca.gain

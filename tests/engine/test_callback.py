@@ -135,7 +135,7 @@ def test_a_held_note_goes_over_to_the_new_bundle(card: Card, run_dir: Path):
     edges.push(card.now_ns, "gate1", 0)
     card.play(30)
     assert [(jack, level) for _, jack, level in new.gates] == [("gate1", 1), ("gate1", 0)]
-    assert new.targets and new.gesture == (0, 1.0)
+    assert new.targets and new.gesture == (0, 1.0, 1.0)
 
 
 def test_a_level_told_twice_is_no_second_edge(card: Card, run_dir: Path):
@@ -150,9 +150,9 @@ def test_a_level_told_twice_is_no_second_edge(card: Card, run_dir: Path):
 
 def test_wishes_are_taken_up(card: Card, run_dir: Path):
     card.play(50)
-    card.callback.wishes = Wishes(gain_db=-20.0, gesture=3, depth=0.5)
+    card.callback.wishes = Wishes(gain_db=-20.0, gesture=3, depth=0.5, intonation=0.25)
     assert np.abs(card.play(40)[-BLOCK * 10 :]).max() == pytest.approx(0.025, rel=0.01)
-    assert card.callback._player.gesture == (3, 0.5) and read(run_dir)["gesture"] == 3
+    assert card.callback._player.gesture == (3, 0.5, 0.25) and read(run_dir)["gesture"] == 3
     card.callback.wishes = Wishes(muted=True)
     assert not card.play(20)[-BLOCK * 5 :].any() and card.callback.silent
     card.callback.wishes = Wishes()

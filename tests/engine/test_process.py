@@ -121,7 +121,7 @@ def test_edges_and_intents_that_appear_later_are_taken_up(start_engine, run_dir:
     engine = start_engine("--device", "null").playing()
     intent = Snapshot(run_dir / "intent", INTENT, create=True)
     intent.record["gain_db"], intent.record["depth"], intent.record["gate_delay_s"] = -20.0, 1.0, 0.006
-    intent.record["bundle"] = b"tone@880"
+    intent.record["intonation"], intent.record["bundle"] = 1.0, b"tone@880"
     intent.publish()
     edges = EdgeRing(run_dir / "edges", create=True)
     wait_for(lambda: engine.meters()["bundle"] == b"tone@880")

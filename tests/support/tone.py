@@ -25,7 +25,7 @@ class TonePlayer:
         self.poison_at = -1
         self.gates: list[tuple[int, str, int]] = []
         self.targets: list[tuple[float, np.ndarray]] = []
-        self.gesture: tuple[int, float] | None = None
+        self.gesture: tuple[int, float, float] | None = None
         self.resets = 0
 
     def gate(self, offset: int, jack: str, level: int) -> None:
@@ -34,8 +34,8 @@ class TonePlayer:
     def set_targets(self, pitch_hz: float, descriptors: np.ndarray) -> None:
         self.targets.append((pitch_hz, descriptors.copy()))
 
-    def set_gesture(self, index: int, depth: float) -> None:
-        self.gesture = (index, depth)
+    def set_gesture(self, index: int, depth: float, intonation: float) -> None:
+        self.gesture = (index, depth, intonation)
 
     def render(self, out: np.ndarray) -> None:
         n = self.at + np.arange(self.block)
