@@ -4,26 +4,19 @@ The graph is stateless, so its states live here, twice: binding 0 reads the firs
 the other way round, and `run` takes them in turn. All arrays are bound once, by address: inputs are written in place.
 """
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 import numpy as np
-import onnxruntime
 
 from neurorack.bundle import Bundle
 from neurorack.errors import BadInput
+from neurorack.onnx_session import CPU, bounded_memory, open_session
 
 for _dtype in (np.float32, np.float64):
     np.finfo(_dtype)  # kept by numpy; made first under flushed denormals, numpy 2.2 warns on stderr of what it finds
 
 WARM_RUNS = 4
 """Calls before the first real one: each binding twice, so that the arena has its final size."""
-
-MEMORY_BYTES_MAX = 512 << 20
-"""What a decoder may take to load and warm up. A few bytes of a stranger's graph can ask for terabytes."""
-
-CPU = "CPUExecutionProvider"
 
 
 class Decoder:
@@ -48,7 +41,7 @@ class Decoder:
         self._turn = 0
         try:
             with bounded_memory() if provider == CPU else nullcontext():  # others reserve all address space they see
-                self._session = _open(bundle.decoder_onnx, frames, provider)
+                self._session = open_session(bundle.decoder_onnx, frames, provider)
                 self._bindings = []
                 for read, write in ((0, 1), (1, 0)):
                     binding = self._session.io_binding()
@@ -80,32 +73,6 @@ class Decoder:
         for array in (*self._inputs, self.audio):
             array.fill(0.0)
         self._turn = 0
-
-
-def _open(onnx: bytes, frames: int, provider: str) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 4  # what is wrong is raised; its log would reach the terminal besides
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    options.add_free_dimension_override_by_name("frames", frames)
-    return onnxruntime.InferenceSession(onnx, options, providers=[provider])
-
-
-@contextmanager
-def bounded_memory() -> Iterator[None]:
-    """Within, the process may grow by MEMORY_BYTES_MAX; allocations beyond that fail."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    with open("/proc/self/statm") as statm:
-        limit = int(statm.read().split()[0]) * resource.getpagesize() + MEMORY_BYTES_MAX
-    inside = [given for given in (limit, soft, hard) if given != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_AS, (min(inside), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _zeros(shape: list[int | str], frames: int) -> np.ndarray:

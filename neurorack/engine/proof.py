@@ -8,9 +8,10 @@ Apart from `bundle.load`, which an engine needs fast: an engine heals and mutes 
 import numpy as np
 
 from neurorack.bundle import Bundle
-from neurorack.engine.decoder import Decoder, bounded_memory
+from neurorack.engine.decoder import Decoder
 from neurorack.engine.excitation import excite
 from neurorack.errors import BadInput
+from neurorack.onnx_session import bounded_memory
 from neurorack.patch.knobs import Scales
 from neurorack.words import C4_HZ, HOP
 
