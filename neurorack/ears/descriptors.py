@@ -12,8 +12,11 @@ ripple there: average some before reading them. 0 dBFS rms is taken as 100 dB SP
              280 Hz (after Hatano & Hashimoto 2000; the 1 + keeps b ≥ 0). b is some 3 in the bass and some 0.1 at C7,
              so ratios say more than differences; the 0.1 sets where it counts as none
 
-Specific loudness follows Zwicker: N'(z) = c · (E_TQ/E_0)^0.23 · ((½ + ½·E/E_TQ)^0.23 − 1), E the power in a one-Bark
-window spread by 27 dB/Bark downwards and 12 dB/Bark upwards, E_TQ Terhardt's threshold in quiet.
+Specific loudness follows ISO 532-1: N'(z) = c · (E_TQ/E_0)^0.25 · ((¾ + ¼·E/E_TQ)^0.25 − 1), with its tables of the ear's
+transmission, of the threshold in quiet, and of how much weaker we hear below 300 Hz (at levels up to 65 dB). It is
+simpler in one thing, to be smooth and fast: E is the power in a one-Bark window, spread by 27 dB/Bark downwards and
+10 dB/Bark upwards at every level. On 199 real notes sharpness differs from ISO 532-1 and DIN 45692 as mosqito computes
+them by a median of 0.026 acum (rank correlation 0.998), loudness by 9 %.
 This is the reference in numpy; `twins` is the same in torch, with gradients.
 """
 
@@ -30,9 +33,21 @@ RMS_FLOOR_DB = -100.0
 FREQUENCY_FLOOR_HZ = 20.0
 
 BARK_STEP = 0.25
-EXPONENT = 0.23
-_LOUDNESS = 0.0656  # 1 kHz at 40 dB is 1 sone
+EXPONENT = 0.25
+THRESHOLD_SHARE = 0.25
+_LOUDNESS = 0.0647  # 1 kHz at 40 dB is 1 sone
 _SHARPNESS = 0.11  # narrow-band noise at 1 kHz and 60 dB is 1 acum
+
+# ISO 532-1, tables of the 20 critical bands and, below 300 Hz, of third octaves
+_BAND_TOP_BARK = np.array(
+    [0.9, 1.8, 2.8, 3.5, 4.4, 5.4, 6.6, 7.9, 9.2, 10.6, 12.3, 13.8, 15.2, 16.7, 18.1, 19.3, 20.6] + [21.8, 22.7, 23.6]
+)
+_BAND_BARK = (_BAND_TOP_BARK + np.append(0.0, _BAND_TOP_BARK[:-1])) / 2
+_TRANSMISSION_DB = np.array([0.0] * 10 + [-0.5, -1.6, -3.2, -5.4, -5.6, -4.0, -1.5, 2.0, 5.0, 12.0])
+_THRESHOLD_DB = np.array([30.0, 18.0, 12.0, 8.0, 7.0, 6.0, 5.0, 4.0] + [3.0] * 12)
+_LOW_HZ = [25.0, 31.5, 40.0, 50.0, 63.0, 80.0, 100.0, 125.0, 160.0, 200.0, 250.0, 315.0]
+_LOW_DB = [-27.0, -19.0, -14.0, -9.0, -4.0, 0.0, -6.0, -2.0, 0.0, -2.0, 0.0, 0.0]
+
 QUIET_SONE = 0.02  # below this much loudness, sharpness and the low share fade to 0
 _BOOM_TOP_HZ = 280.0
 BOOM_NONE = 0.1
@@ -48,12 +63,6 @@ def bark(f_hz: np.ndarray) -> np.ndarray:
     return 13.0 * np.arctan(0.00076 * f_hz) + 3.5 * np.arctan((f_hz / 7500.0) ** 2)
 
 
-def threshold_in_quiet_db(f_hz: np.ndarray) -> np.ndarray:
-    """dB SPL (Terhardt 1979)."""
-    k = np.maximum(f_hz, 20.0) / 1000.0
-    return 3.64 * k**-0.8 - 6.5 * np.exp(-0.6 * (k - 3.3) ** 2) + 1e-3 * k**4
-
-
 @cache
 def tables() -> dict[str, np.ndarray]:
     """Constants over bins and over the Bark grid [96], shared with the twin (float64).
@@ -65,17 +74,18 @@ def tables() -> dict[str, np.ndarray]:
     fine_hz = np.linspace(1.0, 24_000.0, 48_000)
     centre_hz = np.interp(z, bark(fine_hz), fine_hz)
     away = z[None, :] - bark(BIN_HZ)[:, None]
-    slope_db = np.where(away > 0, 12.0, 27.0) * np.maximum(np.abs(away) - 0.5, 0.0)
-    quiet_db = threshold_in_quiet_db(centre_hz)
-    spread = 10 ** (-slope_db / 10) * 10 ** ((FULL_SCALE_SPL_DB - quiet_db) / 10)[None, :]
+    slope_db = np.where(away > 0, 10.0, 27.0) * np.maximum(np.abs(away) - 0.5, 0.0)
+    heard_db = np.interp(BIN_HZ, _LOW_HZ, _LOW_DB) - np.interp(bark(BIN_HZ), _BAND_BARK, _TRANSMISSION_DB)
+    quiet_db = np.interp(z, _BAND_BARK, _THRESHOLD_DB)
+    spread = 10 ** ((FULL_SCALE_SPL_DB + heard_db[:, None] - slope_db - quiet_db) / 10)
     spread[0] = 0.0  # DC is not heard
     third = 3.0 * np.log2(np.maximum(centre_hz, 20.0) / 25.0) + 1.0
-    roll_off = np.interp(third, [1, 2, 3, 4, 5], [0.8, 1.05, 1.10, 1.18, 1.0])
+    boom = np.where(third < 4, np.interp(third, [1, 2, 3, 4], [0.8, 1.05, 1.10, 1.18]), 2.13 * np.exp(-0.151 * third))
     return {
         "spread": spread,
         "scale": _LOUDNESS * 10 ** (quiet_db * (EXPONENT / 10)) * BARK_STEP,
         "sharp": _SHARPNESS * z * np.where(z > 15.8, 0.15 * np.exp(0.42 * (z - 15.8)) + 0.85, 1.0),
-        "boom": 2.13 * np.exp(-0.151 * third) * roll_off,
+        "boom": boom,
         "low": np.clip((bark(np.array(_BOOM_TOP_HZ)) - (z - BARK_STEP / 2)) / BARK_STEP, 0.0, 1.0),
     }
 
@@ -88,6 +98,20 @@ def spectra(audio: np.ndarray, hop: int = HOP) -> np.ndarray:
     return np.abs(np.fft.rfft(frames * WINDOW_SHAPE, axis=1)) ** 2
 
 
+def specific_loudness(share: np.ndarray) -> np.ndarray:
+    """Loudness in sone at each point of the Bark grid [hops, 96] (their sum is the total) of mean squares per bin
+    [hops, BINS]."""
+    t = tables()
+    excitation = 1.0 - THRESHOLD_SHARE + THRESHOLD_SHARE * (share @ t["spread"])
+    loudness: np.ndarray = np.maximum(excitation**EXPONENT - 1.0, 0.0) * t["scale"]
+    return loudness
+
+
+def loudness_sone(audio: np.ndarray) -> np.ndarray:
+    """Total loudness [hops] of `audio` [samples] at 48 kHz."""
+    return specific_loudness(spectra(audio) * POWER_SCALE).sum(axis=1)
+
+
 def describe_spectra(power: np.ndarray) -> np.ndarray:
     """Descriptors [hops, 5] of |X|² [hops, BINS], in the order of `words.DESCRIPTORS`."""
     share = power * POWER_SCALE
@@ -98,8 +122,7 @@ def describe_spectra(power: np.ndarray) -> np.ndarray:
     variance = magnitude @ BIN_HZ**2 / total - centroid**2
     bandwidth = np.sqrt(np.maximum(variance, FREQUENCY_FLOOR_HZ**2))
     t = tables()
-    bracket = (0.5 + 0.5 * (share @ t["spread"])) ** EXPONENT - 1.0
-    loudness = np.maximum(bracket, 0.0) * t["scale"]
+    loudness = specific_loudness(share)
     total_sone = loudness.sum(axis=1) + QUIET_SONE
     sharpness = loudness @ t["sharp"] / total_sone
     boominess = 10.0 * np.log10(1.0 + loudness @ t["boom"]) * (loudness @ t["low"]) / total_sone
@@ -122,30 +145,53 @@ def describe(audio: np.ndarray, hop: int = HOP) -> np.ndarray:
     return np.concatenate(parts)[: len(audio) // hop]
 
 
-def loudness_sone(audio: np.ndarray) -> np.ndarray:
-    """Total loudness [hops] in sone, for checks against known sounds."""
-    t = tables()
-    bracket = (0.5 + 0.5 * (spectra(audio) * POWER_SCALE @ t["spread"])) ** EXPONENT - 1.0
-    return (np.maximum(bracket, 0.0) * t["scale"]).sum(axis=1)
-
-
-_LAGS = np.arange(WINDOW)
-_SHORTEST, _LONGEST = 12, 512
-"""Lags in samples: 4 kHz down to 94 Hz, the lowest pitch of which a window holds two periods."""
+SHORTEST, LONGEST = 12, 768
+"""Periods looked for, in samples: 4 kHz (above it, multiples) down to 62.5 Hz."""
+_FAINT = 1e-9 * WINDOW
+"""−90 dBFS: a frame well below it holds no period, whatever it is."""
+_UNEVEN = 1e-6
+"""Keeps a frame that is all but empty at one end from being divided by nothing."""
+CLEAREST, NOISIEST = -4.0, 1.0
+_CHUNK = 1024
 
 
 def noisiness(audio: np.ndarray, hop: int = HOP) -> np.ndarray:
-    """How much of each frame is not periodic, as log10(noise / periodic) in [samples // hop], −4…+1.
+    """How much of each frame repeats in no period, as log10(noise / periodic), CLEAREST…NOISIEST: [samples // hop].
 
-    The periodic share is the highest peak of the frame's autocorrelation divided by its window's (Boersma 1993).
+    The periodic share is the highest correlation of a frame's beginning with its end, one period on (`period_share`).
+    Steady tones from 62.5 Hz up give −4, white noise about 0.7, silence 1. Lower tones, of which a frame holds less
+    than two periods, are told from noise by half a period only: real notes at 30–60 Hz give −2…0.
     """
     hops = len(audio) // hop
     padded = np.concatenate([np.zeros(WINDOW // 2), audio, np.zeros(WINDOW // 2)])
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[hop : (hops + 1) * hop : hop]
-    power = np.abs(np.fft.rfft(frames * WINDOW_SHAPE, 2 * WINDOW, axis=1)) ** 2
-    own = np.fft.irfft(np.abs(np.fft.rfft(WINDOW_SHAPE, 2 * WINDOW)) ** 2)
-    correlation = np.fft.irfft(power, axis=1)[:, _SHORTEST:_LONGEST]
-    energy = power.mean(axis=1)[:, None] + 1e-9
-    periodic = (correlation / own[_SHORTEST:_LONGEST] * own[0] / energy).max(axis=1)
-    share = np.clip(periodic, 1e-4, 1 - 1e-4)
-    return np.clip(np.log10((1 - share) / share), -4.0, 1.0)
+    chunks = [period_share(frames[at : at + _CHUNK]) for at in range(0, hops, _CHUNK)]
+    share = np.clip(np.concatenate([*chunks, np.zeros(0)]), 0.05, 1 - 1e-5)
+    return np.clip(np.log10((1 - share) / share), CLEAREST, NOISIEST)
+
+
+def period_share(frames: np.ndarray) -> np.ndarray:
+    """Share of each frame [frames, WINDOW] that comes again, or upside down, a period or half of one later: [frames],
+    at most 1.
+
+    r(τ) = |Σ x[n]·x[n + τ]| / √(Σ x[n]² · Σ x[n + τ]²) over the part that overlaps (as Praat's cross-correlation), of
+    the frame without its mean; its highest peak beyond its first zero, so that what is merely low is not periodic.
+    """
+    frames = frames - frames.mean(axis=1, keepdims=True)
+    power = np.abs(np.fft.rfft(frames, 2 * WINDOW, axis=1)) ** 2
+    products = np.fft.irfft(power, axis=1)[:, : LONGEST + 2]
+    sums = np.cumsum(frames**2, axis=1)
+    energy = sums[:, -1:]
+    first = sums[:, WINDOW - LONGEST - 2 :][:, ::-1]  # of all but the last τ samples
+    last = energy - np.pad(sums[:, : LONGEST + 1], ((0, 0), (1, 0)))  # of all but the first τ
+    r = products / (np.sqrt(np.maximum(first * last, 0.0) + _UNEVEN * energy**2) + _FAINT)
+    beyond = np.logical_or.accumulate(r < 0, axis=1)[:, SHORTEST : LONGEST + 1]
+    r = np.abs(r)
+    best = np.where(beyond, r[:, SHORTEST : LONGEST + 1], 0.0).argmax(axis=1) + SHORTEST
+    row = np.arange(len(r))
+    before, peak, after = r[row, best - 1], r[row, best], r[row, best + 1]
+    bend = 2 * peak - before - after
+    is_peak = (peak >= before) & (peak >= after) & (bend > 0)
+    between = np.where(is_peak, (after - before) ** 2 / (8 * np.where(is_peak, bend, 1.0)), 0.0)
+    found = beyond[row, best - SHORTEST]
+    return np.where(found, np.minimum(peak + between, 1.0), 0.0)

@@ -34,8 +34,8 @@ class Descriptors(torch.nn.Module):
         away = self.f_hz - centroid[..., None]  # the moment about the mean: no cancellation in float32
         variance = (magnitude * away * away).sum(-1) / total
         bandwidth = 0.5 * torch.log2(variance.clamp(min=reference.FREQUENCY_FLOOR_HZ**2))
-        bracket = (0.5 + 0.5 * (share @ self.spread)) ** reference.EXPONENT - 1.0
-        loudness = torch.relu(bracket) * self.scale
+        excitation = 1.0 - reference.THRESHOLD_SHARE + reference.THRESHOLD_SHARE * (share @ self.spread)
+        loudness = torch.relu(excitation**reference.EXPONENT - 1.0) * self.scale
         total_sone = loudness.sum(-1) + reference.QUIET_SONE
         sharpness = loudness @ self.sharp / total_sone
         boominess = 10.0 * torch.log10(1.0 + loudness @ self.boom) * (loudness @ self.low) / total_sone
