@@ -12,11 +12,11 @@ ripple there: average some before reading them. 0 dBFS rms is taken as 100 dB SP
              280 Hz (after Hatano & Hashimoto 2000; the 1 + keeps b ≥ 0). b is some 3 in the bass and some 0.1 at C7,
              so ratios say more than differences; the 0.1 sets where it counts as none
 
-Specific loudness follows ISO 532-1: N'(z) = c · (E_TQ/E_0)^0.25 · ((¾ + ¼·E/E_TQ)^0.25 − 1), with its tables of the ear's
-transmission, of the threshold in quiet, and of how much weaker we hear below 300 Hz (at levels up to 65 dB). It is
-simpler in one thing, to be smooth and fast: E is the power in a one-Bark window, spread by 27 dB/Bark downwards and
-10 dB/Bark upwards at every level. On 199 real notes sharpness differs from ISO 532-1 and DIN 45692 as mosqito computes
-them by a median of 0.026 acum (rank correlation 0.998), loudness by 9 %.
+Specific loudness follows ISO 532-1: N'(z) = c · (E_TQ/E_0)^0.25 · ((¾ + ¼·E/E_TQ)^0.25 − 1), with its tables of
+the ear's transmission, of the threshold in quiet, and of how much weaker we hear below 300 Hz (at levels up to 65 dB).
+It is simpler in one thing, to be smooth and fast: E is the power in a one-Bark window, spread by 27 dB/Bark downwards
+and 10 dB/Bark upwards at every level. On 199 real notes sharpness differs from ISO 532-1 and DIN 45692 as mosqito
+computes them by a median of 0.026 acum (rank correlation 0.998), loudness by 9 %.
 This is the reference in numpy; `twins` is the same in torch, with gradients.
 """
 
@@ -40,7 +40,7 @@ _SHARPNESS = 0.11  # narrow-band noise at 1 kHz and 60 dB is 1 acum
 
 # ISO 532-1, tables of the 20 critical bands and, below 300 Hz, of third octaves
 _BAND_TOP_BARK = np.array(
-    [0.9, 1.8, 2.8, 3.5, 4.4, 5.4, 6.6, 7.9, 9.2, 10.6, 12.3, 13.8, 15.2, 16.7, 18.1, 19.3, 20.6] + [21.8, 22.7, 23.6]
+    [0.9, 1.8, 2.8, 3.5, 4.4, 5.4, 6.6, 7.9, 9.2, 10.6, 12.3, 13.8, 15.2, 16.7, 18.1, 19.3, 20.6, 21.8, 22.7, 23.6]
 )
 _BAND_BARK = (_BAND_TOP_BARK + np.append(0.0, _BAND_TOP_BARK[:-1])) / 2
 _TRANSMISSION_DB = np.array([0.0] * 10 + [-0.5, -1.6, -3.2, -5.4, -5.6, -4.0, -1.5, 2.0, 5.0, 12.0])
@@ -147,11 +147,12 @@ def describe(audio: np.ndarray, hop: int = HOP) -> np.ndarray:
 
 SHORTEST, LONGEST = 12, 768
 """Periods looked for, in samples: 4 kHz (above it, multiples) down to 62.5 Hz."""
-_FAINT = 1e-9 * WINDOW
+FAINT = 1e-9 * WINDOW
 """−90 dBFS: a frame well below it holds no period, whatever it is."""
-_UNEVEN = 1e-6
+UNEVEN = 1e-6
 """Keeps a frame that is all but empty at one end from being divided by nothing."""
 CLEAREST, NOISIEST = -4.0, 1.0
+LEAST_SHARE, MOST_SHARE = 1 / (1 + 10**NOISIEST), 1 / (1 + 10**CLEAREST)
 _CHUNK = 1024
 
 
@@ -166,8 +167,9 @@ def noisiness(audio: np.ndarray, hop: int = HOP) -> np.ndarray:
     padded = np.concatenate([np.zeros(WINDOW // 2), audio, np.zeros(WINDOW // 2)])
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[hop : (hops + 1) * hop : hop]
     chunks = [period_share(frames[at : at + _CHUNK]) for at in range(0, hops, _CHUNK)]
-    share = np.clip(np.concatenate([*chunks, np.zeros(0)]), 0.05, 1 - 1e-5)
-    return np.clip(np.log10((1 - share) / share), CLEAREST, NOISIEST)
+    share = np.clip(np.concatenate([*chunks, np.zeros(0)]), LEAST_SHARE, MOST_SHARE)
+    noisy: np.ndarray = np.log10((1 - share) / share)
+    return noisy
 
 
 def period_share(frames: np.ndarray) -> np.ndarray:
@@ -184,7 +186,7 @@ def period_share(frames: np.ndarray) -> np.ndarray:
     energy = sums[:, -1:]
     first = sums[:, WINDOW - LONGEST - 2 :][:, ::-1]  # of all but the last τ samples
     last = energy - np.pad(sums[:, : LONGEST + 1], ((0, 0), (1, 0)))  # of all but the first τ
-    r = products / (np.sqrt(np.maximum(first * last, 0.0) + _UNEVEN * energy**2) + _FAINT)
+    r = products / np.sqrt(np.maximum(first * last, 0.0) + UNEVEN * energy**2 + FAINT**2)
     beyond = np.logical_or.accumulate(r < 0, axis=1)[:, SHORTEST : LONGEST + 1]
     r = np.abs(r)
     best = np.where(beyond, r[:, SHORTEST : LONGEST + 1], 0.0).argmax(axis=1) + SHORTEST

@@ -1,9 +1,16 @@
-"""The differentiable twin of `descriptors`: the same five numbers, in torch, for training."""
+"""The differentiable twins of `descriptors`: the same five numbers, and how noisy, in torch, for training."""
 
 import numpy as np
 import torch
 
 from neurorack.ears import descriptors as reference
+
+
+def _frames(audio: torch.Tensor, hop: int) -> torch.Tensor:
+    """Audio [batch, samples] → [batch, samples // hop, WINDOW]; frame t is centred on sample (t + 1)·hop."""
+    half = reference.WINDOW // 2
+    padded = torch.nn.functional.pad(audio, (half, half))[:, hop:]
+    return padded.unfold(1, reference.WINDOW, hop)[:, : audio.shape[1] // hop]
 
 
 class Descriptors(torch.nn.Module):
@@ -17,11 +24,7 @@ class Descriptors(torch.nn.Module):
             self.register_buffer(name, torch.from_numpy(values.astype(np.float32)), persistent=False)
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
-        half = reference.WINDOW // 2
-        hops = audio.shape[1] // self.hop
-        padded = torch.nn.functional.pad(audio, (half, half))[:, self.hop :]
-        frames = padded.unfold(1, reference.WINDOW, self.hop)[:, :hops]
-        spectrum = torch.fft.rfft(frames * self.window)
+        spectrum = torch.fft.rfft(_frames(audio, self.hop) * self.window)
         return self.of_power(spectrum.real**2 + spectrum.imag**2)
 
     def of_power(self, power: torch.Tensor) -> torch.Tensor:
@@ -42,3 +45,40 @@ class Descriptors(torch.nn.Module):
         boominess = torch.log2(reference.BOOM_NONE + boominess)
         centroid = torch.log2(centroid.clamp(min=reference.FREQUENCY_FLOOR_HZ))
         return torch.stack([rms, centroid, bandwidth, sharpness, boominess], -1)
+
+
+class Noisiness(torch.nn.Module):
+    """Audio [batch, samples] → [batch, samples // hop]; equals `descriptors.noisiness` row by row.
+
+    The gradient is that of the period found; beyond the limits of the scale there is none.
+    """
+
+    def __init__(self, hop: int = 256) -> None:
+        super().__init__()
+        self.hop = hop
+
+    def forward(self, audio: torch.Tensor) -> torch.Tensor:
+        share = self.period_share(_frames(audio, self.hop)).clamp(reference.LEAST_SHARE, reference.MOST_SHARE)
+        return torch.log10((1 - share) / share)
+
+    def period_share(self, frames: torch.Tensor) -> torch.Tensor:
+        """[..., WINDOW] → [...], as `descriptors.period_share`."""
+        window, shortest, longest = reference.WINDOW, reference.SHORTEST, reference.LONGEST
+        frames = frames - frames.mean(-1, keepdim=True)
+        spectrum = torch.fft.rfft(frames, 2 * window)
+        products = torch.fft.irfft(spectrum.real**2 + spectrum.imag**2)[..., : longest + 2]
+        sums = (frames**2).cumsum(-1)
+        energy = sums[..., -1:]
+        first = sums[..., window - longest - 2 :].flip(-1)
+        last = energy - torch.nn.functional.pad(sums[..., : longest + 1], (1, 0))
+        floor = reference.UNEVEN * energy**2 + reference.FAINT**2
+        r = products / torch.sqrt((first * last).clamp(min=0.0) + floor)
+        beyond = ((r < 0).cumsum(-1) > 0)[..., shortest : longest + 1]
+        r = r.abs()
+        best = torch.where(beyond, r[..., shortest : longest + 1], 0.0).argmax(-1, keepdim=True)
+        before, peak, after = (torch.gather(r, -1, best + shortest + step) for step in (-1, 0, 1))
+        bend = 2 * peak - before - after
+        is_peak = (peak >= before) & (peak >= after) & (bend > 0)
+        between = torch.where(is_peak, (after - before) ** 2 / (8 * torch.where(is_peak, bend, 1.0)), 0.0)
+        found = torch.gather(beyond, -1, best)
+        return torch.where(found, (peak + between).clamp(max=1.0), 0.0)[..., 0]
