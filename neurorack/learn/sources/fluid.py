@@ -14,8 +14,9 @@ from neurorack.learn.corpus import Corpus, Sound
 from neurorack.learn.levels import SOFT_DB
 from neurorack.learn.sources.fetch import from_debian, verify
 from neurorack.learn.sources.ready import gain, kept
+from neurorack.learn.sources.vibrato import track_vibrato
 from neurorack.learn.tuning import measure_f0
-from neurorack.words import HOP, SAMPLE_RATE_HZ
+from neurorack.words import SAMPLE_RATE_HZ
 
 ORIGINS = [Source("FluidR3 GM", "MIT", "General MIDI soundfont by Frank Wen; Debian's fluid-soundfont-gm")]
 
@@ -48,6 +49,9 @@ LOWEST, HIGHEST, STEP = 24, 108, 4  # MIDI notes; programs start at different of
 
 HELD_S, RELEASE_S = 1.3, 0.4
 """Every note is held, then released, for these times."""
+
+BANDWIDTH_HZ = 20_000.0
+"""Of nearly all samples of the soundfont, which were recorded at 44.1 kHz."""
 
 SILENT = 10 ** (-60 / 20)
 OFF_CENTS = 50.0
@@ -89,7 +93,7 @@ def render_note(font: Path, program: int, midi: int, velocity: int) -> np.ndarra
 def corpus(split: str, cache: Path, programs: Iterable[int] | None = None) -> Corpus:
     """Notes of a split (or of some of its programs), kept in `cache` for the next time."""
     chosen = sorted(SPLITS[split] if programs is None else programs)
-    made_of = (2, chosen, VELOCITIES, LOWEST, HIGHEST, STEP, HELD_S, RELEASE_S, SILENT, OFF_CENTS, CLEAR)
+    made_of = (3, chosen, VELOCITIES, LOWEST, HIGHEST, STEP, HELD_S, RELEASE_S, SILENT, OFF_CENTS, CLEAR)
     return kept(cache, f"fluid-{split}", made_of, lambda: _render(split, chosen, cache))
 
 
@@ -125,8 +129,8 @@ def describe_note(audio: np.ndarray, program: str, midi: int, velocity: int) -> 
         source=program,
         audio=audio,
         gain=gain(audio, SOFT_DB if velocity < SOFT_BELOW else 0.0),
-        f0_hz=np.full(len(audio) // HOP, f0_hz, np.float32),
-        bandwidth_hz=20_000.0,
+        f0_hz=(f0_hz * 2.0 ** track_vibrato(audio / 32768.0, f0_hz)).astype(np.float32),
+        bandwidth_hz=BANDWIDTH_HZ,
         held=round(HELD_S * SAMPLE_RATE_HZ),
         partials=np.empty(0, np.float32),
     )
