@@ -131,8 +131,13 @@ def describe_spectra(power: np.ndarray) -> np.ndarray:
     return np.stack([rms, centroid, np.log2(bandwidth), sharpness, boominess], axis=1)
 
 
-def describe(audio: np.ndarray, hop: int = HOP) -> np.ndarray:
-    """Descriptors [samples // hop, 5] of `audio` [samples] at 48 kHz."""
+def describe(audio: np.ndarray, hop: int = HOP, sample_rate_hz: float = SAMPLE_RATE_HZ) -> np.ndarray:
+    """Descriptors [samples // hop, 5] of `audio` [samples]; at another rate than 48 kHz it is resampled, so that hops
+    and numbers mean the same for every file."""
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        import soxr  # heavy, and needed by few
+
+        audio = soxr.resample(audio, sample_rate_hz, SAMPLE_RATE_HZ)
     step = 4096
     power = spectra(audio, hop) if len(audio) // hop <= step else None
     if power is not None:

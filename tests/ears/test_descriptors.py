@@ -66,6 +66,20 @@ def test_low_sounds_boom_and_high_ones_do_not():
     assert boominess[-1] == pytest.approx(np.log2(descriptors.BOOM_NONE), abs=0.01)
 
 
+@pytest.mark.parametrize("rate_hz", [22_050, 44_100, 96_000])
+def test_a_sound_has_the_same_descriptors_at_every_sample_rate(rate_hz):
+    def swept(at_hz: int) -> np.ndarray:  # known exactly at any rate: seven partials whose pitch and brightness move
+        t = np.arange(round(0.6 * at_hz)) / at_hz
+        phase = 2 * np.pi * (150 * t + 200 * t**2)
+        return 0.1 * sum(np.sin(k * phase) * (0.3 + t) ** k for k in range(1, 8))
+
+    ours = descriptors.describe(swept(SAMPLE_RATE_HZ))
+    other = descriptors.describe(swept(rate_hz), sample_rate_hz=rate_hz)
+    assert len(other) == len(ours)
+    np.testing.assert_allclose(other[INNER], ours[INNER], atol=0.01)
+    assert np.ptp(ours[INNER], axis=0).min() > 0.1  # there was something to get wrong
+
+
 def test_silence_has_finite_descriptors():
     silent = descriptors.describe(np.zeros(4096))
     assert np.isfinite(silent).all()
@@ -93,3 +107,49 @@ def test_centroid_bandwidth_and_rms_agree_with_librosa():
     np.testing.assert_allclose(2 ** ours[INNER, 2], bandwidth[INNER], rtol=1e-4)
     rms = librosa.feature.rms(y=audio, frame_length=descriptors.WINDOW, hop_length=64)[0]
     assert 10 ** (ours[INNER, 0] / 20).mean() == pytest.approx(rms[INNER].mean(), rel=0.02)
+
+
+def noisiness(audio: np.ndarray) -> float:
+    return float(np.median(descriptors.noisiness(audio, 256)[6:-6]))
+
+
+def harmonic(f0_hz: float) -> np.ndarray:
+    return sum(sine(k * f0_hz, -30 - 20 * np.log10(k)) for k in range(1, 1 + int(20_000 / f0_hz)))
+
+
+@pytest.mark.parametrize("f0_hz", [65.4, 110.0, 440.0, 1318.5, 4186.0])
+def test_what_repeats_is_not_noisy_at_any_pitch(f0_hz):
+    assert noisiness(harmonic(f0_hz)) < -3
+    assert noisiness(sine(f0_hz, -20)) < -3
+
+
+@pytest.mark.parametrize("f0_hz", [65.4, 440.0, 1318.5])
+def test_noisiness_is_the_ratio_of_noise_to_tone(f0_hz):
+    tone = harmonic(f0_hz)
+    level_db = 10 * np.log10(np.mean(tone**2))
+    for ratio in (-2.0, -1.0):
+        noisy = tone + noise_between(20, 20_000, level_db + 10 * ratio)
+        assert noisiness(noisy) == pytest.approx(ratio, abs=0.25)
+
+
+def test_noise_is_noisy_whatever_its_colour():
+    assert noisiness(noise_between(20, 20_000, -20)) > 0.5
+    assert noisiness(noise_between(20, 3_000, -20)) > 0.0
+    assert noisiness(sine(60, -20)) < noisiness(noise_between(20, 500, -20)) - 1.0
+
+
+def test_silence_is_as_noisy_as_can_be_and_so_is_what_is_all_but_silent():
+    np.testing.assert_allclose(descriptors.noisiness(np.zeros(9600), 256), descriptors.NOISIEST)
+    assert noisiness(sine(440, -120)) > 0.9
+    assert len(descriptors.noisiness(np.zeros(0), 256)) == 0
+
+
+def test_the_first_and_the_last_frames_of_a_tone_are_not_taken_for_noise():
+    noisy = descriptors.noisiness(sine(440, -20), 256)
+    assert noisy.max() < 0.0
+
+
+def test_noisiness_does_not_depend_on_level_or_offset():
+    tone = harmonic(220) + noise_between(20, 20_000, -50)
+    ours = descriptors.noisiness(tone, 256)
+    np.testing.assert_allclose(descriptors.noisiness(tone * 0.03 + 0.01, 256)[6:-6], ours[6:-6], atol=0.01)
