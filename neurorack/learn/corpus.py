@@ -14,6 +14,9 @@ KINDS = ("pitched", "percussive", "speaking")
 MODES = 24
 """Partials of a struck sound."""
 
+LEVEL_WINDOW = {"pitched": 512, "percussive": 128, "speaking": 512}
+"""Samples of the window through which a level is read, shorter than the descriptors', so that an attack stays one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sound:

@@ -1,26 +1,39 @@
-"""What a descriptor does not say: log-mel frames → a small latent, for gestures. Never runs in the module."""
+"""What a descriptor does not say: features of a sound → a small latent, for gestures and for transfer.
+
+A latent frame sees AHEAD feature frames beyond its own (5.3 ms each) and BEHIND before it, so it can be had from a
+live input. It is drawn from a normal distribution while it learns, and what that costs against N(0, 1) bounds it
+(Kingma & Welling 2014): what the descriptors already say is not worth saying twice.
+"""
 
 import torch
 
-from neurorack.learn.decoder import LATENT
-from neurorack.learn.levels import MEL_BANDS
+from neurorack.ears.features import FEATURES
 
-REACH = 4
-"""Frames to each side that a latent frame sees."""
+BEHIND, AHEAD = 3, 1
+REACH = 4.0
+"""Bound of an exported latent: four standard deviations."""
 
 
 class Encoder(torch.nn.Module):
-    """[batch, frames, MEL_BANDS] → [batch, frames, LATENT] within ±2. The outer `REACH` frames lean on zeros."""
+    """[batch, frames, FEATURES] → mean and log variance [batch, frames, latent]; the ends lean on zeros."""
 
-    def __init__(self, width: int = 96) -> None:
+    def __init__(self, latent: int = 8, width: int = 128) -> None:
         super().__init__()
-        self.layers = torch.nn.Sequential(
-            torch.nn.Conv1d(MEL_BANDS, width, 5, padding=2),
-            torch.nn.ELU(),
-            torch.nn.Conv1d(width, width, 5, padding=2),
-            torch.nn.ELU(),
-            torch.nn.Conv1d(width, LATENT, 1),
+        self.latent = latent
+        self.layers = torch.nn.ModuleList(
+            [
+                torch.nn.Conv1d(FEATURES, width, BEHIND + AHEAD + 1),
+                torch.nn.Conv1d(width, width, 1),
+                torch.nn.Conv1d(width, 2 * latent, 1),
+            ]
         )
+        with torch.no_grad():
+            self.layers[2].bias[latent:] = -2.0
 
-    def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
-        return 2.0 * torch.tanh(0.5 * self.layers(log_mel.transpose(1, 2)).transpose(1, 2))
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        x = torch.nn.functional.pad(features.transpose(1, 2), (BEHIND, AHEAD))
+        for layer in self.layers[:2]:
+            x = torch.nn.functional.elu(layer(x))
+        x = self.layers[2](x).transpose(1, 2)
+        mean, log_variance = x[..., : self.latent], x[..., self.latent :].clamp(-8.0, 2.0)
+        return mean.clamp(-REACH, REACH), log_variance

@@ -1,9 +1,12 @@
-"""Fits the knobs' conditional scales (`patch.knobs`) to descriptors of real frames."""
+"""Fits the knobs' conditional scales (`patch.knobs`) to descriptors of real frames, and of what they would be
+at pitches nobody played."""
 
 import numpy as np
 
 from neurorack.bundle import Condition, Knob
-from neurorack.words import C4_HZ, DESCRIPTORS, KNOBS
+from neurorack.ears import descriptors
+from neurorack.learn.corpus import Corpus
+from neurorack.words import C4_HZ, DESCRIPTORS, HOP, KNOBS, SAMPLE_RATE_HZ
 
 UNITS = ("dBFS", "log2 Hz", "log2 Hz", "acum", "log2(0.1 + boominess)")
 
@@ -28,6 +31,75 @@ _TAIL = 0.03
 _POINTS = 33
 _EVEN = 0.35
 """Share of an even scale mixed into the quantiles: no stretch of a knob stands still."""
+
+
+_FRAMES = 60_000
+"""Frames the scales are fitted to."""
+_FAINT = 1e-3
+"""Frames 30 dB below their sound's loudest say little of it."""
+_HOP = 512
+_TRANSPOSED, _NOISY = 0.5, 0.5
+"""Share of the frames that is moved to another pitch, and of those that get noise laid under them."""
+
+
+def sample(corpus: Corpus, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """(pitch in octaves [rows], descriptors [rows, 5]) of sounding frames, each at a level of its own.
+
+    Half of them are moved to a pitch anywhere in the range, their spectral envelope kept: a folder of a few notes still
+    gets knobs for all pitches. Half get noise laid under them, of random colour and 25 to 60 dB down: a voice with
+    breath reaches more than a recorded note does, above all in boominess at high pitch.
+    """
+    random = np.random.default_rng(seed)
+    per_sound = int(np.clip(_FRAMES // len(corpus), 6, 2_000))
+    f_hz = np.maximum(descriptors.BIN_HZ, 20.0)
+    pitches, rows = [], []
+    for sound in corpus.sounds:
+        power = descriptors.spectra(sound.audio[: 6 * SAMPLE_RATE_HZ] / 32768.0, _HOP)
+        share = power.sum(axis=1)
+        sounding = np.nonzero(share > share.max() * _FAINT)[0]
+        if not len(sounding) or share.max() == 0.0:
+            continue
+        count = min(per_sound, 8 * len(sounding))
+        at = random.choice(sounding, count)
+        chosen = power[at] / (share[at, None] * descriptors.POWER_SCALE)
+        f0_hz = sound.f0_hz[np.minimum(at * (_HOP // HOP), len(sound.f0_hz) - 1)].astype(np.float64)
+        moved = random.random(count) < _TRANSPOSED
+        anywhere = C4_HZ * np.exp2(random.uniform(*PITCH_RANGE, count))
+        if corpus.kind == "percussive":
+            anywhere = f0_hz * np.exp2(random.uniform(-2.0, 2.0, count))
+        for i in np.nonzero(moved)[0]:
+            if corpus.kind == "percussive":
+                chosen[i] = np.interp(f_hz * f0_hz[i] / anywhere[i], f_hz, chosen[i])
+            else:
+                chosen[i] = _lines(anywhere[i]) * _envelope(chosen[i], f0_hz[i])
+            f0_hz[i] = anywhere[i]
+        chosen /= chosen.sum(axis=1, keepdims=True) * descriptors.POWER_SCALE + 1e-12
+        tilt = random.uniform(-2.5, 0.5, (count, 1))
+        knee_hz = 2 ** random.uniform(6, 14, (count, 1))
+        noise = (f_hz / 1000.0) ** tilt / (1 + (f_hz / knee_hz) ** 4) * random.exponential(size=(count, len(f_hz)))
+        noise /= noise.sum(axis=1, keepdims=True) * descriptors.POWER_SCALE
+        amount = 10 ** random.uniform(-6.0, -2.5, (count, 1)) * (random.random((count, 1)) < _NOISY)
+        level = 10 ** (random.uniform(-50, -6, (count, 1)) / 10)
+        rows.append(descriptors.describe_spectra((chosen + amount * noise) * level))
+        pitches.append(np.log2(f0_hz / C4_HZ))
+    return np.concatenate(pitches), np.concatenate(rows)
+
+
+def _envelope(power: np.ndarray, f0_hz: float) -> np.ndarray:
+    """Spectral envelope [BINS] of a frame: its peaks within a period of its pitch, joined in dB."""
+    width = max(1, round(f0_hz / (2 * descriptors.BIN_HZ[1])))
+    padded = np.pad(power, width, mode="edge")
+    peaks = np.lib.stride_tricks.sliding_window_view(padded, 2 * width + 1).max(axis=1)
+    logs = np.log(np.pad(peaks, width, mode="edge") + 1e-12)
+    smooth: np.ndarray = np.exp(np.convolve(logs, np.full(2 * width + 1, 1 / (2 * width + 1)), "valid"))
+    return smooth
+
+
+def _lines(f0_hz: float) -> np.ndarray:
+    """Power [BINS] of equal harmonics of a pitch, as the Hann window shows them."""
+    numbers = np.maximum(np.rint(descriptors.BIN_HZ / f0_hz), 1.0)
+    away = np.abs(descriptors.BIN_HZ - numbers * f0_hz) / descriptors.BIN_HZ[1]
+    return np.where(away < 2.0, np.cos(np.pi * np.minimum(away, 2.0) / 4) ** 4, 0.0) + 1e-8
 
 
 def fit(pitch_oct: np.ndarray, descriptors: np.ndarray) -> list[Knob]:

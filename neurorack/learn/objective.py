@@ -1,0 +1,197 @@
+"""What the networks are trained for: half on saying a clip again, half on obeying the knobs.
+
+Every step plays the decoder twice:
+- the clip itself: its measured descriptors, its latent from the encoder; judged by multi-scale spectra;
+- a *swap*: knobs anywhere in 0…1, at rest, moving or jumping, at a pitch of any kind, and the latent of another clip;
+  judged by the descriptors of what comes out against what was asked, each in units of its knob's local travel. This is
+  what makes the knobs obey where no recording shows how. Encoded again, the swap must give the latent it was made from
+  (cycle): whatever the knobs do, the latent means the same.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from neurorack.ears.descriptors import WINDOW
+from neurorack.ears.features import FEATURE_HOP
+from neurorack.learn.adversary import Adversary
+from neurorack.learn.clips import CLIP_HOPS, FRAMES
+from neurorack.learn.corpus import LEVEL_WINDOW
+from neurorack.learn.critic import Critic
+from neurorack.learn.decoder import Decoder, mix
+from neurorack.learn.encoder import AHEAD, BEHIND, Encoder
+from neurorack.learn.listening import Features, Level
+from neurorack.learn.losses import MultiScaleSpectrum
+from neurorack.learn.room import Room
+from neurorack.learn.twins import Descriptors
+from neurorack.words import HOP
+
+COARSE = FEATURE_HOP // HOP
+_POOL = 4  # coarse frames averaged before descriptors are compared: 21 ms, a low note's ripple
+_INNER = slice(2, FRAMES - 2)  # the outer frames see beyond the clip
+_AUDIBLE_DB = -60.0
+_COPY_LIMIT = 3.0
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of the losses beside the spectrum's, which has 1. A weight of 0 leaves an ingredient out."""
+
+    swap: float = 1.0
+    copy: float = 0.1
+    kl: float = 2e-4
+    """Per nat of latent and frame."""
+    spread: float = 0.1
+    """Keeps every latent's deviation over a batch at 1 or above (Bardes et al. 2022): a decoder that learns the
+    descriptors first would let the latent collapse."""
+    smooth: float = 0.02
+    cycle: float = 0.1
+    adversary: float = 0.1
+    critic: float = 0.0
+    room: float = 1e-2
+    """Per unit of the room's energy, so that a dry sound stays dry; 0: no room."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """One step's tensors: the clips, and what is asked of the swap. n clips, T = CLIP_HOPS."""
+
+    audio: torch.Tensor  # [n, T·HOP + WINDOW]
+    features: torch.Tensor  # [n, 1 + FRAMES + BEHIND + AHEAD, FEATURES]
+    pitch_oct: torch.Tensor  # [n, T, 1]
+    bandwidth_hz: torch.Tensor  # [n]
+    octaves: torch.Tensor | None  # [n, 1, MODES]
+    strike: torch.Tensor  # [n]
+    elements: torch.Tensor  # [n, T, HOP, elements]
+    draw: torch.Tensor  # [n, FRAMES + 1, latent] standard normal
+    swap_pitch_oct: torch.Tensor
+    swap_octaves: torch.Tensor | None
+    swap_elements: torch.Tensor
+    asked: torch.Tensor  # [n, T, 5]
+    travel: torch.Tensor  # [n, FRAMES, 5]
+    orders: torch.Tensor  # [2, n] clips whose latents are swapped in
+    blend: torch.Tensor  # [n, 1, 1] share of the second
+    held: torch.Tensor  # [n] frame whose latent is held, or -1
+
+
+class Objective(torch.nn.Module):
+    """All networks, and the losses of a lesson. One module, so that one wrapper spreads it over processes."""
+
+    def __init__(self, kind: str, width: int, latent: int, weights: Weights, seed: int) -> None:
+        super().__init__()
+        self.kind, self.weights = kind, weights
+        self.modal = kind == "percussive"
+        self.decoder = Decoder(width, latent, modal=self.modal)
+        self.encoder = Encoder(latent)
+        self.adversary = Adversary(latent)
+        self.critic = Critic() if weights.critic else None
+        self.room = Room(seed) if weights.room else None
+        self._spectrum = MultiScaleSpectrum()
+        self._level = Level(LEVEL_WINDOW[kind])
+        self._fine, self._coarse, self._features = Descriptors(2 * HOP), Descriptors(FEATURE_HOP), Features()
+
+    def forward(self, lesson: Lesson, ramp: float) -> dict[str, torch.Tensor]:
+        """Weighted losses [] by name; `ramp` 0…1 is how far adversary and critic have been let in."""
+        weights = self.weights
+        target = lesson.audio[:, WINDOW // 2 : -WINDOW // 2]
+        said = self._describe(lesson)
+        mean, log_variance = self.encoder(lesson.features)
+        mean, log_variance = mean[:, BEHIND:-AHEAD], log_variance[:, BEHIND:-AHEAD]
+        latent = mean + torch.exp(0.5 * log_variance) * lesson.draw
+        again = self._play(lesson.pitch_oct, said, to_hops(latent), lesson.octaves, lesson.elements)
+        if self.modal:
+            sounding = torch.arange(again.shape[1], device=again.device) >= lesson.strike[:, None]
+            again = again * sounding
+        heard = again if self.room is None else self.room(again)
+
+        coarse_mean = mean.detach()
+        swapped = self._swap(coarse_mean, lesson)
+        obeyed = self._play(
+            lesson.swap_pitch_oct, lesson.asked, to_hops(swapped), lesson.swap_octaves, lesson.swap_elements
+        )
+        wanted = lesson.asked[:, COARSE - 1 :: COARSE]
+        off = _pooled(((self._coarse(obeyed) - wanted) / lesson.travel)[:, _INNER]).abs()
+
+        losses = {
+            "spectrum": self._spectrum(heard, target, lesson.bandwidth_hz).mean(),
+            "swap": weights.swap * off.mean(),
+            "copy": weights.copy * self._copy(again, said, lesson),
+            "kl": weights.kl * 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(-1).mean(),
+            "spread": weights.spread * torch.relu(1.0 - mean.flatten(0, 1).std(0)).mean(),
+            "smooth": weights.smooth * (mean[:, 1:] - mean[:, :-1]).abs().mean(),
+        }
+        if weights.cycle or weights.critic:
+            shown = self._features(obeyed)
+        if weights.cycle:
+            back, _ = self.encoder(shown)
+            losses["cycle"] = weights.cycle * (back - swapped[:, 1:])[:, BEHIND + 2 : -AHEAD - 2].abs().mean()
+        if weights.adversary:
+            values = torch.cat([lesson.pitch_oct, said], -1)[:, COARSE - 1 :: COARSE]
+            audible = values[..., 1] > _AUDIBLE_DB
+            losses["adversary"] = self.adversary.error(coarse_mean[:, 1:][audible], values[audible])
+            losses["certainty"] = weights.adversary * ramp * self.adversary.certainty(mean[:, 1:][audible])
+        if self.critic is not None:
+            real = self._features(target)
+            losses["critic"] = self.critic.error(real, shown.detach())
+            losses["doubt"] = weights.critic * ramp * self.critic.doubt(shown)
+        if self.room is not None:
+            losses["room"] = weights.room * self.room.energy()
+        return losses
+
+    def _describe(self, lesson: Lesson) -> torch.Tensor:
+        """Descriptors of the clip by hop [n, T, 5], as gestures will say them: level through its short window."""
+        half = WINDOW // 2
+        skip = half // (2 * HOP)
+        with torch.no_grad():
+            described = self._fine(lesson.audio)[:, skip - 1 : skip + CLIP_HOPS // 2]
+            part = torch.tensor([0.5, 1.0], device=described.device)[:, None]
+            said = torch.lerp(described[:, :-1, None], described[:, 1:, None], part).flatten(1, 2)
+            said[..., 0] = self._level(lesson.audio, half)
+            if self.modal:  # before a strike the frames stand ready at its first row, and nothing sounds
+                first = (lesson.strike + self._level.size // 2).clamp(min=0) // HOP
+                hop = torch.maximum(
+                    torch.arange(CLIP_HOPS, device=said.device), first.clamp(max=CLIP_HOPS - 1)[:, None]
+                )
+                said = said.gather(1, hop[..., None].expand_as(said))
+        return said
+
+    def _play(
+        self,
+        pitch_oct: torch.Tensor,
+        descriptors: torch.Tensor,
+        latent: torch.Tensor,
+        octaves: torch.Tensor | None,
+        elements: torch.Tensor,
+    ) -> torch.Tensor:
+        return mix(self.decoder(torch.cat([pitch_oct, descriptors, latent], -1), octaves), elements)
+
+    def _swap(self, latent: torch.Tensor, lesson: Lesson) -> torch.Tensor:
+        """Latents of other clips [n, 1 + FRAMES, latent]: whole, mixed in pairs, or one frame held."""
+        mixed = torch.lerp(latent[lesson.orders[0]], latent[lesson.orders[1]], lesson.blend)
+        frame = lesson.held.clamp(min=0)[:, None, None].expand(-1, 1, mixed.shape[2])
+        return torch.where(lesson.held[:, None, None] >= 0, mixed.gather(1, frame), mixed)
+
+    def _copy(self, again: torch.Tensor, said: torch.Tensor, lesson: Lesson) -> torch.Tensor:
+        """Descriptors of the copy against the clip's, both heard only as far up as the clip was recorded."""
+        heard = said[:, COARSE - 1 :: COARSE]
+        wide = (lesson.bandwidth_hz > _WIDE_HZ)[:, None, None]
+        audible = (heard[:, _INNER, :1] > _AUDIBLE_DB) & wide
+        spread = lesson.travel.mean((0, 1))
+        off = ((self._coarse(again) - heard)[..., 1:] / spread[1:])[:, _INNER].abs().clamp(max=_COPY_LIMIT)
+        return (off * audible).sum() / (audible.sum() * 4 + 1)
+
+
+_WIDE_HZ = 14_000.0
+"""A clip recorded less far up says nothing about its centroid."""
+
+
+def to_hops(coarse: torch.Tensor) -> torch.Tensor:
+    """[n, 1 + frames, k], the first one frame ahead → [n, frames·COARSE, k] on straight lines between them."""
+    before, after = coarse[:, :-1, None], coarse[:, 1:, None]
+    part = torch.arange(1, COARSE + 1, device=coarse.device)[:, None] / COARSE
+    return (before + (after - before) * part).flatten(1, 2)
+
+
+def _pooled(frames: torch.Tensor) -> torch.Tensor:
+    whole = frames.shape[1] // _POOL * _POOL
+    return frames[:, :whole].unflatten(1, (-1, _POOL)).mean(2)
