@@ -10,6 +10,7 @@ clamped to its range and taken to −1…+1,
 The polynomials and the rising table Q are the card's (`bundle.Knob`), y is in the knob's unit there.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -55,6 +56,14 @@ class _Scale:
         low = min(int(at), self._last - 1)
         here: float = self._table[low]
         return here + (at - low) * (self._table[low + 1] - here)
+
+    def share(self, quantile: float) -> float:
+        """The u 0…1 of which this is the quantile."""
+        above = bisect_right(self._table, quantile)
+        if above == 0 or above > self._last:
+            return 0.0 if above == 0 else 1.0
+        low = self._table[above - 1]
+        return (above - 1 + (quantile - low) / (self._table[above] - low)) / self._last
 
     def grounds(self, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`ground` for rows of `before` [rows, CONDITIONS]."""
@@ -111,8 +120,11 @@ class Scales:
         return values[:, 1:]
 
     def position(self, pitch_oct: float, y: Sequence[float]) -> list[float]:
-        """The knob positions, within 0…1, that ask for y [5]."""
-        positions: list[float] = self.position_frames(np.array([pitch_oct]), np.array([y], np.float64))[0].tolist()
+        """The knob positions, within 0…1, that ask for y [5]. About 15 µs."""
+        values, positions = [pitch_oct, *y], []
+        for scale, value in zip(self._scales, y, strict=True):
+            place, spread = scale.ground(values)
+            positions.append(scale.share((value - place) / spread))
         return positions
 
     def position_frames(self, pitch_oct: np.ndarray, y: np.ndarray) -> np.ndarray:
