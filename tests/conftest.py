@@ -18,9 +18,10 @@ from neurorack.bundle import (
     describe_network,
     write_card,
 )
+from neurorack.ears.features import BANDS, FEATURES
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
-pytest_plugins = ["live"]
+pytest_plugins = ["live", "struck"]
 
 TINY_LATENT = 8
 TINY_HARMONICS = 40
@@ -118,6 +119,39 @@ def write_tiny_decoder(path: Path, *, noise_gain: float = 0.05, parameters: int 
     onnx.save(model, str(path))
 
 
+def tiny_encoder_weights() -> np.ndarray:
+    """[5 frames t−3 … t+1, FEATURES, TINY_LATENT]: latent 0 is a quarter of frame t's noisiness, latent 1 how much its
+    lower bands stand above its upper ones, the others a little of everything."""
+    weights = np.random.default_rng(3).normal(size=(5, FEATURES, TINY_LATENT)) * 0.02
+    weights[..., :2] = 0.0
+    weights[3, BANDS, 0] = 0.25
+    weights[3, :BANDS, 1] = np.where(np.arange(BANDS) < BANDS // 2, 1, -1) / BANDS
+    return weights.astype(np.float32)
+
+
+def write_tiny_encoder(path: Path) -> None:
+    """features [frames, FEATURES] → latent [frames, TINY_LATENT], one convolution with zeros beyond the ends."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    f32, make = TensorProto.FLOAT, helper.make_node
+    constants = [
+        numpy_helper.from_array(np.ascontiguousarray(tiny_encoder_weights().transpose(2, 1, 0)), "weights"),
+        numpy_helper.from_array(np.array([0], np.int64), "zero"),
+    ]
+    nodes = [
+        make("Transpose", ["features"], ["turned"], perm=[1, 0]),
+        make("Unsqueeze", ["turned", "zero"], ["batch"]),
+        make("Conv", ["batch", "weights"], ["rows"], pads=[3, 1]),
+        make("Squeeze", ["rows", "zero"], ["flat"]),
+        make("Transpose", ["flat"], ["latent"], perm=[1, 0]),
+    ]
+    value = helper.make_tensor_value_info
+    ports = value("features", f32, ["frames", FEATURES]), value("latent", f32, ["frames", TINY_LATENT])
+    graph = helper.make_graph(nodes, "tiny encoder", ports[:1], ports[1:], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+
+
 def tiny_gestures() -> dict[str, np.ndarray]:
     """`hold`: 20 hops of attack, a loop of 100 and a release of 60, alive in level; `still`: nothing moves at all."""
     hops, loop = 180, (20, 120)
@@ -170,10 +204,12 @@ def tiny_knobs() -> list[Knob]:
     ]
 
 
-def write_tiny_bundle(folder: Path, **decoder: float) -> Path:
-    """A whole bundle in `folder`; options go to `write_tiny_decoder`."""
+def write_tiny_bundle(folder: Path, *, encoder: bool = False, **decoder: float) -> Path:
+    """A whole bundle in `folder`, with or without an encoder; other options go to `write_tiny_decoder`."""
     folder.mkdir(parents=True)
     write_tiny_decoder(folder / "decoder.onnx", **decoder)  # type: ignore[arg-type]
+    if encoder:
+        write_tiny_encoder(folder / "encoder.onnx")
     arrays = tiny_gestures()
     held = {
         name: np.ascontiguousarray(a, np.int32 if name.endswith("/marks") else np.float32) for name, a in arrays.items()
@@ -192,6 +228,7 @@ def write_tiny_bundle(folder: Path, **decoder: float) -> Path:
         harmonics=TINY_HARMONICS,
         delay_samples=TINY_DELAY,
         decoder=describe_network(folder / "decoder.onnx"),
+        encoder=describe_network(folder / "encoder.onnx") if encoder else None,
         gestures=describe_gestures(folder / "gestures.safetensors", ["hold", "still"]),
         knobs=tiny_knobs(),
         cost=Cost(parameters=0, macs_per_s=2e6),
@@ -218,6 +255,12 @@ def _denormals_for_hypothesis(request: pytest.FixtureRequest) -> Iterator[None]:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny bundle; tests that change it copy it first."""
     return write_tiny_bundle(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def hearing_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny bundle that has an encoder."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("models") / "hearing", encoder=True)
 
 
 @pytest.fixture(scope="session")
