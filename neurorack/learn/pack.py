@@ -1,49 +1,78 @@
-"""Puts a bundle together: graphs, gestures, card."""
+"""Puts a bundle together: graphs, gestures, card. It is there whole or not at all.
 
+Everything is written and proven in a folder aside, `.packing/` beside the bundle, and then moved into its place.
+"""
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
 
 from neurorack import __version__
-from neurorack.bundle import SCHEMA, Card, Cost, Knob, Source, describe_gestures, describe_network, write_card
-from neurorack.engine.excitation import HARMONICS
-from neurorack.learn import gestures, levels, scales
-from neurorack.learn.decoder import LATENT, Decoder
+from neurorack.bundle import (
+    CARD,
+    CONTROLS_BEFORE_LATENT,
+    SCHEMA,
+    Card,
+    Cost,
+    Knob,
+    Source,
+    describe_gestures,
+    describe_network,
+    load,
+    write_card,
+)
+from neurorack.engine.proof import prove
+from neurorack.errors import BadInput
+from neurorack.learn import scales
+from neurorack.learn.choose import COUNT, choose
+from neurorack.learn.corpus import Corpus
+from neurorack.learn.decoder import Decoder
 from neurorack.learn.encoder import Encoder
 from neurorack.learn.export import export_decoder, export_encoder, macs_per_s
-from neurorack.learn.sounds import HELD_S, TRAIN, Notes
+from neurorack.learn.gestures import Cut, Encode, cut
+from neurorack.learn.loudness import even_medians
 from neurorack.patch.knobs import Scales
 from neurorack.words import DESCRIPTORS, HOP, SAMPLE_RATE_HZ
 
-GESTURES = {
-    "piano": 0, "violin": 40, "cello": 42, "trumpet": 56, "horn": 60, "alto-sax": 65, "english-horn": 69,
-    "bassoon": 70, "pan-flute": 75, "choir": 54, "strings": 48, "organ": 17, "accordion": 21, "nylon-guitar": 24,
-    "slap-bass": 36, "harp": 46, "marimba": 12, "kalimba": 108, "sitar": 104, "square-lead": 80,
-}  # fmt: skip
-"""Gesture → General MIDI program of the training split it is cut from."""
-GESTURE_MIDI, GESTURE_VELOCITY = 62, 112
-
-SOURCES = [
-    Source("FluidR3 GM", "MIT", f"notes of {len(TRAIN)} programs rendered with fluidsynth: weights and gestures")
-]
+DECODER, ENCODER, GESTURES = "decoder.onnx", "encoder.onnx", "gestures.safetensors"
 
 
-def pack(decoder: Decoder, encoder: Encoder, knobs: list[Knob], notes: Notes, folder: Path, title: str) -> Card:
-    """Write the bundle into `folder`, whose name becomes its name. The card's quality is still empty."""
-    folder.mkdir(parents=True, exist_ok=True)
-    export_encoder(encoder, folder / "encoder.onnx")
-    encode = gestures.Encode(str(folder / "encoder.onnx"))
-    gains = levels.matched(notes)
-    cuts = []
-    for name, program in GESTURES.items():
-        candidates = np.nonzero((notes.program == program) & (notes.velocity == GESTURE_VELOCITY))[0]
-        if len(candidates):
-            i = candidates[np.abs(notes.midi[candidates] - GESTURE_MIDI).argmin()]
-            note = notes.audio[i] * (gains[i] / 32768.0)
-            pitch = float(levels.pitch_octaves(notes.f0_hz[i]))
-            cuts.append(gestures.cut(name, note, pitch, Scales(knobs), encode, HELD_S))
-    return _write(decoder, knobs, cuts, folder, title, with_encoder=True)
+def pack(
+    decoder: Decoder,
+    encoder: Encoder,
+    knobs: list[Knob],
+    corpus: Corpus,
+    folder: Path,
+    title: str,
+    licence: str = "Apache-2.0",
+    quality: dict[str, float] | None = None,
+    gestures: int = COUNT,
+) -> Card:
+    """Write the bundle into `folder`, whose name becomes its name, with up to so many gestures cut from `corpus`.
+
+    A bundle that is there is replaced once the new one plays; what else lies beside its files stays. BadInput where it
+    cannot be written or does not play.
+    """
+    with _aside(folder) as part:
+        export_encoder(encoder, part / ENCODER)
+        encode = Encode(part / ENCODER)
+        chosen = choose(corpus, encode, gestures)
+        own = Scales(knobs)
+        cuts = [
+            cut(name, sound, corpus.kind, own, encode) for name, sound in zip(chosen.names, chosen.sounds, strict=True)
+        ]
+        export_decoder(decoder, part / DECODER)
+        about = _About(folder.resolve().name, title, licence, corpus.kind, corpus.origins, quality or {})
+        _write(part, about, decoder, knobs, cuts)
+        medians = even_medians(load(part))
+        cuts = [dataclasses.replace(each, median=median) for each, median in zip(cuts, medians, strict=True)]
+        return _write(part, about, decoder, knobs, cuts)
 
 
 def pack_random(width: int, seed: int, folder: Path) -> Card:
@@ -54,36 +83,98 @@ def pack_random(width: int, seed: int, folder: Path) -> Card:
     random = np.random.default_rng(seed)
     rows = random.standard_normal((500, len(DESCRIPTORS))) * [8, 1, 0.6, 0.5, 1] + [-20, 10.5, 11, 1.3, 0]
     knobs = scales.fit(random.uniform(-3, 4, len(rows)), rows)
+    decoder = Decoder(width)
     flat = np.tile(np.array([-15, 0.5, 0.5, 0.5, 0.5], np.float32), (200, 1))
-    cut = gestures.Cut("flat", np.zeros((200, LATENT), np.float32), flat, flat[0].copy(), np.array([50, 150], np.int32))
-    folder.mkdir(parents=True, exist_ok=True)
-    return _write(Decoder(width), knobs, [cut], folder, f"Random weights, width {width}", with_encoder=False)
+    latent = np.zeros((200, decoder.latent), np.float32)
+    held = Cut("flat", latent, flat, flat[0].copy(), np.array([50, 150], np.int32), np.zeros(200, np.float32))
+    with _aside(folder) as part:
+        export_decoder(decoder, part / DECODER)
+        about = _About(folder.resolve().name, f"Random weights, width {width}", "Apache-2.0", "pitched", [], {})
+        return _write(part, about, decoder, knobs, [held])
 
 
-def _write(
-    decoder: Decoder, knobs: list[Knob], cuts: list[gestures.Cut], folder: Path, title: str, *, with_encoder: bool
-) -> Card:
-    export_decoder(decoder, folder / "decoder.onnx")
-    arrays = {name: array for cut in cuts for name, array in cut.arrays().items()}
-    (folder / "gestures.safetensors").write_bytes(safetensors.numpy.save(arrays))
+@dataclasses.dataclass(frozen=True)
+class _About:
+    """What the card says of the instrument as a whole."""
+
+    name: str
+    title: str
+    licence: str
+    kind: str
+    sources: list[Source]
+    quality: dict[str, float]
+
+
+def _write(part: Path, about: _About, decoder: Decoder, knobs: list[Knob], cuts: list[Cut]) -> Card:
+    """Gestures and card, beside the graphs that lie in `part` already."""
+    arrays = {name: array for each in cuts for name, array in each.arrays().items()}
+    (part / GESTURES).write_bytes(safetensors.numpy.save(arrays))
+    network = describe_network(part / DECODER)
+    shapes = {tensor.name: tensor.shape for tensor in network.inputs}
     card = Card(
         schema=SCHEMA,
-        name=folder.name,
-        title=title,
+        name=about.name,
+        title=about.title,
         version=__version__,
-        license="Apache-2.0",
-        sources=SOURCES if with_encoder else [],
+        license=about.licence,
+        sources=about.sources,
         sample_rate_hz=SAMPLE_RATE_HZ,
         hop=HOP,
-        latent=LATENT,
-        harmonics=HARMONICS,
+        latent=int(shapes["controls"][1]) - CONTROLS_BEFORE_LATENT,
+        harmonics=int(shapes["harmonics"][2]),
         delay_samples=0,  # gains act behind the filter bank: what a frame asks for sounds at once
-        decoder=describe_network(folder / "decoder.onnx"),
-        gestures=describe_gestures(folder / "gestures.safetensors", [cut.name for cut in cuts]),
+        decoder=network,
+        gestures=describe_gestures(part / GESTURES, [each.name for each in cuts]),
         knobs=knobs,
         cost=Cost(sum(p.numel() for p in decoder.parameters()), macs_per_s(decoder)),
-        quality={},
-        encoder=describe_network(folder / "encoder.onnx") if with_encoder else None,
+        quality=about.quality,
+        encoder=describe_network(part / ENCODER) if (part / ENCODER).exists() else None,
+        kind=about.kind,
     )
-    write_card(folder, card)
+    write_card(part, card)
     return card
+
+
+@contextmanager
+def _aside(folder: Path) -> Iterator[Path]:
+    """An empty folder to write a bundle into: proven and moved to `folder` in the end, gone after an error."""
+    folder = folder.resolve()
+    aside = folder.parent / ".packing" / str(os.getpid())
+    try:
+        if folder.exists() and not (folder / CARD).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+            raise BadInput("there is something else than a bundle", str(folder), "give a folder of its own")
+        shutil.rmtree(aside, ignore_errors=True)  # a crashed process of this number left it
+        aside.mkdir(parents=True)
+        try:
+            yield aside
+            prove(load(aside))
+            _move(aside, folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+            with suppress(OSError):  # another one is being packed there
+                aside.parent.rmdir()
+    except OSError as error:
+        where = str(error.filename or folder)
+        raise BadInput(f"cannot write the bundle: {error.strerror}", where, "check space and permissions") from error
+
+
+def _move(aside: Path, folder: Path) -> None:
+    """Put a bundle in its place. What lies beside the former one's files, pictures or a report, moves over to it."""
+    for file in aside.iterdir():
+        with file.open("rb") as written:
+            os.fsync(written.fileno())
+    if not folder.exists():
+        aside.rename(folder)
+        return
+    former = aside.with_name(f"{aside.name}.former")
+    folder.rename(former)
+    try:
+        aside.rename(folder)
+    except OSError:
+        former.rename(folder)
+        raise
+    for name in (CARD, DECODER, ENCODER, GESTURES):
+        (former / name).unlink(missing_ok=True)
+    for other in former.iterdir():
+        other.rename(folder / other.name)
+    former.rmdir()

@@ -1,0 +1,58 @@
+"""How loud gestures are heard, played by their own instrument with all knobs in the middle, and how to make them even.
+
+Equal levels are not equally loud: a hit is over before it was quite heard, and a hiss is louder than a thump.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from neurorack.bundle import Bundle
+from neurorack.ears.descriptors import loudness_sone
+from neurorack.engine.player import Player
+from neurorack.words import C4_HZ, DESCRIPTORS, HOP
+
+EVEN_DB, ROUNDS = 0.5, 4
+"""Gestures are brought this near to their median, in so many rounds at most."""
+FARTHEST_DB = 8.0
+"""At most so far from equal levels."""
+
+_BLOCK = 256
+_EAR_HOPS = 94
+"""125 ms, about what an ear adds up."""
+
+
+def heard_db(bundle: Bundle) -> np.ndarray:
+    """Loudness [gestures] of each gesture's loudest 125 ms, in dB: 10 for a doubling in sone."""
+    return np.array([_heard_db(bundle, index) for index in range(len(bundle.gestures))])
+
+
+def even_medians(bundle: Bundle) -> list[np.ndarray]:
+    """The gestures' medians with their levels moved so that all are heard equally loud, within EVEN_DB."""
+    medians = [gesture.median.copy() for gesture in bundle.gestures]
+    moved_db = np.zeros(len(medians))
+    for _ in range(ROUNDS):
+        gestures = [dataclasses.replace(g, median=m) for g, m in zip(bundle.gestures, medians, strict=True)]
+        off_db = heard_db(dataclasses.replace(bundle, gestures=tuple(gestures)))
+        off_db -= np.median(off_db)
+        if np.abs(off_db).max() <= EVEN_DB:
+            break
+        further_db = np.clip(moved_db + off_db, -FARTHEST_DB, FARTHEST_DB) - moved_db
+        moved_db += further_db
+        for median, db in zip(medians, further_db, strict=True):
+            median[0] += db  # a level is heard above its median
+    return medians
+
+
+def _heard_db(bundle: Bundle, index: int) -> float:
+    gesture = bundle.gestures[index]
+    hops = gesture.loop_end + 2 * _EAR_HOPS
+    player = Player(bundle, _BLOCK)
+    player.set_gesture(index, 1.0)
+    player.set_targets(C4_HZ, np.full(len(DESCRIPTORS), 0.5))
+    player.gate(0, "gate1", 1)
+    audio = np.zeros((-(-hops * HOP // _BLOCK), _BLOCK), np.float32)
+    for block in audio:
+        player.render(block)
+    sone = np.convolve(loudness_sone(audio.ravel()), np.full(_EAR_HOPS, 1 / _EAR_HOPS), "valid")
+    return float(10 * np.log2(sone.max() + 1e-6))
