@@ -12,7 +12,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,21 @@ NAME_CHARACTERS_MAX, TEXT_CHARACTERS_MAX = 64, 1_000
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What moves a terminal's cursor, colours it, ends a line or turns its direction."""
 
+KINDS = ("pitched", "percussive", "speaking")
+"""What an instrument is: notes, strikes or speech."""
+
 CONTROLS_BEFORE_LATENT = 1 + len(DESCRIPTORS)
 """Columns of the decoder's `controls` before the latent: pitch in octaves re C4, then the descriptors."""
+
+ENCODER_PORTS = {"features": 65, "log_mel": 64}
+"""What an encoder may be shown, and its columns: the features of `ears.features`, or log-mel bands as gestures were cut
+with at first."""
+
+PITCH_MAX_OCT = 8.0
+"""How far from C4 a gesture's pitch may lie; an excitation plays from 8 Hz to 8 kHz, five octaves either way."""
+
+PARTIALS_OCT = (-1.0, 12.0)
+"""Where a struck sound's partials may lie, in octaves above its pitch."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -70,7 +83,10 @@ class Network(msgspec.Struct, frozen=True):
 
 
 class Gestures(msgspec.Struct, frozen=True):
-    """A safetensors file with `NAME/latent`, `NAME/descriptors`, `NAME/median` and `NAME/marks` for every name."""
+    """A safetensors file with `NAME/latent`, `NAME/descriptors`, `NAME/median` and `NAME/marks` for every name.
+
+    `NAME/pitch` may be there too, and `NAME/partials` is where the decoder takes `partials`.
+    """
 
     file: str
     sha256: str
@@ -136,11 +152,19 @@ class Card(msgspec.Struct, frozen=True, omit_defaults=True):
     cost: Cost
     quality: dict[str, float]
     encoder: Network | None = None
+    kind: str = "pitched"
+
+
+Ports = dict[str, tuple[int | str, ...]]
+"""Name → shape."""
 
 
 @dataclass(frozen=True, eq=False)
 class Gesture:
-    """A recorded trajectory: one row a hop. Attack up to `loop_start`, loop up to `loop_end`, release to the end."""
+    """A recorded trajectory: one row a hop. Attack up to `loop_start`, loop up to `loop_end`, release to the end.
+
+    One without a loop, `loop_start` = `loop_end`, is a one-shot: whatever its gate does, it plays to its end.
+    """
 
     name: str
     latent: np.ndarray  # [N, latent] float32
@@ -148,6 +172,8 @@ class Gesture:
     median: np.ndarray  # [5] float32, of the descriptors over the gesture
     loop_start: int
     loop_end: int
+    pitch: np.ndarray  # [N] float32: octaves re C4 of a strike or of speech, octaves about 0 of a note's vibrato
+    partials: np.ndarray | None = None  # [harmonics] float32: octaves of a strike's modes above its pitch, rising
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +183,7 @@ class Bundle:
     folder: Path
     card: Card
     decoder_onnx: bytes
+    encoder_onnx: bytes | None
     gestures: tuple[Gesture, ...]
 
     @property
@@ -194,12 +221,13 @@ def load(name: str | Path) -> Bundle:
     folder = find(name)
     card = read_card(folder)
     decoder = read_file(folder, card.decoder.file, ONNX_BYTES_MAX, card.decoder.sha256, card.decoder.bytes)
-    _check_network(card, card.decoder, decoder, folder)
+    _check_decoder(card, card.decoder, decoder, folder)
+    encoder = None
     if card.encoder is not None:
         encoder = read_file(folder, card.encoder.file, ONNX_BYTES_MAX, card.encoder.sha256, card.encoder.bytes)
-        _graph(encoder, folder / card.encoder.file)
+        _check_encoder(card, card.encoder, encoder, folder)
     held = read_file(folder, card.gestures.file, GESTURES_BYTES_MAX, card.gestures.sha256, card.gestures.bytes)
-    return Bundle(folder, card, decoder, _gestures(card, held, folder / card.gestures.file))
+    return Bundle(folder, card, decoder, encoder, _gestures(card, held, folder / card.gestures.file))
 
 
 def read_card(folder: Path) -> Card:
@@ -285,6 +313,8 @@ def _check_card(card: Card, path: Path) -> None:
         fail(f"the card is of schema {card.schema}, this is {SCHEMA}", "update neurorack or the bundle")
     if card.sample_rate_hz != SAMPLE_RATE_HZ or card.hop != HOP:
         fail(f"made for {card.sample_rate_hz} Hz and hops of {card.hop}, not {SAMPLE_RATE_HZ} and {HOP}")
+    if card.kind not in KINDS:
+        fail(f"an instrument is {', '.join(KINDS)}, not {card.kind!r}", "update neurorack or the bundle")
     if not (1 <= card.latent <= 64 and 1 <= card.harmonics <= 128 and 0 <= card.delay_samples <= 48 * 3):
         fail("latent must be 1…64, harmonics 1…128 and the delay at most 3 ms")
     if [knob.name for knob in card.knobs] != list(DESCRIPTORS):
@@ -345,27 +375,18 @@ def _graph(data: bytes, path: Path) -> Graph:
         raise BadInput(f"the network is refused: {refusal}", str(path), "use a bundle you trust") from refusal
 
 
-def _check_network(card: Card, network: Network, data: bytes, folder: Path) -> None:
+def _check_decoder(card: Card, network: Network, data: bytes, folder: Path) -> None:
     """The decoder's graph says what the card says, and both what the engine will bind."""
-    path = folder / network.file
-    graph = _graph(data, path)
-
-    def fail(what: str) -> None:
-        raise BadInput(what, str(path), "export the bundle again")
-
-    for kind, ports, tensors in (("inputs", graph.inputs, network.inputs), ("outputs", graph.outputs, network.outputs)):
-        if {_as_tensor(port) for port in ports} != {(t.name, tuple(t.shape), t.dtype) for t in tensors}:
-            fail(f"its {kind} are not the card's")
-        if any(t.dtype != "float32" for t in tensors):
-            fail(f"its {kind} must be float32")
-    inputs, outputs = ({t.name: tuple(t.shape) for t in tensors} for tensors in (network.inputs, network.outputs))
-    expected_in: dict[str, tuple[int | str, ...]] = {
+    fail, inputs, outputs = _ports(network, data, folder)
+    expected_in: Ports = {
         "controls": ("frames", CONTROLS_BEFORE_LATENT + card.latent),
         "harmonics": ("frames", HOP, card.harmonics),
         "pulse": ("frames", HOP),
         "noise": ("frames", HOP),
     }
-    expected_out: dict[str, tuple[int | str, ...]] = {"audio": ("frames", HOP)}
+    if "partials" in inputs:
+        expected_in["partials"] = ("frames", card.harmonics)
+    expected_out: Ports = {"audio": ("frames", HOP)}
     total = 0
     for state, following in network.states:
         shape = inputs.get(state)
@@ -378,7 +399,35 @@ def _check_network(card: Card, network: Network, data: bytes, folder: Path) -> N
             total += math.prod(int(size) for size in shape)
     if total > STATE_FLOATS_MAX:
         fail(f"its states hold {total} numbers, at most {STATE_FLOATS_MAX}")
-    for kind, got, expected in (("input", inputs, expected_in), ("output", outputs, expected_out)):
+    _compare(fail, inputs, expected_in, outputs, expected_out)
+
+
+def _check_encoder(card: Card, network: Network, data: bytes, folder: Path) -> None:
+    """The encoder's graph says what the card says: frames of features in, frames of the latent out."""
+    fail, inputs, outputs = _ports(network, data, folder)
+    port = next(iter(inputs.keys() & ENCODER_PORTS.keys()), "features")
+    _compare(fail, inputs, {port: ("frames", ENCODER_PORTS[port])}, outputs, {"latent": ("frames", card.latent)})
+
+
+def _ports(network: Network, data: bytes, folder: Path) -> tuple[Callable[[str], None], Ports, Ports]:
+    """(what to call with a fault, inputs, outputs) of a network whose graph is as the card says."""
+    path = folder / network.file
+    graph = _graph(data, path)
+
+    def fail(what: str) -> None:
+        raise BadInput(what, str(path), "export the bundle again")
+
+    for kind, ports, tensors in (("inputs", graph.inputs, network.inputs), ("outputs", graph.outputs, network.outputs)):
+        if {_as_tensor(port) for port in ports} != {(t.name, tuple(t.shape), t.dtype) for t in tensors}:
+            fail(f"its {kind} are not the card's")
+        if any(t.dtype != "float32" for t in tensors):
+            fail(f"its {kind} must be float32")
+    inputs, outputs = ({t.name: tuple(t.shape) for t in tensors} for tensors in (network.inputs, network.outputs))
+    return fail, inputs, outputs
+
+
+def _compare(fail: Callable[[str], None], inputs: Ports, takes: Ports, outputs: Ports, gives: Ports) -> None:
+    for kind, got, expected in (("input", inputs, takes), ("output", outputs, gives)):
         for name in sorted(got.keys() | expected.keys()):
             if got.get(name) != expected.get(name):
                 fail(f"{kind} {name!r} has shape {got.get(name)}, expected {expected.get(name)}")
@@ -397,30 +446,36 @@ def _gestures(card: Card, data: bytes, path: Path) -> tuple[Gesture, ...]:
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"the gestures are damaged: {error}", str(path), "install the bundle again") from error
 
+    def fault(name: str, what: str) -> BadInput:
+        return BadInput(f"gesture {name!r}: {what}", str(path), "export the bundle again")
+
     def part(name: str, what: str, shape: tuple[int | None, ...], kind: str) -> np.ndarray:
         array = arrays.get(f"{name}/{what}")
         fits = array is not None and array.ndim == len(shape) and array.dtype == np.dtype(kind)
         if array is None or not fits or any(n is not None and n != m for n, m in zip(shape, array.shape, strict=True)):
-            raise BadInput(
-                f"gesture {name!r}: {what} is missing or of another shape or type", str(path), "export the bundle again"
-            )
+            raise fault(name, f"{what} is missing or of another shape or type")
         if not np.isfinite(array).all():
-            raise BadInput(
-                f"gesture {name!r}: {what} holds a number that is not finite", str(path), "export the bundle again"
-            )
+            raise fault(name, f"{what} holds a number that is not finite")
         return array
 
+    modal = any(port.name == "partials" for port in card.decoder.inputs)
+    lowest, highest = PARTIALS_OCT
     gestures = []
     for name in card.gestures.names:
         latent = part(name, "latent", (None, card.latent), "f4")
         descriptors = part(name, "descriptors", (len(latent), len(DESCRIPTORS)), "f4")
         median = part(name, "median", (len(DESCRIPTORS),), "f4")
         start, end = (int(mark) for mark in part(name, "marks", (2,), "i4"))
-        if not 0 <= start < end <= len(latent):
-            raise BadInput(
-                f"gesture {name!r}: its loop {start}…{end} does not lie in its {len(latent)} hops",
-                str(path),
-                "export the bundle again",
-            )
-        gestures.append(Gesture(name, latent, descriptors, median, start, end))
+        if not 0 <= start <= end <= len(latent) or not len(latent):
+            raise fault(name, f"its loop {start}…{end} does not lie in its {len(latent)} hops")
+        moves = f"{name}/pitch" in arrays
+        pitch = part(name, "pitch", (len(latent),), "f4") if moves else np.zeros(len(latent), np.float32)
+        if np.abs(pitch).max() > PITCH_MAX_OCT:
+            raise fault(name, f"its pitch is more than {PITCH_MAX_OCT:g} octaves from C4")
+        partials = part(name, "partials", (card.harmonics,), "f4") if modal else None
+        if partials is not None and not (
+            np.all(np.diff(partials) >= 0) and lowest <= partials[0] and partials[-1] <= highest
+        ):
+            raise fault(name, f"its partials must rise within {lowest:g}…{highest:g} octaves")
+        gestures.append(Gesture(name, latent, descriptors, median, start, end, pitch, partials))
     return tuple(gestures)

@@ -21,7 +21,7 @@ WARM_RUNS = 4
 
 class Decoder:
     """`frames` hops per call. Fill `controls` [frames, C], `harmonics` [frames, 64, H], `pulse` and `noise`
-    [frames, 64], all float32, then `run`. States start at zero.
+    [frames, 64], and `partials` [frames, H] where they are not None, all float32, then `run`. States start at zero.
     """
 
     def __init__(self, bundle: Bundle, frames: int, provider: str = CPU) -> None:
@@ -29,8 +29,9 @@ class Decoder:
         self.frames = frames
         arrays = {t.name: _zeros(t.shape, frames) for t in network.inputs}
         self.controls, self.harmonics = arrays["controls"], arrays["harmonics"]
-        self.pulse, self.noise = arrays["pulse"], arrays["noise"]
-        self._inputs = (self.controls, self.harmonics, self.pulse, self.noise)
+        self.pulse, self.noise, self.partials = arrays["pulse"], arrays["noise"], arrays.get("partials")
+        states = {state for state, _ in network.states}
+        self._inputs = [array for name, array in arrays.items() if name not in states]
         audio = _zeros(next(t.shape for t in network.outputs if t.name == "audio"), frames)
         self.audio = audio.reshape(-1)
         """[frames · 64] float32: what the newest `run` gave; the next one writes over it."""

@@ -7,9 +7,13 @@ and r = F_TOP_HZ / f the weight of harmonic k is w_k = clip(r − k + 1, 0, 1): 
     pulse[n]          = 2·sqrt(f/fs) · Σ_{k>H} w_k · cos(2πkφ)       as dense in power as white noise of variance 1
     noise[n]          = white, variance 1
 
+Struck sounds have modes in place of harmonics and no pulse: see `modes`.
+
 The pulse is a difference of Dirichlet kernels, Σ_{k≤N} cos(2πkφ) = (sin((2N+1)πφ) / sin(πφ) − 1) / 2, so its cost does
 not grow with the number of harmonics: N = floor(r) and N + 1 are mixed by the fraction of r, less the first H.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -34,11 +38,11 @@ def schroeder_phases(harmonics: int) -> np.ndarray:
     return np.mod(-k * (k - 1) / (2 * harmonics), 1.0)
 
 
-class Excitation:
-    """Fills three float32 arrays, hop after hop, with no allocation.
+class Source:
+    """What every excitation has: arrays to fill, a pitch that glides, and noise.
 
-    `harmonics` [hops, HOP, H], `pulse` [hops, HOP] and `noise` [hops, HOP] may be handed in (C-contiguous: the
-    decoder's inputs) or are made. `render(f0_hz)` writes the next `hops` hops into them.
+    `harmonics` [hops, HOP, count], `pulse` [hops, HOP] and `noise` [hops, HOP], float32, may be handed in
+    (C-contiguous: the decoder's inputs) or are made.
     """
 
     def __init__(
@@ -46,7 +50,7 @@ class Excitation:
         hops: int,
         seed: int = 0,
         *,
-        count: int = HARMONICS,
+        count: int,
         harmonics: np.ndarray | None = None,
         pulse: np.ndarray | None = None,
         noise: np.ndarray | None = None,
@@ -62,19 +66,14 @@ class Excitation:
             _flat(self.pulse, (n,)),
             _flat(self.noise, (n,)),
         )
-        self._numbers = np.arange(1, count + 1, dtype=np.float64)
-        self._numbers_less_1 = np.arange(count, dtype=np.float32)
-        self._theta = schroeder_phases(count)
         self._ramp = np.arange(1, HOP + 1, dtype=np.float64) / HOP
-        self._frames = np.empty((hops, 1))
-        self._before = np.empty((hops, 1))
+        self._frames = np.empty((hops, 1))  # pitch at the end of each hop
+        self._before = np.empty((hops, 1))  # at its beginning
         self._f_hz = np.empty((hops, HOP))
         self._f = self._f_hz.reshape(n)
-        self._phase, self._r, self._whole = np.empty(n), np.empty(n), np.empty(n)
-        self._r32 = np.empty((n, 1), np.float32)
+        self._phase = np.empty(n)
         self._weights = np.empty((n, count), np.float32)
         self._turns, self._round = np.empty((n, count)), np.empty((n, count))
-        self._kernels = np.empty((4, n))  # angles, then sines, of φ times 1, 2N+1, 2N+3 and 2H+1
         self.reset()
 
     def reset(self) -> None:
@@ -83,21 +82,8 @@ class Excitation:
         self._last_hz = 0.0
         self._random = np.random.Generator(np.random.SFC64(self._seed))
 
-    def render(self, f0_hz: np.ndarray) -> None:
-        """`f0_hz` [hops]: pitch at the end of each hop; within a hop it glides there from the hop before."""
-        self._run_phase(f0_hz)
-        low_hz = min(self._frames[:, 0].min(), self._before[0, 0])
-        high_hz = max(self._frames[:, 0].max(), self._before[0, 0])
-        np.divide(F_TOP_HZ, self._f, out=self._r)
-        self._render_harmonics(every=F_TOP_HZ / high_hz >= self.count)
-        if F_TOP_HZ / low_hz <= self.count:
-            self._pulse.fill(0.0)
-        else:
-            self._render_pulse()
-        if self._noisy:
-            self._random.standard_normal(out=self._noise, dtype=np.float32)
-
-    def _run_phase(self, f0_hz: np.ndarray) -> None:
+    def _glide(self, f0_hz: np.ndarray) -> None:
+        """`f0_hz` [hops] → `_f` [samples]: from one hop's end to the next in a straight line."""
         frames = self._frames
         np.clip(f0_hz, F0_MIN_HZ, F0_MAX_HZ, out=frames[:, 0])
         self._before[0] = self._last_hz or frames[0]
@@ -107,6 +93,41 @@ class Excitation:
         np.multiply(frames, self._ramp, out=self._f_hz)
         self._f_hz += self._before
         np.add(frames, self._before, out=frames)
+
+    def _hiss(self) -> None:
+        if self._noisy:
+            self._random.standard_normal(out=self._noise, dtype=np.float32)
+
+
+class Excitation(Source):
+    """Harmonics, pulse and noise, hop after hop, with no allocation: `render(f0_hz)` writes the next `hops` hops."""
+
+    def __init__(self, hops: int, seed: int = 0, *, count: int = HARMONICS, **arrays: Any) -> None:
+        """`arrays` as `Source` takes them."""
+        super().__init__(hops, seed, count=count, **arrays)
+        n = hops * HOP
+        self._numbers = np.arange(1, count + 1, dtype=np.float64)
+        self._numbers_less_1 = np.arange(count, dtype=np.float32)
+        self._theta = schroeder_phases(count)
+        self._r, self._whole = np.empty(n), np.empty(n)
+        self._r32 = np.empty((n, 1), np.float32)
+        self._kernels = np.empty((4, n))  # angles, then sines, of φ times 1, 2N+1, 2N+3 and 2H+1
+
+    def render(self, f0_hz: np.ndarray) -> None:
+        """`f0_hz` [hops]: pitch at the end of each hop; within a hop it glides there from the hop before."""
+        self._glide(f0_hz)
+        self._run_phase()
+        low_hz = min(self._frames[:, 0].min(), self._before[0, 0])
+        high_hz = max(self._frames[:, 0].max(), self._before[0, 0])
+        np.divide(F_TOP_HZ, self._f, out=self._r)
+        self._render_harmonics(every=F_TOP_HZ / high_hz >= self.count)
+        if F_TOP_HZ / low_hz <= self.count:
+            self._pulse.fill(0.0)
+        else:
+            self._render_pulse()
+        self._hiss()
+
+    def _run_phase(self) -> None:
         phase = self._phase
         np.multiply(self._f, 1.0 / SAMPLE_RATE_HZ, out=phase)
         phase[0] += self._cycle

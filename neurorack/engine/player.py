@@ -1,12 +1,15 @@
 """One instrument, playing: voice → excitation → decoder → amplifier, a block at a time."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from neurorack.bundle import Bundle
+from neurorack.ears.follower import Follower
 from neurorack.engine.decoder import Decoder
 from neurorack.engine.excitation import Excitation
+from neurorack.engine.modes import Modes
 from neurorack.patch.voice import Voice
 from neurorack.words import HOP
 
@@ -20,20 +23,25 @@ class Player:
 
     def __init__(self, bundle: Bundle, block: int, seed: int = 0, *, noisy: bool = True) -> None:
         hops = block // HOP
-        self.bundle = bundle
+        self.bundle, self._block = bundle, block
+        self.follower: Follower | None = None
+        """Makes of a block of sound what `render` takes as heard; None until `listen`."""
         self.finite = True
         """Whether the newest block was made of numbers. Where not, a state may be spoilt: `reset`."""
         self._decoder = Decoder(bundle, hops)
         decoder = self._decoder
-        self._excitation = Excitation(
-            hops,
-            seed,
-            count=bundle.card.harmonics,
-            harmonics=decoder.harmonics,
-            pulse=decoder.pulse,
-            noise=decoder.noise,
-            noisy=noisy,
-        )
+        options: dict[str, Any] = {
+            "count": bundle.card.harmonics,
+            "harmonics": decoder.harmonics,
+            "pulse": decoder.pulse,
+            "noise": decoder.noise,
+            "noisy": noisy,
+        }
+        self._excitation: Excitation | Modes
+        if decoder.partials is None:
+            self._excitation = Excitation(hops, seed, **options)
+        else:
+            self._excitation = self._modes = Modes(hops, seed, partials=decoder.partials, **options)
         self._voice = Voice(bundle, block, decoder.controls)
         for _ in range(2):  # touches every array; the noise so used up is given back by the reset
             self.render(np.zeros(block, np.float32))
@@ -57,16 +65,25 @@ class Player:
         self._voice.choose(index)
         self._voice.depth, self._voice.intonation = depth, intonation
 
-    def render(self, out: np.ndarray) -> None:
-        """The next block into `out` [block] float32."""
+    def render(self, out: np.ndarray, heard: np.ndarray | None = None) -> None:
+        """The next block into `out` [block] float32; `heard` [hops, 6 + latent] in place of the gesture."""
         voice = self._voice
-        voice.render()
+        voice.render(heard)
+        for offset, partials in voice.strikes:
+            self._modes.strike(offset, partials)
         self._excitation.render(voice.f0_hz)
         np.multiply(self._decoder.run(), voice.gain, out=out)
         self.finite = math.isfinite(float(np.add.reduce(out)))
+
+    def listen(self) -> None:
+        """Make the follower, in some 30 ms. Raises BadInput where the bundle has no encoder for it."""
+        if self.follower is None:
+            self.follower = Follower(self.bundle, self._block)
 
     def reset(self) -> None:
         """Forget all sound: states, phase and noise begin anew. What is held and asked for stays."""
         self._decoder.reset()
         self._excitation.reset()
+        if self.follower is not None:
+            self.follower.reset()
         self.finite = True

@@ -10,6 +10,7 @@ import numpy as np
 from neurorack.bundle import Bundle
 from neurorack.engine.decoder import Decoder
 from neurorack.engine.excitation import excite
+from neurorack.engine.modes import ring
 from neurorack.errors import BadInput
 from neurorack.onnx_session import bounded_memory
 from neurorack.patch.knobs import Scales
@@ -37,7 +38,7 @@ def prove(bundle: Bundle) -> None:
     30 ms and some 0.5 ms a gesture.
     """
     controls = _controls(bundle)
-    arrays = (controls, *excite(C4_HZ * np.exp2(controls[:, 0].astype(np.float64)), count=bundle.card.harmonics))
+    arrays = {"controls": controls, **_excitation(bundle, C4_HZ * np.exp2(controls[:, 0].astype(np.float64)))}
     streamed, in_blocks = _play(bundle, 1, arrays), _play(bundle, HOPS, arrays)
     path = str(bundle.folder / bundle.card.decoder.file)
 
@@ -62,17 +63,26 @@ def _controls(bundle: Bundle) -> np.ndarray:
     return np.column_stack([np.tile(middle, (len(bundle.gestures), 1)), latent]).astype(np.float32)
 
 
-def _play(bundle: Bundle, frames: int, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
+def _excitation(bundle: Bundle, f0_hz: np.ndarray) -> dict[str, np.ndarray]:
+    """What the decoder takes besides `controls`; a gesture that has partials is struck on its first sample."""
+    names = ("harmonics", "pulse", "noise")
+    partials = [gesture.partials for gesture in bundle.gestures if gesture.partials is not None]
+    if not partials:
+        return dict(zip(names, excite(f0_hz, count=bundle.card.harmonics), strict=True))
+    struck = [ring(pitch_hz, octaves) for pitch_hz, octaves in zip(f0_hz.reshape(-1, HOPS), partials, strict=True)]
+    elements = map(np.concatenate, zip(*struck, strict=True))
+    return {**dict(zip(names, elements, strict=True)), "partials": np.repeat(partials, HOPS, axis=0)}
+
+
+def _play(bundle: Bundle, frames: int, arrays: dict[str, np.ndarray]) -> np.ndarray:
     """[hops, HOP]: what the decoder makes of controls and excitation, `frames` hops at a time."""
     decoder = Decoder(bundle, frames)
-    audio = np.zeros((len(arrays[0]), HOP), np.float32)
+    audio = np.zeros((len(arrays["controls"]), HOP), np.float32)
     try:
         with bounded_memory():
             for at in range(0, len(audio), frames):
-                for target, source in zip(
-                    (decoder.controls, decoder.harmonics, decoder.pulse, decoder.noise), arrays, strict=True
-                ):
-                    target[:] = source[at : at + frames]
+                for name, source in arrays.items():
+                    getattr(decoder, name)[:] = source[at : at + frames]
                 audio[at : at + frames] = decoder.run().reshape(frames, HOP)
     except Exception as error:  # ONNX Runtime has a class for each kind, all of them plain Exceptions
         where = str(bundle.folder / bundle.card.decoder.file)

@@ -9,6 +9,7 @@ first row stands on the gate's own sample, wherever that lies inside a hop.
     ENDED   stands on the last row until told to rest     → rest, start
 
 A gate shorter than the attack is a trigger: the attack is played out first, up to `TRIGGER_HOPS`, and then left.
+A one-shot, which has no loop, is left as soon as it starts: its gate can fall whenever it likes.
 
 Nothing jumps: the loop's drift is taken out, so that its end meets its beginning (a note that decays is held level),
 and on leaving, what is between here and the release's first row is carried along: level for good (a note is released
@@ -28,7 +29,8 @@ JOIN_HOPS = 16
 TRIGGER_HOPS = 75
 """100 ms. Triggers of 5 to 10 ms are common, and a release from there would be all but silent."""
 
-RMS = DESCRIPTORS.index("rms")
+PITCH, RMS, LATENT = 0, 1 + DESCRIPTORS.index("rms"), 1 + len(DESCRIPTORS)
+"""Columns of a row; the latent's first."""
 
 
 class Stage(enum.Enum):
@@ -39,18 +41,21 @@ class Stage(enum.Enum):
 
 
 class Trajectory:
-    """One gesture as it is played: `rows` [N, 5 + latent] float32, descriptors less their medians, then the latent."""
+    """One gesture as it is played: `rows` [N, 6 + latent] float32: pitch, descriptors less their medians, latent."""
 
     def __init__(self, gesture: Gesture) -> None:
         self.name = gesture.name
-        self.rows = np.hstack([gesture.descriptors - gesture.median, gesture.latent]).astype(np.float32)
+        self.partials = gesture.partials
+        self.rows = np.column_stack([gesture.pitch, gesture.descriptors - gesture.median, gesture.latent])
+        self.rows = self.rows.astype(np.float32)
         self.loop_start, self.loop_end, self.last = gesture.loop_start, gesture.loop_end, len(self.rows) - 1
         self.release = min(self.loop_end, self.last)  # one without a release ends where it stands
-        beyond = self.rows[self.release].copy()
-        share = np.arange(self.loop_end - self.loop_start, dtype=np.float32)[:, None] / (
-            self.loop_end - self.loop_start
-        )
-        self.rows[self.loop_start : self.loop_end] -= share * (beyond - self.rows[self.loop_start])
+        length = self.loop_end - self.loop_start
+        self.is_one_shot = length == 0
+        if not self.is_one_shot:
+            beyond = self.rows[self.release].copy()
+            share = np.arange(length, dtype=np.float32)[:, None] / length
+            self.rows[self.loop_start : self.loop_end] -= share * (beyond - self.rows[self.loop_start])
 
 
 class Walk:
@@ -67,9 +72,15 @@ class Walk:
         self._row, self._following = np.zeros(hops, np.intp), np.zeros(hops, np.intp)
         self._fraction = np.zeros((hops, 1), np.float32)
         self._of: list[Trajectory] = [self._now] * hops
-        self._carried = np.zeros((hops, 2), np.float32)  # how much of the offset: of level, of the rest
-        self._offset = np.zeros(width, np.float32)
+        self._offset = np.zeros(width, np.float32)  # of the place that was left from the release's first row
+        self._carried = np.zeros((hops, width), np.float32)  # what is left of it
+        self._carries = False
         self._values, self._ahead = np.zeros((hops, width), np.float32), np.zeros((hops, width), np.float32)
+
+    @property
+    def playing(self) -> Trajectory:
+        """The gesture it stands in."""
+        return self._now
 
     def choose(self, index: int) -> None:
         """Play this gesture from the next start on."""
@@ -79,7 +90,8 @@ class Walk:
 
     def start(self) -> None:
         """The gate rises here."""
-        self.stage, self.position, self._now, self._leaving = Stage.HELD, 0.0, self._next, False
+        self.position, self._now, self._leaving = 0.0, self._next, False
+        self.stage = Stage.LEFT if self._now.is_one_shot else Stage.HELD
 
     def release(self) -> None:
         """The gate falls here."""
@@ -125,13 +137,15 @@ class Walk:
         """What stands here is what hop number `hop` of the block arrives at."""
         self._row[hop], self._following[hop], self._fraction[hop, 0] = self._place()
         self._of[hop] = self._now
-        if self.stage in (Stage.LEFT, Stage.ENDED):
-            self._carried[hop] = 1.0, max(0.0, 1.0 - (self.position - self._now.release) / JOIN_HOPS)
-        else:
+        if self.stage in (Stage.LEFT, Stage.ENDED) and not self._now.is_one_shot:
+            carried, self._carries = self._carried[hop], True
+            np.multiply(self._offset, max(0.0, 1.0 - (self.position - self._now.release) / JOIN_HOPS), out=carried)
+            carried[RMS] = self._offset[RMS]
+        elif self._carries:
             self._carried[hop] = 0.0
 
     def values(self) -> np.ndarray:
-        """Of all marked hops: descriptors about their medians and latent, [hops, 5 + latent] float32."""
+        """Of all marked hops: pitch, descriptors about their medians and latent, [hops, 6 + latent] float32."""
         values, ahead = self._values, self._ahead
         for hop, gesture in enumerate(self._of):
             values[hop] = gesture.rows[self._row[hop]]
@@ -139,10 +153,9 @@ class Walk:
         ahead -= values
         ahead *= self._fraction
         values += ahead
-        if self._carried.any():
-            np.multiply(self._carried[:, 1:], self._offset, out=ahead)
-            ahead[:, RMS] = self._carried[:, 0] * self._offset[RMS]
-            values += ahead
+        if self._carries:
+            values += self._carried
+            self._carries = bool(self._carried.any())
         return values
 
     def _place(self) -> tuple[int, int, float]:

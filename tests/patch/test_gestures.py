@@ -17,7 +17,8 @@ def gesture(hops: int = HOPS, loop: tuple[int, int] = LOOP, drift_db: float = 20
     t = np.arange(hops, dtype=np.float32)
     descriptors = np.tile(np.float32([-20, 0.5, 0.5, 0.5, 0.5]), (hops, 1))
     descriptors[:, 0] -= drift_db * (t - loop[0]) / (loop[1] - loop[0])
-    return Gesture("test", np.column_stack([t, np.sin(t)]), descriptors, np.median(descriptors, axis=0), *loop)
+    latent, still = np.column_stack([t, np.sin(t)]), np.zeros(hops, np.float32)
+    return Gesture("test", latent, descriptors, np.median(descriptors, axis=0), *loop, pitch=still)
 
 
 def walk(*gestures: Gesture, hops: int = 1) -> Walk:
@@ -33,7 +34,7 @@ def step(here: Walk, samples: int = HOP) -> np.ndarray:
 
 def latent(row: np.ndarray) -> float:
     """Hops into the gesture, as `gesture` writes it."""
-    return float(row[5])
+    return float(row[6])
 
 
 def test_in_silence_the_first_row_stands_ready() -> None:
@@ -55,7 +56,7 @@ def test_gesture_time_begins_on_the_gates_sample(offset: int) -> None:
 def test_the_loop_has_no_seam() -> None:
     here = walk(gesture(drift_db=20.0))
     here.start()
-    levels = np.array([step(here, 48)[0] for _ in range(1000)])
+    levels = np.array([step(here, 48)[1] for _ in range(1000)])
     held = levels[40:]
     assert np.ptp(held) < 0.01  # 20 dB of drift are gone
     assert np.abs(np.diff(levels)).max() <= 20 / 100 + 0.01
@@ -77,7 +78,7 @@ def test_between_the_loops_last_row_and_its_first_lies_a_straight_line() -> None
     here.start()
     last, middle, first = (step(here, samples) for samples in (119 * HOP, HOP // 2, HOP // 2))
     np.testing.assert_allclose(middle, (last + first) / 2, atol=1e-5)
-    assert abs(last[6] - first[6]) > 0.01
+    assert abs(last[7] - first[7]) > 0.01
 
 
 def test_a_held_note_is_left_where_it_is_and_ends() -> None:
@@ -118,8 +119,8 @@ def test_level_is_carried_through_the_release() -> None:
     here.release()
     released = [step(here) for _ in range(59)]
     fall = gesture(drift_db=20.0).descriptors[:, 0]
-    assert released[0][0] - held[0] == pytest.approx(fall[LOOP[1] + 1] - fall[LOOP[1]], abs=1e-3)
-    assert released[-1][0] - released[0][0] == pytest.approx(fall[179] - fall[121], abs=1e-2)
+    assert released[0][1] - held[1] == pytest.approx(fall[LOOP[1] + 1] - fall[LOOP[1]], abs=1e-3)
+    assert released[-1][1] - released[0][1] == pytest.approx(fall[179] - fall[121], abs=1e-2)
 
 
 def test_a_trigger_plays_the_attack_out() -> None:

@@ -148,10 +148,10 @@ def test_a_target_is_knob_plus_depth_times_gesture(instrument: bundle.Bundle, de
     scales = Scales.from_card(instrument.card)
     for hop in (0, 10, 30):
         row = rows[hop + 1]
-        rms_db = scales.physical(0.0, MIDDLE.tolist())[0] + depth * row[0]
-        expected = scales.physical(0.0, (MIDDLE + depth * row[:5]).tolist(), float(min(rms_db, RMS_MAX_DB)))
+        rms_db = scales.physical(0.0, MIDDLE.tolist())[0] + depth * row[1]
+        expected = scales.physical(0.0, (MIDDLE + depth * row[1:6]).tolist(), float(min(rms_db, RMS_MAX_DB)))
         np.testing.assert_allclose(controls[hop, 1:6], expected, rtol=1e-4)
-        np.testing.assert_allclose(controls[hop, 6:], row[5:], rtol=1e-5)
+        np.testing.assert_allclose(controls[hop, 6:], row[6:], rtol=1e-5)
 
 
 def test_the_level_never_asks_for_more_than_the_limit(instrument: bundle.Bundle) -> None:
