@@ -1,0 +1,88 @@
+"""All five knobs at once, along the descriptor curves of another sound.
+
+A held-out clip keeps its own pitch and latent and takes the curves of one clip of another source, the nearest in pitch.
+The curves are the other's knob positions (level: its dB), asked at this clip's pitch, so that all of it can be played.
+Asked and heard are compared in points of 21 ms where what was asked sounds; a descriptor counts in a clip where its
+curve travels at least TRAVEL between its 5th and 95th percentile, in positions.
+
+*Rescaled correlation*, as published for descriptor-controlled decoders: (cos + 1) / 2 of asked and heard, each less its
+mean, flattened over the whole batch. 0.5 means none, and differences between clips flatter it: for comparison only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurorack.learn.evaluate import score
+from neurorack.learn.evaluate.clips import FAINT_DB, LOWEST_DB, Clip
+from neurorack.learn.evaluate.instrument import Instrument
+from neurorack.words import DESCRIPTORS, HOP
+
+TRAVEL = 0.1
+LEAST_POINTS = 10
+_WINDOW_HOPS = 32
+"""What the scorer's window spans: what is asked is smoothed alike, each frame by its power."""
+
+
+@dataclass(frozen=True, eq=False)
+class Follow:
+    """One clip on another's curves: [points, 5] in the card's units, of the points that sound, and their positions."""
+
+    asked: np.ndarray
+    heard: np.ndarray
+    asked_position: np.ndarray
+
+    def spearman(self, knob: int) -> float:
+        """nan where the curve stands still or sounds too briefly."""
+        if len(self.asked) < LEAST_POINTS:
+            return float("nan")
+        low, high = np.quantile(self.asked_position[:, knob], [0.05, 0.95])
+        return score.spearman(self.asked[:, knob], self.heard[:, knob]) if high - low >= TRAVEL else float("nan")
+
+
+def partner(clip: Clip, clips: list[Clip]) -> Clip:
+    """The clip of another source nearest in pitch; of any other clip where there is one source only."""
+    others = [c for c in clips if c.sound.source != clip.sound.source] or [c for c in clips if c is not clip] or clips
+    return min(others, key=lambda other: abs(other.pitch_oct[other.body] - clip.pitch_oct[clip.body]))
+
+
+def follow(instrument: Instrument, clip: Clip, other: Clip) -> Follow:
+    """`clip` on the curves of `other`, for as long as both last."""
+    hops = min(len(clip.pitch_oct), len(other.pitch_oct))
+    scales, pitch_oct = instrument.scales, clip.pitch_oct[:hops]
+    positions = scales.position_frames(other.pitch_oct[:hops], other.targets[:hops])
+    asked = scales.physical_frames(pitch_oct, positions, other.targets[:hops, 0])
+    audio = instrument.play(pitch_oct, asked, clip.latent[:hops], clip.partials)
+    heard = score.points(audio[: hops * HOP])
+    wanted = score.pooled(_as_heard(asked))[: len(heard)]
+    sounds = wanted[:, 0] > max(LOWEST_DB, wanted[:, 0].max() + FAINT_DB)
+    at = score.pooled(pitch_oct)[: len(heard)]
+    return Follow(wanted[sounds], heard[sounds], instrument.positions.of(at, wanted)[sounds])
+
+
+def _as_heard(asked: np.ndarray) -> np.ndarray:
+    """Asked [hops, 5] as a window of _WINDOW_HOPS shows it: power averaged, the others weighted by power."""
+    shape = np.hanning(_WINDOW_HOPS + 2)[1:-1] ** 2
+
+    def smooth(values: np.ndarray) -> np.ndarray:
+        padded = np.pad(values, (_WINDOW_HOPS // 2, _WINDOW_HOPS // 2 - 1), mode="edge")
+        smoothed: np.ndarray = np.convolve(padded, shape / shape.sum(), "valid")
+        return smoothed
+
+    power = 10 ** (asked[:, 0] / 10)
+    total = smooth(power)
+    rest = [smooth(power * column) / total for column in asked[:, 1:].T]
+    return np.column_stack([10 * np.log10(total), *rest])
+
+
+def figures(follows: list[Follow]) -> dict[str, float]:
+    """Per knob: follow_spearman over clips, how many clips counted, and the rescaled correlation of them all."""
+    found: dict[str, float] = {}
+    asked, heard = (np.concatenate([getattr(f, which) for f in follows]) for which in ("asked", "heard"))
+    for k, name in enumerate(DESCRIPTORS):
+        per_clip = np.array([f.spearman(k) for f in follows])
+        found |= score.spread(f"{name}_follow_spearman", per_clip)
+        found[f"{name}_follow_clips"] = float(np.isfinite(per_clip).sum())
+        if len(asked):
+            found[f"{name}_rescaled_correlation"] = 0.5 * (score.pearson(asked[:, k], heard[:, k]) + 1.0)
+    return found
