@@ -65,6 +65,7 @@ INTENT = np.dtype(
         ("gain_db", "f8"),
         ("gate_delay_s", "f8"),
         ("muted", "u1"),
+        ("listen", "u1"),  # play what comes in at the card instead of the gesture
     ]
 )
 """What the player chose: written by the daemon, taken up by the engine's main thread."""

@@ -71,6 +71,8 @@ class Follower:
         self._pitch_line = _Line(1)
         self._timbre_line = _Line(_BEFORE_LATENT + latent)
         self._rows = np.zeros((hops, 2 + _BEFORE_LATENT + latent), np.float32)
+        self._count = 0  # hops heard
+        self._was_faint = True
         silence = np.zeros(block, np.float32)
         for _ in range(max(1, 2 * FEATURE_HOP // block)):  # touches everything
             self.hear(silence)
@@ -83,8 +85,7 @@ class Follower:
         self._pitch.reset()
         self._pitch_line.reset()
         self._timbre_line.reset()
-        self._count = 0  # hops heard
-        self._was_faint = True
+        self._count, self._was_faint = 0, True
 
     def hear(self, audio: np.ndarray) -> np.ndarray:
         """Rows [hops, 6 + Z] float32 of the next block of sound [block] at 48 kHz, until the next call. What is no

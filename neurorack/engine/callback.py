@@ -1,9 +1,9 @@
 """What the sound card calls: gates and knobs in, one block of sound out, on time.
 
-In order: clock, edges, knob targets, player, output stage, card, tap, meters. On the way no lock is taken, no file
-read or written but mapped memory, nothing logged, no array made that could be kept, and no exception let out. What the
-main thread wants is left in plain attributes that the callback takes up at its next block; what the callback no longer
-needs (a player, whose end takes long) it leaves for the main thread to drop.
+In order: clock, input, edges, knob targets, follower, player, output stage, card, tap, meters. On the way no lock is
+taken, no file read or written but mapped memory, nothing logged, no array made that could be kept, and no exception
+let out. What the main thread wants is left in plain attributes that the callback takes up at its next block; what the
+callback no longer needs (a player, whose end takes long) it leaves for the main thread to drop.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from neurorack.ears.follower import Follower
 from neurorack.engine.meters import Meters
 from neurorack.engine.output import OutputStage
-from neurorack.engine.resample import RateConverter
+from neurorack.engine.resample import InputConverter, RateConverter
 from neurorack.engine.timeline import GateSchedule, LockedTimeline
 from neurorack.realtime import flush_denormals, make_fifo, pin
 from neurorack.shared import AudioTap, EdgeRing, Snapshot
@@ -35,13 +36,18 @@ class Player(Protocol):
     @property
     def finite(self) -> bool: ...
 
+    @property
+    def follower(self) -> Follower | None: ...
+
+    def listen(self) -> None: ...
+
     def gate(self, offset: int, jack: str, level: int) -> None: ...
 
     def set_targets(self, pitch_hz: float, descriptors: NDArray[np.float64]) -> None: ...
 
     def set_gesture(self, index: int, depth: float, intonation: float) -> None: ...
 
-    def render(self, out: NDArray[np.float32]) -> None: ...
+    def render(self, out: NDArray[np.float32], heard: NDArray[np.float32] | None = None) -> None: ...
 
     def reset(self) -> None: ...
 
@@ -56,6 +62,7 @@ class Wishes:
     gesture: int = 0
     depth: float = 1.0
     intonation: float = 1.0
+    listen: bool = False
 
 
 class AudioCallback:
@@ -107,6 +114,8 @@ class AudioCallback:
         self._muted_blocks = ceil(WARM_S * SAMPLE_RATE_HZ / block)
         self._warming = self._muted_blocks
         self._mono = np.zeros(block, np.float32)
+        self._input = np.zeros(block, np.float32)
+        self._has_input = False
         self._other = np.zeros(block, np.float32)
         fade = np.linspace(0.0, 0.5 * np.pi, ceil(CROSSFADE_S * SAMPLE_RATE_HZ / block) * block)
         self._rising = np.sin(fade).astype(np.float32).reshape(-1, block)
@@ -118,14 +127,21 @@ class AudioCallback:
             self._ratio = self._converter.ratio
             self._ahead = ceil(block * self._ratio)  # rendered before the card asks for it
             self._device_mono = np.zeros(block, np.float32)
+            self._input_converter = InputConverter(block, rate_hz)
 
     @property
     def silent(self) -> bool:
         """Faded out after `ending` was set, or never begun."""
         return self._stage.silent
 
-    def __call__(self, buffer: Any, frames: int, times: Any, flags: Any) -> None:
-        """PortAudio's callback: fill `buffer` (frames × channels, interleaved float32)."""
+    @property
+    def player(self) -> Player:
+        """Who plays, or is about to."""
+        return self.incoming or self._next or self._player
+
+    def __call__(self, buffer: Any, frames: int, times: Any, flags: Any, heard: Any = None) -> None:
+        """PortAudio's callback: fill `buffer` (frames × channels, interleaved float32). `heard` is what came in
+        meanwhile (frames, one channel), where the device has an input."""
         entry_ns = monotonic_ns()
         out = np.frombuffer(buffer, np.float32)
         try:
@@ -133,6 +149,7 @@ class AudioCallback:
                 self._first()
             self._timeline.tick(entry_ns)
             self._meters.enter(entry_ns, self._timeline.lateness_s, self._timeline.lost, flagged=bool(flags))
+            self._take_input(heard)
             mono = self._mono
             if self._converter is None:
                 self._render(mono)
@@ -145,6 +162,15 @@ class AudioCallback:
             out[:] = 0.0
             self.fault = error
         self.entries += 1
+
+    def _take_input(self, heard: Any) -> None:
+        self._has_input = heard is not None
+        if heard is None:
+            return
+        if self._converter is None:
+            np.copyto(self._input, np.frombuffer(heard, np.float32))
+        else:
+            self._input_converter.push(np.frombuffer(heard, np.float32))
 
     def _first(self) -> None:
         """In the callback's own thread, once: PortAudio's threads are not real-time by themselves."""
@@ -160,7 +186,9 @@ class AudioCallback:
         """The next block at 48 kHz into `out` [block]."""
         self._start += self._block
         try:
-            self._hear()
+            if self._has_input and self._converter is not None:
+                self._input_converter.pull(self._input)
+            self._look()
             self._play(out)
         except Exception as error:
             self.fault = error
@@ -181,7 +209,7 @@ class AudioCallback:
         self._meters.gates(self._schedule.count, self._schedule.late)
         self._meters.voice(self._pitch_hz, max(self._levels.values()), self.wishes.gesture)
 
-    def _hear(self) -> None:
+    def _look(self) -> None:
         """All that may have changed since the last block."""
         if self.wishes is not self._taken:
             self._take_wishes(self.wishes)
@@ -191,6 +219,8 @@ class AudioCallback:
         self._read_edges()
 
     def _take_wishes(self, wishes: Wishes) -> None:
+        if wishes.listen and self._player.follower is not None and not (self._taken and self._taken.listen):
+            self._player.follower.reset()  # what it heard long ago
         self._taken = wishes
         self._stage.set_gain_db(wishes.gain_db)
         self._schedule.delay_samples = wishes.gate_delay_samples + self._ahead
@@ -246,17 +276,23 @@ class AudioCallback:
             self._meters.stale()
 
     def _play(self, out: NDArray[np.float32]) -> None:
-        self._player.render(out)
+        self._player.render(out, self._heard_by(self._player))
         if self._next is None:
             return
         other = self._other
-        self._next.render(other)
+        self._next.render(other, self._heard_by(self._next))
         np.multiply(out, self._falling[self._faded], out=out)
         np.multiply(other, self._rising[self._faded], out=other)
         np.add(out, other, out=out)
         self._faded += 1
         if self._faded == len(self._rising):
             self.outgoing, self._player, self._next = self._player, self._next, None
+
+    def _heard_by(self, player: Player) -> NDArray[np.float32] | None:
+        """What this player is to play instead of its gesture, if anything."""
+        if not (self.wishes.listen and self._has_input and player.follower is not None):
+            return None
+        return player.follower.hear(self._input)
 
     def _recover(self) -> None:
         """Something was no number: begin again, muted."""

@@ -1,4 +1,5 @@
-"""Where the sound goes: a PortAudio stream (JACK or ALSA), or a paced device of its own where there is none.
+"""Where the sound goes, and comes from: a PortAudio stream (JACK or ALSA), or a paced device of its own where there is
+none.
 
 Devices are chosen by name:
 
@@ -8,7 +9,8 @@ Devices are chosen by name:
     anything else words that must all occur in "NAME, HOST", as listed by `neurorack doctor`; a JACK client's name
                   connects to that client
 
-What cannot be opened becomes the null device with a notice, never an end: panel and console live on to say so.
+What cannot be opened becomes the null device with a notice, never an end: panel and console live on to say so. One that
+is to listen opens its first input too; where it has none it is `deaf`, and says why.
 """
 
 import os
@@ -34,8 +36,9 @@ STDERR = threading.Lock()
 _client_names: list[bytes] = []
 """Every name given to PortAudio, which keeps the pointer, not the text, and reads it when it looks for servers."""
 
-StreamCallback = Callable[[Any, int, Any, Any], None]
-"""(buffer of frames × channels float32, frames, PortAudio's times, flags): true flags mean over- or underflow."""
+StreamCallback = Callable[..., None]
+"""(buffer of frames × channels float32, frames, PortAudio's times, flags): true flags mean over- or underflow. Where an
+input is open, what came in follows: frames float32."""
 
 
 class Refused(Exception):
@@ -49,7 +52,7 @@ class NullDevice:
     """
 
     def __init__(self, block: int, notice: str = "", *, rate_hz: int = SAMPLE_RATE_HZ) -> None:
-        self.name, self.notice = "null", notice
+        self.name, self.notice, self.deaf = "null", notice, "there is no sound card to listen with"
         self.block, self.rate_hz, self.channels = block, rate_hz, CHANNELS
         self._ended = False
         self._buffer = bytearray(4 * block * CHANNELS)
@@ -80,12 +83,14 @@ class NullDevice:
 class PortAudioDevice:
     """A stream through the sounddevice module."""
 
-    def __init__(self, wanted: str, block: int, client: str) -> None:
+    def __init__(self, wanted: str, block: int, client: str, *, listen: bool) -> None:
         sounddevice = _portaudio(client)
         index, info, host = _choose(sounddevice, wanted)
         self.block, self.notice = block, ""
         self.name = f"{host} {info['name']}"
         self.channels = min(CHANNELS, info["max_output_channels"])
+        self._listens = listen and info["max_input_channels"] > 0
+        self.deaf = "" if self._listens else f"{self.name} has no input to listen to"
         self.rate_hz = _rate(sounddevice, index, info, self.channels)
         self._flags = sounddevice.CallbackFlags
         self._sounddevice = sounddevice
@@ -94,18 +99,35 @@ class PortAudioDevice:
 
     def start(self, callback: StreamCallback) -> None:
         try:
-            self._stream = self._sounddevice.RawOutputStream(
-                samplerate=self.rate_hz,
-                blocksize=self.block,
-                device=self._index,
-                channels=self.channels,
-                dtype="float32",
-                latency=2 * self.block / self.rate_hz,
-                callback=callback,
-            )
-            self._stream.start()
+            if self._listens:
+                self._start_both_ways(callback)
+            if not self._listens:
+                self._open(self._sounddevice.RawOutputStream, self.channels, callback)
         except self._sounddevice.PortAudioError as error:
             raise Refused(f"{self.name} does not start: {_reason(error)}") from error
+
+    def _start_both_ways(self, callback: StreamCallback) -> None:
+        """With the first input; where that is refused, leave it to play alone."""
+
+        def both_ways(heard: Any, buffer: Any, frames: int, times: Any, flags: Any) -> None:
+            callback(buffer, frames, times, flags, heard)
+
+        try:
+            self._open(self._sounddevice.RawStream, (1, self.channels), both_ways)
+        except self._sounddevice.PortAudioError as error:
+            self._listens, self.deaf = False, f"{self.name} does not open its input: {_reason(error)}"
+
+    def _open(self, kind: Any, channels: int | tuple[int, int], callback: StreamCallback) -> None:
+        self._stream = kind(
+            samplerate=self.rate_hz,
+            blocksize=self.block,
+            device=self._index,
+            channels=channels,
+            dtype="float32",
+            latency=2 * self.block / self.rate_hz,
+            callback=callback,
+        )
+        self._stream.start()
 
     def stop(self) -> None:
         """Close the stream; may hang for ever where the server has died."""
@@ -117,7 +139,7 @@ class PortAudioDevice:
 Device = NullDevice | PortAudioDevice
 
 
-def open_device(wanted: str, block: int, client: str = "neurorack") -> Device:
+def open_device(wanted: str, block: int, client: str = "neurorack", *, listen: bool = False) -> Device:
     """The device called `wanted`, or the null device with a notice that says why it is not that one.
 
     `client` is the name under which JACK lists the module.
@@ -125,7 +147,7 @@ def open_device(wanted: str, block: int, client: str = "neurorack") -> Device:
     if wanted == "null":
         return NullDevice(block)
     try:
-        return PortAudioDevice(wanted, block, client)
+        return PortAudioDevice(wanted, block, client, listen=listen)
     except Refused as refusal:
         return NullDevice(block, f"no sound card: {refusal}")
 
@@ -210,7 +232,8 @@ def _rate(sounddevice: Any, index: int, info: dict[str, Any], channels: int) -> 
 
 
 def _reason(error: Exception) -> str:
-    return str(error).split(" [PaErrorCode")[0].rstrip(".").replace("Error opening RawOutputStream: ", "")
+    text = str(error).split(" [PaErrorCode")[0].rstrip(".")
+    return text.partition(": ")[2] if text.startswith("Error opening Raw") else text
 
 
 if __name__ == "__main__":  # is the device called ARGUMENT there? Asked by an engine that plays to none

@@ -5,7 +5,8 @@ over files that appear later, and sees that sound goes on: a JACK server that di
 close, so where no callback has come for half a second the process ends itself and is started again by its keeper.
 
 Exit status: 0 ended by a signal, 2 bad input or a second instance, 3 sound stood still, 4 the card that was missing
-is there now (PortAudio looks for cards only when a process begins, so the next one finds it).
+is there now (PortAudio looks for cards only when a process begins, so the next one finds it), or its input is wanted
+and was not opened.
 """
 
 import argparse
@@ -73,6 +74,7 @@ class Options:
     gate_delay_s: float = 0.006
     seed: int = 0
     client: str = "neurorack"
+    listen: bool = False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -97,6 +99,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--gate-delay", type=float, default=6.0, help="milliseconds a gate waits for its CV")
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
     parser.add_argument("--client", default="neurorack", help="name under which JACK lists the module")
+    parser.add_argument("--listen", action="store_true", help="play what comes in at the card instead of gestures")
     given = parser.parse_args(arguments)
     if not -60.0 <= given.gain_db <= 24.0:
         raise BadInput(f"gain {given.gain_db} dB is out of range", "--gain-db", "give -60…+24")
@@ -104,7 +107,7 @@ def parse(arguments: Sequence[str]) -> Options:
         raise BadInput(f"gate delay {given.gate_delay} ms is out of range", "--gate-delay", "give 0…100")
     return Options(
         given.run_dir, given.bundle, given.device, given.block, given.cpu, given.gain_db, given.gate_delay * 1e-3,
-        given.seed, given.client,
+        given.seed, given.client, given.listen,
     )  # fmt: skip
 
 
@@ -129,7 +132,7 @@ class Engine:
         self._tap = AudioTap(self.run_dir / "tap", create=True)
         self._intent: Snapshot | None = None
         self._inodes: dict[str, int] = {}
-        self._wishes = Wishes(options.gain_db, round(options.gate_delay_s * SAMPLE_RATE_HZ))
+        self._wishes = Wishes(options.gain_db, round(options.gate_delay_s * SAMPLE_RATE_HZ), listen=options.listen)
         self._asked = ""
         self._notice = ""
         self._search: subprocess.Popen[bytes] | None = None
@@ -140,9 +143,13 @@ class Engine:
     def start(self) -> None:
         """Everything that must be there before the first block, then the first block."""
         options = self._options
-        device_opener = _Opener(options)
+        chosen = ""
         self._open_intent()
-        player = self._first_player()
+        if self._intent is not None and self._intent.refresh():
+            chosen = self._take_intent(self._intent)
+        self._with_input = self._wishes.listen
+        device_opener = _Opener(options, self._with_input)
+        player = self._first_player(chosen)
         device = device_opener.device()
         self._make_callback(player, device)
         if refusal := lock_memory():
@@ -158,6 +165,7 @@ class Engine:
         self._device: Device = device
         make_fifo(WATCH_PRIORITY)
         self._say(device.notice)
+        self._say_deaf()
         rate = "" if device.rate_hz == SAMPLE_RATE_HZ else f", converted to {device.rate_hz} Hz"
         log(f"plays to {device.name}, {options.block} samples a block{rate}")
 
@@ -178,22 +186,33 @@ class Engine:
             self._inodes.pop(name, None)
         self._hand_over_files()
 
-    def _first_player(self) -> Player:
+    def _first_player(self, chosen: str) -> Player:
         """The bundle last chosen, else the one of the command line."""
-        if self._intent is not None and self._intent.refresh():
-            chosen = self._take_intent(self._intent)
-            if chosen and chosen != self._options.bundle:
-                try:
-                    return self._load(chosen)
-                except BadInput as fault:
-                    self._say(str(fault))
+        if chosen and chosen != self._options.bundle:
+            try:
+                return self._load(chosen)
+            except BadInput as fault:
+                self._say(str(fault))
         return self._load(self._options.bundle)
 
     def _load(self, bundle: str) -> Player:
         self._asked = bundle
         name, player = self._make_player(bundle, self._options.block, self._options.seed)
         self._meters.describe(bundle=name)
+        self._let_listen(player)
         return player
+
+    def _let_listen(self, player: Player) -> None:
+        """Where it is to listen and cannot, it plays its gestures, and the panel says why."""
+        if self._wishes.listen:
+            try:
+                player.listen()
+            except BadInput as fault:
+                self._say(str(fault))
+
+    def _say_deaf(self) -> None:
+        if self._wishes.listen and not self._device.notice:
+            self._say(self._device.deaf)
 
     def _say(self, notice: str) -> None:
         """A notice goes to the log once, and to the panel until the next."""
@@ -215,6 +234,9 @@ class Engine:
                 return EXIT_STILL
             seen = entries
             self._tick()
+            if self._wishes.listen and not self._with_input and not isinstance(self._device, NullDevice):
+                log("starts anew to open the card's input")
+                return EXIT_CARD
             if isinstance(self._device, NullDevice) and self._options.device != "null" and self._card_has_come():
                 log("the card is there now, starts anew to play to it")
                 return EXIT_CARD
@@ -224,7 +246,12 @@ class Engine:
         self._hand_over_files()
         self._open_intent()
         if self._intent is not None and self._intent.refresh():
+            listened = self._wishes.listen
             chosen = self._take_intent(self._intent)
+            if self._wishes.listen and not listened:
+                self._say_deaf()
+                with computing():
+                    self._let_listen(callback.player)
             callback.wishes = self._wishes
             if chosen and chosen != self._asked:
                 self._change(chosen)
@@ -265,6 +292,7 @@ class Engine:
             int(record["gesture"]),
             min(DEEPEST, max(0.0, float(record["depth"]))),
             min(FARTHEST, max(0.0, float(record["intonation"]))),
+            bool(record["listen"]),
         )
         return bytes(record["bundle"]).decode(errors="replace")
 
@@ -335,14 +363,15 @@ class Engine:
 class _Opener(threading.Thread):
     """Looks for cards while the main thread loads the network: 0.1 s each."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, listen: bool) -> None:
         super().__init__(daemon=True)
-        self._options = options
+        self._options, self._listen = options, listen
         self._device: Device = NullDevice(options.block, "no sound card: the search failed")
         self.start()
 
     def run(self) -> None:
-        self._device = open_device(self._options.device, self._options.block, self._options.client)
+        options = self._options
+        self._device = open_device(options.device, options.block, options.client, listen=self._listen)
 
     def device(self) -> Device:
         self.join()

@@ -1,4 +1,4 @@
-"""48 kHz to the rates of cards that have none: soxr's streaming converter behind a small FIFO."""
+"""48 kHz to the rates of cards that have none, and back: soxr's streaming converter and a small FIFO."""
 
 from collections.abc import Callable
 from math import ceil
@@ -40,3 +40,39 @@ class RateConverter:
         out[:] = fifo[:need]
         self._held -= need
         fifo[: self._held] = fifo[need : need + self._held]
+
+
+class InputConverter:
+    """Takes what a card hears, at its rate, and hands out engine blocks at 48 kHz.
+
+    Silence goes ahead of it, as much as the converter's own delay and the unevenness of its output need; should that
+    ever not do, the rest of a block is silence as well.
+    """
+
+    def __init__(self, block: int, rate_hz: int) -> None:
+        import soxr  # heavy, and needed by few
+
+        self._stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
+        self._fifo = np.zeros(8 * block + 8192, np.float32)
+        self._held = block
+        silence, first = np.zeros(block, np.float32), 0
+        while not first:
+            first = len(self._stream.resample_chunk(silence))
+
+    def push(self, chunk: NDArray[np.float32]) -> None:
+        """Any number of samples at the card's rate. What there is no room for is the oldest, and is dropped."""
+        converted = self._stream.resample_chunk(chunk)
+        fifo, over = self._fifo, self._held + len(converted) - len(self._fifo)
+        if over > 0:
+            self._held -= over
+            fifo[: self._held] = fifo[over : over + self._held]
+        fifo[self._held : self._held + len(converted)] = converted
+        self._held += len(converted)
+
+    def pull(self, out: NDArray[np.float32]) -> None:
+        """The next len(out) samples at 48 kHz."""
+        fifo, ready = self._fifo, min(len(out), self._held)
+        out[:ready] = fifo[:ready]
+        out[ready:] = 0.0
+        self._held -= ready
+        fifo[: self._held] = fifo[ready : ready + self._held]

@@ -176,7 +176,7 @@ def test_no_exception_leaves_it(card: Card):
     player = card.callback._player
     render, calls = player.render, itertools.count()
 
-    def fails_once(out: np.ndarray) -> None:
+    def fails_once(out: np.ndarray, heard: None) -> None:
         if next(calls) == 3:
             raise ZeroDivisionError("a flaw")
         render(out)

@@ -27,7 +27,8 @@ class FakePortAudio(SimpleNamespace):
     @staticmethod
     def query_devices() -> list[dict]:
         def device(name: str, host: int, rate: float, channels: int = 2) -> dict:
-            return {"name": name, "hostapi": host, "default_samplerate": rate, "max_output_channels": channels}
+            channel = {"max_output_channels": channels, "max_input_channels": 2 * (name == "default")}
+            return {"name": name, "hostapi": host, "default_samplerate": rate, **channel}
 
         return [
             device("USB Codec: (hw:1,0)", 0, 44_100.0),

@@ -21,6 +21,8 @@ class TonePlayer:
     def __init__(self, block: int, hz: float = 440.0, level: float = 0.25) -> None:
         self.block, self.hz, self.level = block, hz, level
         self.finite = True
+        self.follower = None
+        self.heard: np.ndarray | None = None
         self.at = 0
         self.poison_at = -1
         self.gates: list[tuple[int, str, int]] = []
@@ -37,7 +39,11 @@ class TonePlayer:
     def set_gesture(self, index: int, depth: float, intonation: float) -> None:
         self.gesture = (index, depth, intonation)
 
-    def render(self, out: np.ndarray) -> None:
+    def listen(self) -> None:
+        raise BadInput("tone cannot listen, it has no encoder", "tests", "choose another bundle")
+
+    def render(self, out: np.ndarray, heard: np.ndarray | None = None) -> None:
+        self.heard = heard
         n = self.at + np.arange(self.block)
         out[:] = self.level * np.sin(2 * np.pi * self.hz / RATE_HZ * (n % (RATE_HZ * 10)))
         if self.at <= self.poison_at < self.at + self.block:
@@ -62,7 +68,7 @@ class ClickPlayer(TonePlayer):
         elif level:
             self._clicks.append(offset)
 
-    def render(self, out: np.ndarray) -> None:
+    def render(self, out: np.ndarray, heard: np.ndarray | None = None) -> None:
         out[:] = np.nan if self._poisoned else 0.0
         out[self._clicks] = 0.5
         self._clicks.clear()
