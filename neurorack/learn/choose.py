@@ -202,9 +202,8 @@ def short_names(names: list[str]) -> list[str]:
 
 
 def _fit(stem: str, tail: str) -> str:
-    """Both within NAME_CHARACTERS, the stem cut, where it must be, between two words."""
+    """Both within NAME_CHARACTERS: the first words go where they must, since the last say more, and then letters."""
     room = NAME_CHARACTERS - len(tail)
-    if len(stem) > room:
-        between = stem.rfind("-", room // 2, room + 1)
-        stem = stem[: between if between > 0 else room]
-    return stem + tail
+    while len(stem) > room and "-" in stem:
+        stem = stem.partition("-")[2]
+    return stem[:room] + tail

@@ -59,7 +59,7 @@ def pack(
     A bundle that is there is replaced once the new one plays; what else lies beside its files stays. BadInput where it
     cannot be written or does not play.
     """
-    with _aside(folder) as part:
+    with set_aside(folder) as part:
         export_encoder(encoder, part / ENCODER)
         encode = Encode(part / ENCODER)
         chosen = choose(corpus, encode, gestures)
@@ -87,7 +87,7 @@ def pack_random(width: int, seed: int, folder: Path) -> Card:
     flat = np.tile(np.array([-15, 0.5, 0.5, 0.5, 0.5], np.float32), (200, 1))
     latent = np.zeros((200, decoder.latent), np.float32)
     held = Cut("flat", latent, flat, flat[0].copy(), np.array([50, 150], np.int32), np.zeros(200, np.float32))
-    with _aside(folder) as part:
+    with set_aside(folder) as part:
         export_decoder(decoder, part / DECODER)
         about = _About(folder.resolve().name, f"Random weights, width {width}", "Apache-2.0", "pitched", [], {})
         return _write(part, about, decoder, knobs, [held])
@@ -136,7 +136,7 @@ def _write(part: Path, about: _About, decoder: Decoder, knobs: list[Knob], cuts:
 
 
 @contextmanager
-def _aside(folder: Path) -> Iterator[Path]:
+def set_aside(folder: Path) -> Iterator[Path]:
     """An empty folder to write a bundle into: proven and moved to `folder` in the end, gone after an error."""
     folder = folder.resolve()
     aside = folder.parent / ".packing" / str(os.getpid())
