@@ -14,13 +14,13 @@ _TEETH = 16
 def measure_f0(note: np.ndarray, nominal_hz: float, *, held_s: float) -> tuple[float, float, float]:
     """(f0 in Hz, its distance from `nominal_hz` in cents, share of energy at its harmonics) of a note [samples].
 
-    The note is held for `held_s`; what is measured lies between its attack and its release.
+    The note is held for `held_s`; what is measured, at most 5 s, lies between its attack and its release.
 
     The comb's teeth add the square root of magnitude, so that one loud partial does not decide alone; the
     best of the candidates, a cent apart, is refined by a parabola. Good to about 0.3 cents on a steady tone.
     """
-    begin, end = round(0.06 * SAMPLE_RATE_HZ), round(held_s * SAMPLE_RATE_HZ)
-    body = note[begin:end]
+    begin = round(min(0.06, 0.2 * held_s) * SAMPLE_RATE_HZ)
+    body = note[begin : min(round(held_s * SAMPLE_RATE_HZ), begin + _FFT)]
     spectrum = np.abs(np.fft.rfft(body * np.hanning(len(body)), _FFT)) ** 0.5
     cents = np.arange(-SEARCH_CENTS, SEARCH_CENTS + 1.0)
     teeth = np.arange(1, max(2, min(_TEETH, int(_TOP_HZ / nominal_hz)) + 1))
