@@ -86,6 +86,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="how far a gesture's own pitch moves the sound's: 0…2 (default 1)",
     )
     parser.add_argument(
+        "--listen", action="store_true", help="play what comes in at the sound card instead of gestures"
+    )
+    parser.add_argument(
         "--board", type=Path, metavar="FILE", help="what is soldered where, if not as in the packaged board.toml"
     )
     parser.add_argument(
@@ -125,6 +128,8 @@ def to_arguments(options: argparse.Namespace) -> list[str]:
     arguments += ["--intonation", f"{options.intonation:g}"]
     if options.rack is not None:
         arguments += ["--rack", *([options.rack] if options.rack else [])]
+    if options.listen:
+        arguments += ["--listen"]
     for name in ("bundle", "board", "calibration", "run_dir"):
         if (value := getattr(options, name)) is not None:
             arguments += [f"--{name.replace('_', '-')}", str(value)]
@@ -160,6 +165,8 @@ class Daemon:
             if (file := getattr(options, name)) is not None:
                 jacks += [f"--{name}", str(file.resolve())]
         engine = [*common, "--bundle", options.bundle, "--device", options.device, "--block", str(options.block)]
+        if options.listen:
+            engine += ["--listen"]
         python = [sys.executable, "-m"]
         self._engine = Keeper("engine", [*python, "neurorack.engine", *engine], self.run_dir, log, self._engine_pulse)
         self._jacks = Keeper(
@@ -248,6 +255,7 @@ class Daemon:
         # else an engine plays on, and keeps its gesture
         record["gate_delay_s"] = self._options.gate_delay * 1e-3
         record["intonation"] = self._options.intonation
+        record["listen"] = self._options.listen
         self._intent.publish()
 
     def _loop(self, wake: int) -> int:

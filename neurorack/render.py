@@ -1,5 +1,5 @@
-"""A file of volts played into a WAV file: the whole road on a simulated clock, faster than real time, bit for bit
-the same for the same seed.
+"""A file of volts, or a sound, played into a WAV file: the whole road on a simulated clock, faster than real time, bit
+for bit the same for the same seed.
 
 The chips, the drivers, the patch, the voice and the output stage are those of the module. What differs is time: here
 it passes only where something waits for it, and a block of sound begins exactly where its first sample lies. As in the
@@ -26,6 +26,7 @@ import numpy as np
 from neurorack.board import load_board
 from neurorack.bundle import Bundle, load
 from neurorack.clock import SimulatedClock
+from neurorack.ears.follower import LEVEL_DELAY, TIMBRE_DELAY
 from neurorack.engine.output import OutputStage
 from neurorack.engine.player import Player
 from neurorack.engine.timeline import ExactTimeline, GateSchedule
@@ -37,6 +38,7 @@ from neurorack.patch.matrix import Matrix, assign, bare_patch
 from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.rack.world import World
 from neurorack.recorder import BYTES, pcm24
+from neurorack.sound_in import SoundIn
 from neurorack.words import GATE_DELAY_S, GATE_JACKS, SAMPLE_RATE_HZ
 
 BLOCK = 128
@@ -68,6 +70,7 @@ class Module:
         block: int = BLOCK,
         gate_delay_s: float = GATE_DELAY_S,
         noisy: bool = True,
+        source: SoundIn | None = None,
     ) -> None:
         board = load_board(rack=True)
         self.block = block
@@ -77,6 +80,9 @@ class Module:
         """Times the decoder gave what is no number and was begun anew."""
         self.player = Player(bundle, block, seed, noisy=noisy)
         self.player.set_gesture(gesture, depth, intonation)
+        if source is not None:
+            self.player.listen()
+        self._source: SoundIn | None = None
         self.stage = OutputStage(block)
         self._clock = SimulatedClock()
         bus = open_bus(board.bus_of(board.adc.voct).device, self._clock, world)
@@ -92,7 +98,15 @@ class Module:
         self._sound = np.zeros(block, np.float32)
         for _ in range(LEAD // block):
             self.next_block()
+        self._source = source
         self.stage.open()
+
+    @property
+    def sounding(self) -> bool:
+        """Whether something is still to be heard. What follows another sound ends with it, its delay later."""
+        if self._source is None:
+            return self.player.sounding
+        return self.position + LEAD < self._end + TIMBRE_DELAY + self.player.bundle.card.delay_samples
 
     @property
     def position(self) -> int:
@@ -113,12 +127,17 @@ class Module:
             self._up.clear()
         for offset, jack, level in self._schedule.take(self._timeline.start):
             self.player.gate(offset, jack, level)
-        self.player.render(self._sound)
+        self.player.render(self._sound, self._listen())
         if not self.stage.process(self._sound, self._sound):
             self.resets += 1
             self.player.reset()
             self.stage.open()
         return self._sound
+
+    def _listen(self) -> np.ndarray | None:
+        """What the next block of the source asks the voice to play."""
+        follower = self.player.follower
+        return None if self._source is None or follower is None else follower.hear(self._source.read(self.block))
 
     def _read_jacks(self, begin_ns: int) -> None:
         """Scan up to the moment the block begins; what is known by then is what it plays."""
@@ -146,7 +165,7 @@ class Module:
 
 def render(
     bundle: str | Path,
-    cv: Path,
+    cv: Path | None,
     out: Path,
     assignments: Sequence[str] = (),
     *,
@@ -156,10 +175,14 @@ def render(
     intonation: float = 1.0,
     block: int = BLOCK,
     noisy: bool = True,
+    sound: Path | None = None,
 ) -> dict[str, Any]:
     """Play the volts file `cv` into the WAV file `out`, 24 bits, 48 kHz, mono; a report for programs.
 
     The sound ends with the file's last row and what rings on after it; a gate that is still up there falls there.
+    With a file `sound` the instrument plays what that does, instead of gestures, from its beginning to its end; `cv`
+    turns knobs and pitch meanwhile, and may be None. Of the report, `latency_s` is how far level and onsets, and
+    `timbre_latency_s` how far everything else nominally comes after the sound.
     `assignments` patch jacks to knobs, "cv1=centroid". `depth`, 0 to DEEPEST, is how far the gesture moves the knobs,
     `intonation`, 0 to FARTHEST, how far it moves the pitch.
     `noisy=False` takes the noise from converters and decoder. Raises BadInput.
@@ -175,12 +198,20 @@ def render(
     patch = bare_patch()
     for assignment in assignments:
         assign(patch, assignment)
-    world = World.from_volts_file(cv, epoch_ns=LEAD_NS, seed=seed)
-    duration_s = world.duration_s or 0.0
+    if cv is not None:
+        world = World.from_volts_file(cv, epoch_ns=LEAD_NS, seed=seed)
+    else:
+        world = World.at_rest(epoch_ns=LEAD_NS, seed=seed)
+    source = None if sound is None else SoundIn(sound)
+    if cv is None and source is None:
+        raise BadInput("there is nothing to play", "neurorack render", "give --cv FILE.csv or --in FILE.wav")
+    duration_s = world.duration_s or 0.0 if source is None else source.duration_s
     if duration_s > LONGEST_S:
-        raise BadInput(f"{duration_s:.0f} s are more than a WAV file holds", str(cv), "split it, 8 hours at most")
-    if os.path.exists(out) and os.path.samefile(cv, out):
-        raise BadInput("the sound would replace its volts", str(out), "give another --out FILE.wav")
+        mend = "split it, 8 hours at most"
+        raise BadInput(f"{duration_s:.0f} s are more than a WAV file holds", str(sound or cv), mend)
+    for given, what in ((cv, "volts"), (sound, "source")):
+        if given is not None and os.path.exists(out) and os.path.samefile(given, out):
+            raise BadInput(f"the sound would replace its {what}", str(out), "give another --out FILE.wav")
     world.state.noise = noisy
     instrument = load(bundle)
     names = [one.name for one in instrument.gestures]
@@ -189,7 +220,7 @@ def render(
     number = names.index(gesture) if gesture else 0
     module = Module(
         instrument, world, patch,
-        seed=seed, gesture=number, depth=depth, intonation=intonation, block=block, noisy=noisy,
+        seed=seed, gesture=number, depth=depth, intonation=intonation, block=block, noisy=noisy, source=source,
     )  # fmt: skip
     with _unwound_by_signals(), _Wav(out, duration_s) as wav:
         _play(module, round(duration_s * SAMPLE_RATE_HZ), wav)
@@ -206,6 +237,8 @@ def render(
         "gesture": names[number],
         "depth": depth,
         "intonation": intonation,
+        "latency_s": _latency_s(instrument, LEVEL_DELAY) if source else None,
+        "timbre_latency_s": _latency_s(instrument, TIMBRE_DELAY) if source else None,
         "seed": seed,
         "took_s": round(took_s, 3),
         "times_real_time": round(seconds / took_s, 2),
@@ -238,7 +271,7 @@ def _play(module: Module, end: int, wav: "_Wav") -> None:
     module.end(end)
     while module.position < end:
         wav.write(module.next_block(), module.stage.bent)
-    while module.position < last and (module.position < end + module.latency + module.block or module.player.sounding):
+    while module.position < last and (module.position < end + module.latency + module.block or module.sounding):
         wav.write(module.next_block(), module.stage.bent)
     module.stage.close()
     while not module.stage.silent:
@@ -306,6 +339,10 @@ def _want_plain(path: Path) -> None:
         return
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, f"it is {'a folder' if stat.S_ISDIR(mode) else 'no plain file'}")
+
+
+def _latency_s(bundle: Bundle, following: int) -> float:
+    return round((following + bundle.card.delay_samples) / SAMPLE_RATE_HZ, 4)
 
 
 def _db(level: float) -> float | None:

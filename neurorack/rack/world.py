@@ -45,6 +45,12 @@ class World:
         return cls(MemoryStore(_first_state(rack, epoch_ns)), rack)
 
     @classmethod
+    def at_rest(cls, *, epoch_ns: int = 0, seed: int = 0) -> "World":
+        """One without a cable, every pot half way."""
+        rack = Rack(DEMO, "", seed, {}, {}, {})
+        return cls(MemoryStore(_first_state(rack, epoch_ns)), rack)
+
+    @classmethod
     def create(cls, run_dir: Path, now_ns: int, *, path: Path | None = None, board: Path | None = None) -> "World":
         """Begin a world that all processes of this run directory share, in place of any there. Raises BadInput."""
         rack = load_rack(path or DEMO)
