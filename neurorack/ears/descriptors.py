@@ -1,4 +1,4 @@
-"""The five descriptors, defined once: what the knobs mean and what every figure is measured with.
+"""The five descriptors, defined once: what the knobs mean and what training steers by; and how noisy a sound is.
 
 Frames are 1024 samples (21 ms) under a Hann window; frame t is centred on the last sample of hop t, where the
 decoder's gains of frame t are in force. Below about 50 Hz a frame holds less than one period, so single frames
@@ -11,6 +11,7 @@ ripple there: average some before reading them. 0 dBFS rms is taken as 100 dB SP
 `boominess`  log2(0.1 + b), b = 10·log10(1 + loudness weighted towards low third octaves) × share of loudness below
              280 Hz (after Hatano & Hashimoto 2000; the 1 + keeps b ≥ 0). b is some 3 in the bass and some 0.1 at C7,
              so ratios say more than differences; the 0.1 sets where it counts as none
+`noisiness`  log10(noise / periodic), no knob but shown to the encoder: what repeats after no period
 
 Specific loudness follows ISO 532-1: N'(z) = c · (E_TQ/E_0)^0.25 · ((¾ + ¼·E/E_TQ)^0.25 − 1), with its tables of
 the ear's transmission, of the threshold in quiet, and of how much weaker we hear below 300 Hz (at levels up to 65 dB).
