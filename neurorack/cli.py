@@ -117,8 +117,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", metavar="BUNDLE", help="the instrument: a name or a folder")
+    parser.add_argument("--cv", type=Path, metavar="FILE", help="volts file: CSV with t and any of the input jacks")
     parser.add_argument(
-        "--cv", type=Path, required=True, metavar="FILE", help="volts file: CSV with t and any of the input jacks"
+        "--in",
+        dest="sound",
+        type=Path,
+        metavar="SOUND",
+        help="a sound file to play with the instrument's timbre, instead of gestures; --cv is optional then",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="where the sound goes")
     parser.add_argument(
@@ -211,6 +216,7 @@ def _render(options: argparse.Namespace) -> int:
         depth=options.depth,
         intonation=options.intonation,
         block=options.block,
+        sound=options.sound,
     )
     if options.json:
         _print(report)
