@@ -6,7 +6,6 @@ A bin is hann(n)·cos(2πj(n − 128)/256), n = 0…256. Bins are 187.5 Hz apart
 
 import numpy as np
 
-from neurorack.engine.excitation import HARMONICS
 from neurorack.words import SAMPLE_RATE_HZ
 
 TAPS, DELAY = 257, 128
@@ -14,8 +13,6 @@ BIN_HZ = SAMPLE_RATE_HZ / 256
 EDGES = (0, 1, 2, 3, 4, 5, 7, 9, 12, 15, 19, 24, 30, 37, 45, 55, 66, 79, 97)
 """First bin of every band and, last, the bin after the top: 18 bands up to 18 kHz, a bin wide below 1 kHz."""
 BANDS = len(EDGES) - 1
-ELEMENTS = HARMONICS + 2 * BANDS
-"""What the decoder weighs: harmonics, then bands of the pulse, then bands of the noise."""
 
 
 def responses() -> np.ndarray:

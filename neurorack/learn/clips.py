@@ -6,8 +6,8 @@ import numpy as np
 
 from neurorack.ears.descriptors import WINDOW
 from neurorack.ears.features import FEATURE_HOP, FEATURES, features
+from neurorack.ears.latent import AHEAD, BEHIND
 from neurorack.learn.corpus import MODES, Corpus
-from neurorack.learn.encoder import AHEAD, BEHIND
 from neurorack.words import HOP
 
 CLIP_HOPS = 192

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS
+from neurorack.engine.modes import FADE
 from neurorack.learn import bank
 from neurorack.learn.corpus import MODES
 from neurorack.words import C4_HZ, DESCRIPTORS, HOP
@@ -31,8 +32,6 @@ ENVELOPE_LOW, ENVELOPE_STEP = float(np.log2(25.0 / C4_HZ)), 0.42
 """Envelope points: octaves from C4, 25 Hz to 20 kHz."""
 MASK_FLOOR = 1e-9
 LEVEL_RANGE_DB = (-100.0, 0.0)
-MODE_FADE = 0.2
-"""A mode fades out over the last fifth below F_TOP."""
 
 
 def mask_tables(modal: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -121,7 +120,7 @@ class Decoder(torch.nn.Module):
         ratio = torch.cat([torch.exp2(-pitch) * (F_TOP_HZ / C4_HZ), torch.exp2(pitch)], -1)
         mask = ratio @ self.mask_weights + self.mask_offset
         if octaves is not None:
-            fade = (1.0 - torch.exp2(place) * (C4_HZ / F_TOP_HZ)) / MODE_FADE
+            fade = (1.0 - torch.exp2(place) * (C4_HZ / F_TOP_HZ)) / FADE
             mask = torch.cat([fade, mask[..., self.partials :]], -1)
         level = 10 ** (controls[..., RMS_COLUMN : RMS_COLUMN + 1].clamp(*LEVEL_RANGE_DB) / 20)
         share = torch.softmax(elements + torch.log(mask.clamp(MASK_FLOOR, 1.0)), -1)

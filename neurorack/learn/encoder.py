@@ -8,8 +8,8 @@ live input. It is drawn from a normal distribution while it learns, and what tha
 import torch
 
 from neurorack.ears.features import FEATURES
+from neurorack.ears.latent import AHEAD, BEHIND
 
-BEHIND, AHEAD = 3, 1
 REACH = 4.0
 """Bound of an exported latent: four standard deviations."""
 

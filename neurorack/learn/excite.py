@@ -5,9 +5,9 @@ import numpy as np
 import torch
 
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS, schroeder_phases
+from neurorack.engine.modes import FADE
 from neurorack.learn import bank
 from neurorack.learn.corpus import MODES
-from neurorack.learn.decoder import MODE_FADE
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
 _POOL_S = 8
@@ -62,7 +62,7 @@ class Elements:
         ratio = np.exp2(octaves)[:, None, :]
         out = torch.empty(len(f0_hz), self.samples, MODES + 2 * bank.BANDS, device=self._device)
         turns = self._device_array(np.mod(since[:, :, None] * ratio, 1.0))
-        fade = np.clip((1.0 - f_hz[:, _LEAD::HOP, None] * ratio / F_TOP_HZ) / MODE_FADE, 0.0, 1.0)
+        fade = np.clip((1.0 - f_hz[:, _LEAD::HOP, None] * ratio / F_TOP_HZ) / FADE, 0.0, 1.0)
         weights = np.repeat(fade, HOP, axis=1) * (np.arange(self.samples) >= start[:, None])[:, :, None]
         out[..., :MODES] = torch.sin(turns * (2 * np.pi)) * self._device_array(weights)
         out[..., MODES : MODES + bank.BANDS] = 0.0

@@ -2,9 +2,10 @@
 
 The decoder's graph is `decoder.Decoder` and `decoder.mix` behind the filter bank, for any number of frames:
 
-    controls [frames, 14]                                                  → audio [frames, 64]
-    harmonics [frames, 64, 40]  pulse [frames, 64]  noise [frames, 64]
-    state_gains [1, 76]   gains of the last frame                          → next_gains
+    controls [frames, 6 + latent]                                          → audio [frames, 64]
+    harmonics [frames, 64, H]  pulse [frames, 64]  noise [frames, 64]
+    partials [frames, H]  modes in octaves above the pitch; a modal decoder's alone
+    state_gains [1, E]    gains of the last frame                          → next_gains
     state_bands [2, 256]  the bank's memory of pulse and noise             → next_bands
 
 Standardisation is folded into the first layer, the envelope's step into the last.
@@ -19,10 +20,21 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from neurorack.engine.excitation import F_TOP_HZ, HARMONICS
+from neurorack.ears.features import FEATURES
+from neurorack.ears.latent import AHEAD, BEHIND
+from neurorack.engine.excitation import F_TOP_HZ
+from neurorack.engine.modes import FADE
 from neurorack.learn import bank
-from neurorack.learn.decoder import CONTROLS, ENVELOPE, ENVELOPE_STEP, LEVEL_RANGE_DB, MASK_FLOOR, RMS_COLUMN, Decoder
-from neurorack.learn.encoder import Encoder
+from neurorack.learn.decoder import (
+    BEFORE_LATENT,
+    ENVELOPE,
+    ENVELOPE_STEP,
+    LEVEL_RANGE_DB,
+    MASK_FLOOR,
+    RMS_COLUMN,
+    Decoder,
+)
+from neurorack.learn.encoder import REACH, Encoder
 from neurorack.words import C4_HZ, HOP, SAMPLE_RATE_HZ
 
 OPSET, IR_VERSION = 17, 8
@@ -69,7 +81,7 @@ def export_decoder(decoder: Decoder, path: Path) -> None:
     """Write the decoder's streaming graph."""
     g = _Graph()
     weights = {name: value.detach().double().numpy() for name, value in decoder.state_dict().items()}
-    gains = _gains(g, weights, len(decoder.hidden))
+    gains = _gains(g, decoder, weights)
     zero, one, last, two = (
         g.constant(n, np.array([v])) for n, v in (("zero", 0), ("one", 1), ("last", -1), ("two", 2))
     )
@@ -97,21 +109,27 @@ def export_decoder(decoder: Decoder, path: Path) -> None:
     glide = g.add("Mul", ends, g.constant("glide", np.stack([1 - up, up], 1)), out="gliding")
     g.add("ReduceSum", glide, last, out="audio", keepdims=0)
     inputs: dict[str, list] = {
-        "controls": ["frames", CONTROLS],
-        "harmonics": ["frames", HOP, HARMONICS],
+        "controls": ["frames", BEFORE_LATENT + decoder.latent],
+        "harmonics": ["frames", HOP, decoder.partials],
         "pulse": ["frames", HOP],
         "noise": ["frames", HOP],
-        "state_gains": [1, bank.ELEMENTS],
+        "state_gains": [1, decoder.elements],
         "state_bands": [2, MEMORY],
     }
-    outputs: dict[str, list] = {"audio": ["frames", HOP], "next_gains": [1, bank.ELEMENTS], "next_bands": [2, MEMORY]}
+    if decoder.modal:
+        inputs["partials"] = ["frames", decoder.partials]
+    outputs: dict[str, list] = {
+        "audio": ["frames", HOP],
+        "next_gains": [1, decoder.elements],
+        "next_bands": [2, MEMORY],
+    }
     g.save(path, "decoder", inputs, outputs)
 
 
-def _gains(g: _Graph, weights: dict[str, np.ndarray], layers: int) -> str:
-    """Nodes from `controls` to gains [frames, ELEMENTS]."""
-    x = "controls"
-    for i in range(layers):
+def _gains(g: _Graph, decoder: Decoder, weights: dict[str, np.ndarray]) -> str:
+    """Nodes from `controls` (and `partials`) to gains [frames, elements]."""
+    x, columns = "controls", BEFORE_LATENT + decoder.latent
+    for i in range(len(decoder.hidden)):
         weight, bias = weights[f"hidden.{i}.weight"].T, weights[f"hidden.{i}.bias"]
         if i == 0:
             weight = weights["whiten"] @ weight
@@ -121,28 +139,20 @@ def _gains(g: _Graph, weights: dict[str, np.ndarray], layers: int) -> str:
     envelope = g.linear("envelope", x, out[:, :ENVELOPE] / ENVELOPE_STEP, bias[:ENVELOPE] / ENVELOPE_STEP)
     own = g.linear("own", x, out[:, ENVELOPE:], bias[ENVELOPE:])
 
-    far = np.full((1, bank.ELEMENTS, ENVELOPE), 1e3)  # bands have no place on the envelope
-    far[0, :HARMONICS] = weights["number_oct"][:, None] - weights["point_oct"]
-    pitch = g.add("Gather", "controls", g.constant("pitch_column", np.array([[0]])), out="pitch", axis=1)
-    away = g.add("Abs", g.add("Add", pitch, g.constant("places", far), out="away"), out="distance")
+    place, far, open_ = (_modes if decoder.modal else _harmonics)(g, decoder, weights)
+    away = g.add("Abs", g.add("Add", place, g.constant("points", far), out="away"), out="distance")
     near = g.add("Sub", g.constant("step", np.array(ENVELOPE_STEP)), away, out="nearness")
     tent = g.add("Relu", near, out="tent")
     column = g.add("Unsqueeze", envelope, g.constant("minus_one", np.array([-1])), out="envelope_column")
     heights = g.add("Squeeze", g.add("MatMul", tent, column, out="heights"), "minus_one", out="heights_flat")
     logits = g.add("Add", own, heights, out="logits")
 
-    octave = np.zeros((CONTROLS, 2))
-    octave[0] = -np.log(2), np.log(2)
-    ratio = g.add(
-        "Exp", g.linear("octaves", "controls", octave, np.array([np.log(F_TOP_HZ / C4_HZ), 0.0])), out="ratio"
-    )
-    open_ = g.linear("open", ratio, weights["mask_weights"], weights["mask_offset"])
     limits = [g.constant(n, np.array(v, np.float32)) for n, v in (("mask_floor", MASK_FLOOR), ("unity", 1.0))]
     mask = g.add("Log", g.add("Clip", open_, *limits, out="mask"), out="log_mask")
     share = g.add("Softmax", g.add("Add", logits, mask, out="masked"), out="share", axis=-1)
 
     to_nepers = np.log(10) / 20
-    pick = np.zeros((CONTROLS, 1))
+    pick = np.zeros((columns, 1))
     pick[RMS_COLUMN] = to_nepers
     nepers = g.linear("nepers", "controls", pick, np.zeros(1))
     bounds = [
@@ -153,32 +163,67 @@ def _gains(g: _Graph, weights: dict[str, np.ndarray], layers: int) -> str:
     return g.add("Mul", g.add("Sqrt", share, out="root_share"), amplitude, out="gains")
 
 
+_NOWHERE = 1e3
+"""Bands have no place on the envelope."""
+
+
+def _harmonics(g: _Graph, decoder: Decoder, weights: dict[str, np.ndarray]) -> tuple[str, np.ndarray, str]:
+    """(pitch [frames, 1, 1], what to add to it for the distance to each envelope point [1, elements, ENVELOPE],
+    unclipped mask [frames, elements])."""
+    far = np.full((1, decoder.elements, ENVELOPE), _NOWHERE)
+    far[0, : decoder.partials] = weights["octaves"][:, None] - weights["point_oct"]
+    pitch = g.add("Gather", "controls", g.constant("pitch_column", np.array([[0]])), out="pitch", axis=1)
+    octave = np.zeros((BEFORE_LATENT + decoder.latent, 2))
+    octave[0] = -np.log(2), np.log(2)
+    nepers = g.linear("octaves", "controls", octave, np.array([np.log(F_TOP_HZ / C4_HZ), 0.0]))
+    ratio = g.add("Exp", nepers, out="ratio")
+    return pitch, far, g.linear("open", ratio, weights["mask_weights"], weights["mask_offset"])
+
+
+def _modes(g: _Graph, decoder: Decoder, weights: dict[str, np.ndarray]) -> tuple[str, np.ndarray, str]:
+    """The same for modes, whose places are an input."""
+    bands = decoder.elements - decoder.partials
+    far = np.full((1, decoder.elements, ENVELOPE), _NOWHERE)
+    far[0, : decoder.partials] = -weights["point_oct"]
+    pitch = g.add("Gather", "controls", g.constant("pitch_column", np.array([0])), out="pitch", axis=1)
+    modes = g.add("Add", "partials", pitch, out="mode_places")
+    places = g.add("Pad", modes, g.constant("for_bands", np.array([0, 0, 0, bands])), out="places")
+    f_nepers = g.add("Mul", places, g.constant("log_2", np.array(np.log(2.0))), out="mode_nepers")
+    f_ratio = g.add("Exp", f_nepers, out="mode_ratio")
+    slope, offset = np.zeros(decoder.elements), weights["mask_offset"].copy()
+    slope[: decoder.partials] = -C4_HZ / (F_TOP_HZ * FADE)
+    offset[: decoder.partials] = 1.0 / FADE
+    sloping = g.add("Mul", f_ratio, g.constant("mode_slope", slope), out="sloping")
+    open_ = g.add("Add", sloping, g.constant("mode_offset", offset), out="open")
+    column = g.add("Unsqueeze", places, g.constant("axis_2", np.array([2])), out="place_column")
+    return column, far, open_
+
+
 def export_encoder(encoder: Encoder, path: Path) -> None:
-    """Write the encoder: `log_mel` [frames, MEL_BANDS] → `latent` [frames, LATENT], a whole note at once."""
+    """Write the encoder: `features` [frames, FEATURES] → `latent` [frames, latent], the mean of its distribution."""
     g = _Graph()
     rows = g.constant("batch", np.array([0]))
-    x = g.add("Transpose", g.add("Unsqueeze", "log_mel", rows, out="batched"), out="channels", perm=[0, 2, 1])
-    layers = list(encoder.layers)
-    for i in (0, 2, 4):
-        weight, bias = (p.detach().numpy() for p in (layers[i].weight, layers[i].bias))
-        scale = 0.5 if i == 4 else 1.0
-        names = g.constant(f"weight_{i}", weight * scale), g.constant(f"bias_{i}", bias * scale)
-        pad = weight.shape[2] // 2
-        x = g.add("Conv", x, *names, out=f"conv_{i}", pads=[pad, pad])
-        x = g.add("Tanh" if i == 4 else "Elu", x, out=f"act_{i}")
-    x = g.add("Mul", x, g.constant("reach", np.array(2.0, np.float32)), out="bounded")
-    x = g.add("Transpose", x, out="rows", perm=[0, 2, 1])
+    x = g.add("Transpose", g.add("Unsqueeze", "features", rows, out="batched"), out="channels", perm=[0, 2, 1])
+    for i, layer in enumerate(encoder.layers):
+        weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
+        last = i == len(encoder.layers) - 1
+        kept = slice(encoder.latent) if last else slice(None)
+        names = g.constant(f"weight_{i}", weight[kept]), g.constant(f"bias_{i}", bias[kept])
+        pads = [BEHIND, AHEAD] if i == 0 else [0, 0]
+        x = g.add("Conv", x, *names, out=f"conv_{i}", pads=pads)
+        x = x if last else g.add("Elu", x, out=f"elu_{i}")
+    limits = [g.constant(n, np.array(v, np.float32)) for n, v in (("low", -REACH), ("high", REACH))]
+    x = g.add("Transpose", g.add("Clip", x, *limits, out="bounded"), out="rows", perm=[0, 2, 1])
     g.add("Squeeze", x, rows, out="latent")
-    bands, latent = layers[0].weight.shape[1], layers[4].weight.shape[0]
-    g.save(path, "encoder", {"log_mel": ["frames", bands]}, {"latent": ["frames", latent]})
+    g.save(path, "encoder", {"features": ["frames", FEATURES]}, {"latent": ["frames", encoder.latent]})
 
 
 def macs_per_s(decoder: Decoder) -> float:
     """Multiply-accumulates of the exported decoder per second of audio: layers, envelope, bank and mix."""
     layers = sum(p.numel() for name, p in decoder.named_parameters() if name.endswith("weight"))
-    envelope = bank.ELEMENTS * ENVELOPE
+    envelope = decoder.elements * ENVELOPE
     filters = 2 * bank.BANDS * bank.TAPS * HOP
-    mixing = 2 * bank.ELEMENTS * HOP
+    mixing = 2 * decoder.elements * HOP
     return (layers + envelope + filters + mixing) * SAMPLE_RATE_HZ / HOP
 
 

@@ -14,12 +14,13 @@ import torch
 
 from neurorack.ears.descriptors import WINDOW
 from neurorack.ears.features import FEATURE_HOP
+from neurorack.ears.latent import AHEAD, BEHIND
 from neurorack.learn.adversary import Adversary
 from neurorack.learn.clips import CLIP_HOPS, FRAMES
 from neurorack.learn.corpus import LEVEL_WINDOW
 from neurorack.learn.critic import Critic
 from neurorack.learn.decoder import Decoder, mix
-from neurorack.learn.encoder import AHEAD, BEHIND, Encoder
+from neurorack.learn.encoder import Encoder
 from neurorack.learn.listening import Features, Level
 from neurorack.learn.losses import MultiScaleSpectrum
 from neurorack.learn.room import Room

@@ -7,9 +7,14 @@ torch = pytest.importorskip("torch")
 
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS  # noqa: E402
 from neurorack.learn import bank  # noqa: E402
-from neurorack.learn.decoder import CONTROLS, Decoder, element_scale, mix  # noqa: E402
+from neurorack.learn.corpus import MODES  # noqa: E402
+from neurorack.learn.decoder import BEFORE_LATENT, Decoder, element_scale, mix  # noqa: E402
 from neurorack.learn.excite import Elements  # noqa: E402
 from neurorack.words import C4_HZ, HOP  # noqa: E402
+
+CONTROLS = BEFORE_LATENT + 8
+ELEMENTS = HARMONICS + 2 * bank.BANDS
+SCALE = torch.from_numpy(element_scale(HARMONICS)).float()
 
 
 def wild_controls(rows: int, spread: float = 10.0) -> "torch.Tensor":
@@ -29,7 +34,7 @@ def test_power_is_what_the_level_knob_says_whatever_else_is_asked(decoder):
     controls[:, 1] = -20.0
     with torch.no_grad():
         gains = decoder(controls)
-    power = ((gains / torch.from_numpy(element_scale()).float()) ** 2).sum(-1)
+    power = ((gains / SCALE) ** 2).sum(-1)
     torch.testing.assert_close(10 * torch.log10(power), torch.full((200,), -20.0), atol=1e-3, rtol=0)
 
 
@@ -38,7 +43,7 @@ def test_no_level_is_above_full_scale(decoder, level_db):
     controls = wild_controls(50)
     controls[:, 1] = level_db
     with torch.no_grad():
-        assert ((decoder(controls) / torch.from_numpy(element_scale()).float()) ** 2).sum(-1).max() < 1.001
+        assert ((decoder(controls) / SCALE) ** 2).sum(-1).max() < 1.001
 
 
 def test_inaudible_harmonics_get_nothing(decoder):
@@ -57,13 +62,36 @@ def test_sound_has_the_level_asked_for(decoder):
     f0_hz = np.array([65.0, 262.0, 2100.0])
     controls[..., 0] = torch.from_numpy(np.log2(f0_hz / C4_HZ).astype(np.float32))[:, None]
     with torch.no_grad():
-        audio = mix(decoder(controls), Elements(192).make(f0_hz, np.random.default_rng(0)))
+        audio = mix(decoder(controls), Elements(192).harmonic(np.tile(f0_hz[:, None], 192), np.random.default_rng(0)))
     np.testing.assert_allclose(10 * np.log10((audio.numpy() ** 2).mean(axis=1)), -18.0, atol=1.0)
 
 
 def test_gains_glide_in_a_straight_line_from_frame_to_frame():
-    gains = torch.zeros(1, 3, bank.ELEMENTS)
+    gains = torch.zeros(1, 3, ELEMENTS)
     gains[0, :, 0] = torch.tensor([1.0, 3.0, 2.0])
-    elements = torch.ones(1, 3, HOP, bank.ELEMENTS)
-    audio = mix(gains, elements, torch.zeros(1, 1, bank.ELEMENTS))[0].numpy()
+    elements = torch.ones(1, 3, HOP, ELEMENTS)
+    audio = mix(gains, elements, torch.zeros(1, 1, ELEMENTS))[0].numpy()
     np.testing.assert_allclose(audio, np.interp(np.arange(1, 3 * HOP + 1), [0, 64, 128, 192], [0, 1, 3, 2]), atol=1e-5)
+
+
+def test_modes_above_the_top_get_nothing_and_no_pulse_is_played():
+    torch.manual_seed(0)
+    struck = Decoder(64, modal=True)
+    octaves = torch.linspace(0, 8, MODES)
+    controls = wild_controls(20, 1.0)
+    controls[:, 0] = 1.0
+    with torch.no_grad():
+        gains = struck(controls, octaves.expand(20, -1))
+    inaudible = 2 * C4_HZ * 2**octaves > F_TOP_HZ
+    assert inaudible.any() and not inaudible.all()
+    assert gains[:, :MODES][:, inaudible].max() < 1e-3 * gains.max()
+    assert gains[:, MODES : MODES + bank.BANDS].max() < 1e-3 * gains.max()
+
+
+def test_a_modes_brightness_goes_by_where_it_is():
+    torch.manual_seed(0)
+    struck = Decoder(64, modal=True)
+    with torch.no_grad():
+        struck.out.weight.zero_()
+        gains = struck(torch.zeros(1, CONTROLS), torch.linspace(0, 5, MODES)[None])[0, :MODES]
+    assert (gains[1:] < gains[:-1]).all()  # the envelope begins falling with frequency

@@ -6,9 +6,21 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from neurorack.engine.excitation import HARMONICS, Excitation  # noqa: E402
+from neurorack.engine.modes import ring  # noqa: E402
 from neurorack.learn import bank  # noqa: E402
+from neurorack.learn.corpus import MODES  # noqa: E402
 from neurorack.learn.excite import Elements, pulse  # noqa: E402
-from neurorack.words import SAMPLE_RATE_HZ  # noqa: E402
+from neurorack.words import HOP, SAMPLE_RATE_HZ  # noqa: E402
+
+OCTAVES = np.linspace(0, 5.5, MODES).astype(np.float32)
+
+
+def steady(f_hz: float, hops: int) -> np.ndarray:
+    return np.full((1, hops), f_hz)
+
+
+def random() -> np.random.Generator:
+    return np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("f_hz", [40.0, 131.7, 440.0])
@@ -23,18 +35,42 @@ def test_the_pulse_is_the_engines(f_hz):
 def test_harmonics_have_the_engines_spectrum(f_hz):
     engine = Excitation(64, noisy=False)
     engine.render(np.full(64, f_hz))
-    ours = Elements(64).make(np.array([f_hz]), np.random.default_rng(0))[0, ..., :HARMONICS].reshape(-1, HARMONICS)
+    ours = Elements(64).harmonic(steady(f_hz, 64), random())[0, ..., :HARMONICS].reshape(-1, HARMONICS)
     theirs = engine.harmonics.reshape(-1, HARMONICS)
     np.testing.assert_allclose((ours.numpy() ** 2).mean(axis=0), (theirs**2).mean(axis=0), atol=0.02)
 
 
+def test_a_gliding_pitch_is_followed_within_the_hop():
+    glide = 200.0 * 2 ** np.linspace(0, 1, 64)
+    engine = Excitation(64, noisy=False)
+    engine.render(glide)
+    ours = Elements(64).harmonic(glide[None], random())[0, ..., 0].reshape(-1).numpy()
+    theirs = engine.harmonics[..., 0].reshape(-1)
+    spectra = [np.abs(np.fft.rfft(x * np.hanning(len(x)))) for x in (ours, theirs)]
+    assert np.corrcoef(*spectra)[0, 1] > 0.999
+
+
+def test_modes_are_the_engines_from_the_strike_on():
+    f0_hz = 150.0 * 2 ** np.linspace(0.2, 0, 32)
+    theirs, _, _ = ring(f0_hz, OCTAVES)
+    ours = Elements(32).modal(f0_hz[None], OCTAVES[None], np.zeros(1, int), random())[0, ..., :MODES].numpy()
+    np.testing.assert_allclose(ours, theirs, atol=2e-2)
+
+
+def test_before_the_strike_there_are_no_modes():
+    modes = Elements(16).modal(steady(150.0, 16), OCTAVES[None], np.array([300]), random())[0, ..., :MODES]
+    flat = modes.reshape(-1, MODES).numpy()
+    assert not flat[:300].any()
+    assert (np.abs(flat[300 : 300 + HOP]).max(axis=0) > 0.1).all()
+
+
 def test_bands_of_pulse_and_noise_have_the_banks_power():
-    elements = Elements(192).make(np.array([60.0]), np.random.default_rng(0)).reshape(-1, bank.ELEMENTS)
-    power = (elements[:, HARMONICS:] ** 2).mean(axis=0).numpy().reshape(2, bank.BANDS)
+    elements = Elements(192).harmonic(steady(60.0, 192), random())
+    power = (elements.flatten(0, 2)[:, HARMONICS:] ** 2).mean(0).numpy().reshape(2, bank.BANDS)
     top = slice(14, None)  # narrow bands of 0.25 s of noise are too few numbers to judge
     np.testing.assert_allclose(power[:, top] / bank.band_power()[top], 1.0, atol=0.2)
 
 
 def test_no_pulse_where_the_harmonics_reach_the_top():
-    elements = Elements(16).make(np.array([500.0]), np.random.default_rng(0))
+    elements = Elements(16).harmonic(steady(500.0, 16), random())
     assert not elements[..., HARMONICS : HARMONICS + bank.BANDS].any()

@@ -4,73 +4,96 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+onnxruntime = pytest.importorskip("onnxruntime")
 
-from neurorack import bundle  # noqa: E402
-from neurorack.engine.decoder import Decoder as Engine  # noqa: E402
-from neurorack.engine.excitation import HARMONICS, Excitation  # noqa: E402
+from neurorack.engine.excitation import excite  # noqa: E402
+from neurorack.engine.modes import ring  # noqa: E402
 from neurorack.learn import bank  # noqa: E402
-from neurorack.learn.decoder import CONTROLS, Decoder, mix  # noqa: E402
+from neurorack.learn.corpus import MODES  # noqa: E402
+from neurorack.learn.decoder import BEFORE_LATENT, Decoder, mix  # noqa: E402
 from neurorack.learn.encoder import Encoder  # noqa: E402
-from neurorack.learn.evaluate import Instrument, streaming_difference  # noqa: E402
-from neurorack.learn.export import export_encoder, macs_per_s  # noqa: E402
-from neurorack.learn.gestures import Encode  # noqa: E402
-from neurorack.learn.pack import pack_random  # noqa: E402
+from neurorack.learn.export import export_decoder, export_encoder, macs_per_s  # noqa: E402
 from neurorack.words import C4_HZ, HOP  # noqa: E402
 
 HOPS = 48
+OCTAVES = np.sort(np.random.default_rng(4).uniform(0, 5, MODES)).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def random_bundle(tmp_path_factory) -> bundle.Bundle:
-    folder = tmp_path_factory.mktemp("models") / "random"
-    pack_random(64, 3, folder)
-    return bundle.load(folder)
-
-
-def test_a_random_bundle_is_a_whole_bundle(random_bundle):
-    card = random_bundle.card
-    assert card.cost.parameters == sum(p.numel() for p in Decoder(64).parameters())
-    assert card.cost.macs_per_s == macs_per_s(Decoder(64))
-    assert [state for state, _ in card.decoder.states] == ["state_gains", "state_bands"]
-
-
-def test_the_engine_says_what_torch_says(random_bundle):
+def feeds(decoder: Decoder) -> dict[str, np.ndarray]:
+    """Anything a decoder may be asked, and its excitation."""
     random = np.random.default_rng(0)
-    controls = random.normal(0, 1, (HOPS, CONTROLS)).astype(np.float32)
+    controls = random.normal(0, 1, (HOPS, BEFORE_LATENT + decoder.latent)).astype(np.float32)
     controls[:, 0] = np.linspace(-3, 4, HOPS)
     controls[:, 1] = random.uniform(-40, 0, HOPS)
-    excitation = Excitation(HOPS, seed=5)
-    excitation.render(C4_HZ * np.exp2(controls[:, 0].astype(np.float64)))
-    engine = Engine(random_bundle, HOPS)
-    for name, values in (("harmonics", excitation.harmonics), ("pulse", excitation.pulse), ("noise", excitation.noise)):
-        getattr(engine, name)[:] = values
-    engine.controls[:] = controls
-    heard = engine.run()
+    f0_hz = C4_HZ * np.exp2(controls[:, 0].astype(np.float64))
+    made = ring(f0_hz, OCTAVES) if decoder.modal else excite(f0_hz)
+    inputs = {"controls": controls, **dict(zip(("harmonics", "pulse", "noise"), made, strict=True))}
+    if decoder.modal:
+        inputs["partials"] = np.tile(OCTAVES, (HOPS, 1))
+    return inputs
 
+
+def states(decoder: Decoder) -> dict[str, np.ndarray]:
+    return {
+        "state_gains": np.zeros((1, decoder.elements), np.float32),
+        "state_bands": np.zeros((2, bank.TAPS - 1), np.float32),
+    }
+
+
+@pytest.fixture(params=[False, True], ids=["harmonic", "modal"])
+def decoder(request) -> Decoder:
     torch.manual_seed(3)
-    network = Decoder(64)
+    return Decoder(64, latent=5, modal=request.param)
+
+
+@pytest.fixture
+def session(decoder, tmp_path) -> "onnxruntime.InferenceSession":
+    export_decoder(decoder, tmp_path / "decoder.onnx")
+    return onnxruntime.InferenceSession(str(tmp_path / "decoder.onnx"), providers=["CPUExecutionProvider"])
+
+
+def test_the_runtime_says_what_torch_says(decoder, session):
+    inputs = feeds(decoder)
+    heard = session.run(["audio"], inputs | states(decoder))[0].ravel()
     bands = [
-        np.convolve(x.ravel().astype(np.float64), h)[: HOPS * HOP]
-        for x in (excitation.pulse, excitation.noise)
+        np.convolve(inputs[x].ravel().astype(np.float64), h)[: HOPS * HOP]
+        for x in ("pulse", "noise")
         for h in bank.responses()
     ]
-    elements = np.column_stack([excitation.harmonics.reshape(-1, HARMONICS), *bands]).astype(np.float32)
+    elements = np.column_stack([inputs["harmonics"].reshape(HOPS * HOP, -1), *bands]).astype(np.float32)
+    octaves = torch.from_numpy(inputs["partials"])[None] if decoder.modal else None
     with torch.no_grad():
-        gains = network(torch.from_numpy(controls)[None])
-        said = mix(gains, torch.from_numpy(elements.reshape(1, HOPS, HOP, -1)), torch.zeros(1, 1, bank.ELEMENTS))
+        gains = decoder(torch.from_numpy(inputs["controls"])[None], octaves)
+        silence = torch.zeros(1, 1, decoder.elements)
+        said = mix(gains, torch.from_numpy(elements.reshape(1, HOPS, HOP, -1)), silence)
     assert heard.std() > 0.05
     np.testing.assert_allclose(heard, said[0].numpy(), atol=1e-4)
 
 
-def test_streaming_in_any_block_equals_one_pass(random_bundle):
-    assert streaming_difference(Instrument(random_bundle), hops=96) < 1e-5
+def test_streaming_in_any_block_equals_one_pass(decoder, session):
+    inputs = feeds(decoder)
+    whole = session.run(["audio"], inputs | states(decoder))[0]
+    for frames in (1, 2, 8):
+        held, parts = states(decoder), []
+        for at in range(0, HOPS, frames):
+            part = {name: values[at : at + frames] for name, values in inputs.items()}
+            audio, gains, bands = session.run(["audio", "next_gains", "next_bands"], part | held)
+            held = {"state_gains": gains, "state_bands": bands}
+            parts.append(audio)
+        np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
 
 
-def test_the_exported_encoder_is_the_network(tmp_path):
+def test_its_cost_counts_every_weight(decoder):
+    weights = sum(p.numel() for name, p in decoder.named_parameters() if name.endswith("weight"))
+    assert macs_per_s(decoder) > weights * 48_000 / HOP
+
+
+def test_the_exported_encoder_is_the_networks_mean(tmp_path):
     torch.manual_seed(1)
-    encoder = Encoder()
+    encoder = Encoder(12)
     export_encoder(encoder, tmp_path / "encoder.onnx")
-    log_mel = np.random.default_rng(0).normal(0, 2, (70, 64)).astype(np.float32)
+    features = np.random.default_rng(0).normal(0, 2, (70, 65)).astype(np.float32)
     with torch.no_grad():
-        said = encoder(torch.from_numpy(log_mel)[None])[0].numpy()
-    np.testing.assert_allclose(Encode(str(tmp_path / "encoder.onnx"))(log_mel), said, atol=1e-5)
+        mean, _ = encoder(torch.from_numpy(features)[None])
+    session = onnxruntime.InferenceSession(str(tmp_path / "encoder.onnx"), providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run(None, {"features": features})[0], mean[0].numpy(), atol=1e-5)
