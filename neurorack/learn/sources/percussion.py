@@ -15,7 +15,7 @@ from neurorack.learn.prepare.bandwidth import find_bandwidth_hz
 from neurorack.learn.prepare.modes import find_modes
 from neurorack.learn.prepare.read import read_audio
 from neurorack.learn.sources.fetch import from_debian, from_npm, verify
-from neurorack.learn.sources.ready import evenly, gain, kept, trimmed
+from neurorack.learn.sources.ready import evenly, gain, kept, trimmed, without_rumble
 from neurorack.words import HOP
 
 SONIC_PI = "sonic-pi"
@@ -80,7 +80,7 @@ MOST_OF_A_TEST_KIT = 24
 
 def corpus(split: str, cache: Path) -> Corpus:
     """Hits of a split, kept in `cache` for the next time."""
-    made_of = (1, SPLITS[split], LONGEST_S, FADE_S, MOST_OF_A_TEST_KIT)
+    made_of = (2, SPLITS[split], LONGEST_S, FADE_S, MOST_OF_A_TEST_KIT)
     return kept(cache, f"percussion-{split}", made_of, lambda: _collect(split, cache))
 
 
@@ -117,7 +117,7 @@ def _collect(split: str, cache: Path) -> Corpus:
 
 def describe_hit(audio: np.ndarray, rate_hz: float, name: str, source: str) -> Sound:
     """One hit [samples] at 48 kHz, from a file of `rate_hz`, as a sound of the corpus."""
-    hit = trimmed(audio, LONGEST_S, FADE_S)
+    hit = trimmed(without_rumble(audio), LONGEST_S, FADE_S)
     f0_hz, partials = find_modes(hit / 32768.0)
     return Sound(
         name=f"{source}-{name}",
