@@ -9,6 +9,7 @@
     purity        in tune while knobs move, clean while they rest
     clicks        knobs that jump
     cost          time, parameters, multiplications
+    transfer      how soon a sound that comes in is followed
 
 Everything is chosen and drawn deterministically: the same bundle and corpus give the same figures, times aside. Figures
 are medians over clips, NAME_p10 and NAME_p90 their 10th and 90th percentiles. `report` makes them a page to look at.
@@ -23,7 +24,7 @@ import numpy as np
 from neurorack.bundle import Bundle
 from neurorack.errors import BadInput
 from neurorack.learn.corpus import Corpus
-from neurorack.learn.evaluate import clicks, cost, following, probe, purity, resynthesis, score, sweeps
+from neurorack.learn.evaluate import clicks, cost, following, probe, purity, resynthesis, score, sweeps, transfer
 from neurorack.learn.evaluate.clicks import Jump
 from neurorack.learn.evaluate.clips import Clip, choose, make_clip, scorer_off
 from neurorack.learn.evaluate.instrument import Instrument, streaming_difference
@@ -46,12 +47,13 @@ class Amount:
     jumps: int
     """Per gesture, of up to four."""
     cost_s: float
+    transfer_s: float
     cdpam: bool
 
 
-FULL = Amount(12, OCTAVES, 40, 40, 240, probe.SEEDS, 48, 12.0, True)
+FULL = Amount(16, OCTAVES, 48, 40, 480, probe.SEEDS, 48, 12.0, 12.0, True)
 """2 to 3 minutes on two cores."""
-QUICK = Amount(2, (-1.0, 1.0, 3.0), 6, 6, 24, (0,), 8, 1.0, False)
+QUICK = Amount(2, (-1.0, 1.0, 3.0), 6, 6, 24, (0,), 8, 1.0, 4.0, False)
 """For a preview: some 10 s."""
 
 
@@ -115,8 +117,8 @@ def evaluate(bundle: Bundle, corpus: Corpus, quick: bool = False) -> Results:
         jumps = [jump for gesture in gestures for jump in clicks.jumps(bundle, gesture, amount.jumps)]
         figures |= clicks.figures(jumps)
         figures["streaming_difference"] = streaming_difference(instrument, clips[0].partials)
-        begin("cost")
-        figures |= cost.figures(bundle, amount.cost_s)
+        begin("cost and transfer")
+        figures |= cost.figures(bundle, amount.cost_s) | transfer.figures(bundle, amount.transfer_s)
         bar.update()
     notes = []
     if not score.INDEPENDENT:

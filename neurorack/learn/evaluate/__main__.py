@@ -1,6 +1,7 @@
 """`python -m neurorack.learn.evaluate`: figures of a bundle, and where asked its card's and a report."""
 
 import argparse
+import importlib
 import json
 from pathlib import Path
 
@@ -12,15 +13,15 @@ from neurorack.learn.corpus import Corpus, load_corpus
 from neurorack.learn.evaluate import evaluate
 from neurorack.terminal import complain, tell
 
-SPLITS = ("test", "validation")
+SOURCES = {"pitched": "fluid", "percussive": "percussion", "speaking": "speech"}
+"""Kind of instrument → module of `learn.sources`."""
 
 
 def held_out(bundle: Bundle, split: str, cache: Path) -> Corpus:
     """The split of the shipped instruments' sounds that is of this bundle's kind."""
-    import importlib
-
-    module = {"pitched": "fluid", "percussive": "percussion", "speaking": "speech"}[bundle.card.kind]
-    source = importlib.import_module(f"neurorack.learn.sources.{module}")
+    source = importlib.import_module(f"neurorack.learn.sources.{SOURCES[bundle.card.kind]}")
+    if split not in source.SPLITS:
+        raise BadInput(f"there is no split {split!r}", "--split", f"give one of {', '.join(source.SPLITS)}")
     found: Corpus = source.corpus(split, cache)
     return found
 
@@ -33,7 +34,7 @@ def main() -> int:
     )
     parser.add_argument("bundle", help="name or folder")
     parser.add_argument("--corpus", type=Path, metavar="FILE.npz", help="prepared sounds to measure on")
-    parser.add_argument("--split", choices=SPLITS, default="test", help="of the shipped instruments' sounds")
+    parser.add_argument("--split", default="test", metavar="NAME", help="of the shipped instruments' sounds (test)")
     parser.add_argument("--cache", type=Path, default=Path("out/learn"), help="where they are kept (default out/learn)")
     parser.add_argument("--quick", action="store_true", help="fewer of everything: some 10 s")
     parser.add_argument("--write", action="store_true", help="write the figures into the card")

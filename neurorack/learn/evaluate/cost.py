@@ -14,6 +14,8 @@ from neurorack.engine.player import Player
 from neurorack.words import C4_HZ, DESCRIPTORS, SAMPLE_RATE_HZ
 
 BLOCKS = (64, 128)
+TURNS = 6
+"""Measured so many times; the turn least disturbed by whatever else the machine does counts."""
 
 
 def durations_s(call: Callable[[int], None], count: int) -> np.ndarray:

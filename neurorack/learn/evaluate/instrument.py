@@ -1,5 +1,6 @@
 """A bundle as a function: frames in, sound out; sound in, latent out. Nothing of it but its exported graphs is used."""
 
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -51,11 +52,16 @@ class Instrument:
         self.positions = Positions(bundle)
         self.modal = any(tensor.name == "partials" for tensor in card.decoder.inputs)
         self._engines: dict[tuple[int, bool], tuple[Decoder, Excitation | Modes]] = {}
+
+    @cached_property
+    def _encoder(self) -> Any:
+        bundle = self.bundle
         if bundle.encoder_onnx is None:
             raise BadInput("the bundle has no encoder", str(bundle.folder), "export it with its encoder to evaluate it")
-        self._encoder = open_session(bundle.encoder_onnx, None)
-        if [port.name for port in self._encoder.get_inputs()] != ["features"]:
+        session = open_session(bundle.encoder_onnx, None)
+        if [port.name for port in session.get_inputs()] != ["features"]:
             raise BadInput("the bundle's encoder hears no features", str(bundle.folder), "train the bundle again")
+        return session
 
     def play(
         self,

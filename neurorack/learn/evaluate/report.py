@@ -161,7 +161,7 @@ def _knobs(results: Results) -> str:
         f"{_image(pictures.responses(results.sweeps))}"
         f'<div class="scroll"><table><tr><th>knob</th>{heads}</tr>{rows}</table></div>'
         "<h2>Which knob moves what</h2><p>How far each descriptor moves while one knob goes from 5 % to 95 %, "
-        "in knob positions. The diagonal should be 0.9; what else moves more than 0.15 is red.</p>"
+        "in knob positions. The diagonal should be 0.8; what else moves more than 0.15 is red.</p>"
         f"{_image(pictures.control_matrix(results.matrix))}"
     )
 
@@ -204,6 +204,11 @@ def _cost(figures: Mapping[str, float]) -> str:
         (f"of real time, block {block}", f"{100 * figures[f'realtime_{block}']:.1f} %")
         for block in (64, 128)
         if f"realtime_{block}" in figures
+    ]
+    facts += [
+        (f"from a sound's {part} to its own", f"{figures[f'transfer_{part}_ms']:.0f} ms")
+        for part in ("onset", "level", "timbre")
+        if f"transfer_{part}_ms" in figures
     ]
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
     return f"<h2>Cost</h2><p>One thread of the machine that measured, excitation included.</p><dl>{cells}</dl>"

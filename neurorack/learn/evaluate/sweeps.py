@@ -57,7 +57,7 @@ class Sweep:
 
     @property
     def movement(self) -> np.ndarray:
-        """[5] positions; the knob's own is some 0.9 where all is well."""
+        """[5] positions; the knob's own is 0.82 where all is well."""
         means = np.array([part.mean(axis=0) for part in np.array_split(self._inner()[1], _PARTS)])
         span: np.ndarray = means.max(axis=0) - means.min(axis=0)
         return span
