@@ -14,7 +14,7 @@ from neurorack.words import C4_HZ, DESCRIPTORS, HOP
 
 EVEN_DB, ROUNDS = 0.5, 4
 """Gestures are brought this near to their median, in so many rounds at most."""
-FARTHEST_DB = 8.0
+FARTHEST_DB = 12.0
 """At most so far from equal levels."""
 
 _BLOCK = 256

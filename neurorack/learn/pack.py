@@ -70,7 +70,9 @@ def pack(
         export_decoder(decoder, part / DECODER)
         about = _About(folder.resolve().name, title, licence, corpus.kind, corpus.origins, quality or {})
         _write(part, about, decoder, knobs, cuts)
-        medians = even_medians(load(part))
+        made = load(part)
+        prove(made)
+        medians = even_medians(made)
         cuts = [dataclasses.replace(each, median=median) for each, median in zip(cuts, medians, strict=True)]
         return _write(part, about, decoder, knobs, cuts)
 
