@@ -34,8 +34,8 @@ SHORT_LESS_DB = 6.0
 """The short window counts by so much less: it ripples with a low tone's period, and only an onset is to lift it above
 the long one. At half its final level an onset is heard 5 ms earlier so."""
 
-LEVEL_DELAY = descriptors.WINDOW // 2 + HOP
-TIMBRE_DELAY = descriptors.WINDOW // 2 + 2 * FEATURE_HOP
+LEVEL_DELAY = descriptors.WINDOW // 2
+TIMBRE_DELAY = descriptors.WINDOW // 2 + 2 * FEATURE_HOP - HOP
 """Samples by which rows follow the sound, before the decoder's own delay and the sound card's: half a window, the
 frame ahead, and the way to it."""
 
