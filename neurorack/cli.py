@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_doctor(
         command("doctor", _doctor, "say what is there, what is missing and what to do", "neurorack doctor --json")
     )
+    _add_offline(command)
 
     models = command(
         "models", _models_list, "list, show, verify and install instruments", "neurorack models show fluid"
@@ -97,6 +98,35 @@ def build_parser() -> argparse.ArgumentParser:
     install.add_argument("--replace", action="store_true", help="replace an installed one of the same name")
     _json(install)
     return parser
+
+
+def _add_offline(command: Callable[..., argparse.ArgumentParser]) -> None:
+    from neurorack.learn import commands
+
+    commands.add_train(
+        command(
+            "train",
+            commands.train,
+            "make an instrument of a folder of recordings",
+            "neurorack train recordings/bells --out models/bells --minutes 45",
+        )
+    )
+    commands.add_evaluate(
+        command(
+            "evaluate",
+            commands.evaluate,
+            "measure how well an instrument obeys and sounds",
+            "neurorack evaluate models/bells --report bells.html",
+        )
+    )
+    commands.add_export(
+        command(
+            "export",
+            commands.export,
+            "write a checkpoint or an instrument as an instrument of its own",
+            "neurorack export models/bells.work/run-0123456789/checkpoint.pt --out models/early-bells",
+        )
+    )
 
 
 def _json(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,14 @@ from typing import Any
 TABLE = "training.csv"
 
 
+def read_table(folder: Path) -> list[dict[str, float]]:
+    """The rows of a run's table, none where there is no table."""
+    if not (folder / TABLE).exists():
+        return []
+    with open(folder / TABLE, newline="") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+
+
 class Log:
     """Of a run that stands at `step`: what an interrupted one wrote of later steps is dropped. OSError where there is
     no room."""

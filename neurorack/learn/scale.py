@@ -41,6 +41,13 @@ class Team:
         dist.all_reduce(votes, dist.ReduceOp.MAX)
         return bool(votes.item())
 
+    def share(self, text: str) -> str:
+        """What the process that leads says. All must ask."""
+        said = [text]
+        if self.world > 1:
+            dist.broadcast_object_list(said, src=0)
+        return said[0]
+
     def wait(self) -> None:
         """Until all processes have come here."""
         self.agree(False)

@@ -164,7 +164,7 @@ def not_a_number(loss):
 def test_a_loss_that_is_no_number_stops_it_at_the_last_good_weights(tmp_path, through):
     spoilt = Line()
     spoilt.upset[97] = not_a_number
-    with pytest.raises(BadInput, match="loss .fit. is no number at step 97, the checkpoint of step 80") as told:
+    with pytest.raises(BadInput, match=r"loss 'fit' is no number at step 97, the checkpoint of step 80") as told:
         run(spoilt, tmp_path / "spoilt")
     assert "--seed" in str(told.value) and "neurorack export" in str(told.value)
     state = saved(tmp_path / "spoilt")

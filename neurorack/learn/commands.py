@@ -1,0 +1,96 @@
+"""Options of the commands that need the offline part. Light: what a command works with is imported when it runs."""
+
+import argparse
+import importlib
+from pathlib import Path
+
+from neurorack.errors import BadInput
+
+KINDS = ("pitched", "percussive", "speaking")
+
+
+def add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sounds", type=Path, metavar="FOLDER", help="recordings, 30 s of sound or more, of any format")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="BUNDLE", help="folder of the instrument, which gets its name"
+    )
+    parser.add_argument("--kind", choices=KINDS, help="what the sounds are (default: found out)")
+    parser.add_argument(
+        "--minutes", type=_positive, default=45.0, metavar="M", help="length of training on two cores (default 45)"
+    )
+    parser.add_argument("--steps", type=_count, metavar="N", help="length of training in steps, e.g. on a GPU")
+    parser.add_argument("--batch", type=_count, metavar="N", help="clips a step, shared by all processes")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is random (default 0)")
+    parser.add_argument("--title", help="what the card calls the instrument (default: its name)")
+    parser.add_argument("--licence", default="not stated", help="of the weights, for the card")
+    parser.add_argument("--workers", type=_count, metavar="N", help="processes that prepare sounds")
+    parser.add_argument("--ray", action="store_true", help="prepare sounds on a Ray cluster")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="what to train on")
+    parser.add_argument("--force", action="store_true", help="replace a bundle that was not made here")
+
+
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", metavar="BUNDLE|CHECKPOINT", help="an instrument's name or folder, or a checkpoint")
+    parser.add_argument(
+        "--sounds",
+        type=Path,
+        metavar="FOLDER",
+        help="recordings to measure on (default: what training left out)",
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer of everything: some 10 s")
+    parser.add_argument("--write", action="store_true", help="write the figures into the instrument's card")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", nargs="?", metavar="CHECKPOINT|BUNDLE", help="a checkpoint, or an instrument's name or folder"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="BUNDLE", help="folder of the instrument, which gets its name"
+    )
+    parser.add_argument("--title", help="what the card calls the instrument")
+    parser.add_argument("--licence", help="of the weights, for the card")
+    parser.add_argument("--random", action="store_true", help="of random weights, to measure what a width costs")
+    parser.add_argument("--width", type=_count, default=192, metavar="N", help="with --random: width of the layers")
+    parser.add_argument("--force", action="store_true", help="replace the bundle that is there")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def train(options: argparse.Namespace) -> int:
+    return _offline("train", options)
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    return _offline("evaluate", options)
+
+
+def export(options: argparse.Namespace) -> int:
+    return _offline("export", options)
+
+
+def _offline(name: str, options: argparse.Namespace) -> int:
+    """Run the command; BadInput where a package it needs is not installed."""
+    try:
+        status: int = importlib.import_module(f"neurorack.learn.command_{name}").run(options)
+        return status
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("neurorack"):
+            raise
+        what = f"{error.name} is not installed, which only the offline part needs"
+        raise BadInput(what, f"neurorack {name}", "pip install 'neurorack[train]'") from error
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and a million")
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 10**9:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
