@@ -119,7 +119,7 @@ def _onsets(audio: np.ndarray) -> list[int]:
         loud = after_db > max(ahead_db + _RISE_DB, level_db.max() - _FAINT_DB)
         if rise_db[frame - back] < near.max() or not loud:
             continue
-        at = _steepest(audio, (frame + 1) * _ONSET_HOP)
+        at = _steepest(audio, (int(frame) + 1) * _ONSET_HOP)
         if at - (found[-1] if found else 0) >= _APART_S * SAMPLE_RATE_HZ:
             found.append(at)
     return found

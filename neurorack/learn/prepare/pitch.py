@@ -16,7 +16,8 @@ from neurorack.words import HOP, SAMPLE_RATE_HZ
 LOWEST_HZ, HIGHEST_HZ = 20.0, 5_000.0
 
 _TRACKER_HZ, _TRACKER_HOP = 16_000, 256
-_VOICED = 0.5
+FRAME_S = _TRACKER_HOP / _TRACKER_HZ
+VOICED = 0.5
 """The tracker's confidence from which on a frame has a pitch."""
 _AUDIBLE_DB = 40.0
 """What is further below the loudest of its sound says nothing of its pitch."""
@@ -84,7 +85,7 @@ def _tracker() -> Any:
 def _heard(audio: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(log2 of Hz, voiced, audible) per frame of the tracker."""
     f0_hz, confidence, level_db = tracked(audio)
-    return np.log2(f0_hz), confidence >= _VOICED, level_db > level_db.max() - _AUDIBLE_DB
+    return np.log2(f0_hz), confidence >= VOICED, level_db > level_db.max() - _AUDIBLE_DB
 
 
 def _folded(octaves: np.ndarray, voiced: np.ndarray) -> np.ndarray:

@@ -21,50 +21,14 @@ import numpy as np
 from neurorack.errors import BadInput
 from neurorack.words import SAMPLE_RATE_HZ
 
-SUFFIXES = frozenset(
-    (
-        "3gp",
-        "aac",
-        "ac3",
-        "aif",
-        "aifc",
-        "aiff",
-        "alac",
-        "amr",
-        "ape",
-        "au",
-        "caf",
-        "dsf",
-        "flac",
-        "htk",
-        "iff",
-        "m4a",
-        "m4b",
-        "mka",
-        "mp2",
-        "mp3",
-        "mp4",
-        "mpc",
-        "oga",
-        "ogg",
-        "opus",
-        "paf",
-        "rf64",
-        "sd2",
-        "snd",
-        "sph",
-        "spx",
-        "tta",
-        "voc",
-        "w64",
-        "wav",
-        "wave",
-        "webm",
-        "wma",
-        "wv",
-        "wve",
-    )
-)
+# fmt: off
+SUFFIXES = frozenset({
+    "3gp", "aac", "ac3", "aif", "aifc", "aiff", "alac", "amr", "ape", "au", "caf", "dsf", "flac",
+    "htk", "iff", "m4a", "m4b", "mka", "mp2", "mp3", "mp4", "mpc", "oga", "ogg", "opus", "paf",
+    "rf64", "sd2", "snd", "sph", "spx", "tta", "voc", "w64", "wav", "wave", "webm", "wma", "wv",
+    "wve",
+})
+# fmt: on
 _MAGIC = (b"fLaC", b"OggS", b"ID3", b"caff", b".snd")
 """What looks like audio: by its name's end, else by its first bytes."""
 
