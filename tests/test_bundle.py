@@ -422,3 +422,116 @@ def test_an_input_left_out_is_not_missed(folder: Path) -> None:
 def test_a_node_whose_name_steers_a_terminal_is_refused(folder: Path) -> None:
     edit_decoder(folder, lambda model: setattr(model.graph.node[0], "name", "\x1b[2J"))
     refused(folder, "not printable")
+
+
+@pytest.fixture
+def struck(struck_bundle: Path, tmp_path: Path) -> Path:
+    """A copy that may be broken."""
+    return Path(shutil.copytree(struck_bundle, tmp_path / "struck"))
+
+
+def edit_gestures(folder: Path, change: Callable[[dict[str, np.ndarray]], object]) -> None:
+    arrays = load_file(folder / "gestures.safetensors")
+    change(arrays)
+    save_file(arrays, folder / "gestures.safetensors")
+    seal(folder, "gestures")
+
+
+def test_a_percussive_bundle_loads(struck: Path) -> None:
+    whole = bundle.load(struck)
+    assert whole.card.kind == "percussive"
+    drum, bell, brush = whole.gestures
+    assert drum.partials.shape == (24,) and drum.pitch.shape == (160,)
+    assert drum.loop_start == drum.loop_end and bell.loop_start == bell.loop_end and brush.loop_end > brush.loop_start
+
+
+def test_an_older_bundle_is_pitched_and_its_gestures_stand_in_pitch(folder: Path) -> None:
+    assert '"kind"' not in (folder / "card.json").read_text()
+    whole = bundle.load(folder)
+    assert whole.card.kind == "pitched"
+    for gesture in whole.gestures:
+        assert gesture.partials is None
+        np.testing.assert_array_equal(gesture.pitch, np.zeros(len(gesture.latent), np.float32))
+
+
+def test_a_kind_nobody_knows_is_refused(folder: Path) -> None:
+    edit_card(folder, lambda card: card.update(kind="edible"))
+    refused(folder, "pitched, percussive, speaking, not 'edible'")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 8.1, -8.1])
+def test_a_pitch_out_of_bounds_is_refused(struck: Path, value: float) -> None:
+    edit_gestures(struck, lambda arrays: arrays["drum/pitch"].__setitem__(7, value))
+    refused(struck, "gesture 'drum': .*pitch")
+
+
+def test_a_pitch_of_another_length_is_refused(struck: Path) -> None:
+    edit_gestures(struck, lambda arrays: arrays.update({"drum/pitch": np.zeros(159, np.float32)}))
+    refused(struck, "gesture 'drum': pitch is missing or of another shape")
+
+
+@pytest.mark.parametrize(("place", "value"), [(0, -1.1), (23, 12.1), (5, 0.0), (5, np.nan), (23, np.inf)])
+def test_partials_that_do_not_rise_within_bounds_are_refused(struck: Path, place: int, value: float) -> None:
+    edit_gestures(struck, lambda arrays: arrays["bell/partials"].__setitem__(place, value))
+    refused(struck, "gesture 'bell': .*partials")
+
+
+def test_a_strike_without_partials_is_refused(struck: Path) -> None:
+    edit_gestures(struck, lambda arrays: arrays.pop("bell/partials"))
+    refused(struck, "gesture 'bell': partials is missing")
+
+
+def test_partials_of_another_number_are_refused(struck: Path) -> None:
+    def widen(model: onnx.ModelProto) -> None:
+        port = next(port for port in model.graph.input if port.name == "partials")
+        port.type.tensor_type.shape.dim[1].dim_value = 25
+
+    edit_decoder(struck, widen)
+    place = next(n for n, port in enumerate(bundle.read_card(struck).decoder.inputs) if port.name == "partials")
+    edit_card(struck, lambda card: card["decoder"]["inputs"][place]["shape"].__setitem__(1, 25))
+    refused(struck, "input 'partials' has shape")
+
+
+def test_a_gesture_of_no_rows_is_refused(folder: Path) -> None:
+    def empty(arrays: dict[str, np.ndarray]) -> None:
+        arrays["hold/latent"], arrays["hold/descriptors"] = np.zeros((0, 8), np.float32), np.zeros((0, 5), np.float32)
+        arrays["hold/marks"] = np.zeros(2, np.int32)
+
+    edit_gestures(folder, empty)
+    refused(folder, "gesture 'hold': its loop 0…0 does not lie in its 0 hops")
+
+
+def write_encoder(folder: Path, takes: tuple[str, int], gives: tuple[str, int]) -> None:
+    """An encoder of zeros, that the card knows."""
+    value, f32 = helper.make_tensor_value_info, TensorProto.FLOAT
+    weight = helper.make_tensor("weight", f32, [takes[1], gives[1]], [0.0] * (takes[1] * gives[1]))
+    node = helper.make_node("MatMul", [takes[0], "weight"], [gives[0]])
+    ports = [[value(name, f32, ["frames", columns])] for name, columns in (takes, gives)]
+    graph = helper.make_graph([node], "encoder", *ports, [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, str(folder / "encoder.onnx"))
+    described = bundle.describe_network(folder / "encoder.onnx")
+    bundle.write_card(folder, msgspec.structs.replace(bundle.read_card(folder), encoder=described))
+
+
+@pytest.mark.parametrize("takes", [("features", 65), ("log_mel", 64)])
+def test_an_encoder_is_kept_for_whoever_listens(folder: Path, takes: tuple[str, int]) -> None:
+    write_encoder(folder, takes, ("latent", 8))
+    assert bundle.load(folder).encoder_onnx == (folder / "encoder.onnx").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("takes", "gives", "pattern"),
+    [
+        (("features", 64), ("latent", 8), "'features' has shape"),
+        (("log_mel", 65), ("latent", 8), "'log_mel' has shape"),
+        (("sound", 65), ("latent", 8), "input 'features' has shape None"),
+        (("features", 65), ("latent", 9), "'latent' has shape"),
+        (("features", 65), ("secret", 8), "output 'latent' has shape None"),
+    ],
+)
+def test_an_encoder_of_other_ports_is_refused(
+    folder: Path, takes: tuple[str, int], gives: tuple[str, int], pattern: str
+) -> None:
+    write_encoder(folder, takes, gives)
+    refused(folder, pattern)

@@ -94,12 +94,9 @@ def frozen(instrument: bundle.Bundle) -> bundle.Bundle:
     still = []
     for gesture in instrument.gestures:
         row = (gesture.loop_start + gesture.loop_end) // 2
-        latent = np.tile(gesture.latent[row], (8, 1))
-        still.append(
-            dataclasses.replace(
-                gesture, latent=latent, descriptors=np.tile(gesture.median, (8, 1)), loop_start=2, loop_end=6
-            )
-        )
+        latent, descriptors = np.tile(gesture.latent[row], (8, 1)), np.tile(gesture.median, (8, 1))
+        parts = {"latent": latent, "descriptors": descriptors, "pitch": np.zeros(8, np.float32)}
+        still.append(dataclasses.replace(gesture, **parts, loop_start=2, loop_end=6))
     return dataclasses.replace(instrument, gestures=tuple(still))
 
 

@@ -1,5 +1,7 @@
 """The player turns gates and targets into sound: on its sample, in tune, without clicks, the same every time."""
 
+import dataclasses
+import time
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +103,111 @@ def test_two_players_share_nothing(instrument: bundle.Bundle) -> None:
         other.set_targets(3_000.0, np.zeros(5))
         other.render(np.zeros(128, np.float32))
     np.testing.assert_array_equal(mixed.ravel(), alone)
+
+
+@pytest.fixture(scope="module")
+def struck(struck_bundle: Path) -> bundle.Bundle:
+    return bundle.load(struck_bundle)
+
+
+def striker(struck: bundle.Bundle, block: int = 128, gesture: int = 0, *, noisy: bool = False) -> Player:
+    made = Player(struck, block, noisy=noisy)
+    made.set_gesture(gesture, 1.0)
+    made.set_targets(C4_HZ, MIDDLE)
+    return made
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_strike_inside_a_hop_sounds_on_its_own_sample(struck: bundle.Bundle, block: int) -> None:
+    for sample in (640, 1_001, 1_535):
+        audio = play(striker(struck, block, noisy=True), 2_048 // block, block, {sample: 1})
+        assert np.flatnonzero(audio)[0] == sample
+        tone = play(striker(struck, block), 2_048 // block, block, {sample: 1})
+        assert np.flatnonzero(tone)[0] == sample + 1  # every mode begins at nothing
+        assert np.abs(tone[sample : sample + 32]).max() > 0.3 * np.abs(tone).max()
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_blocks_of_any_size_strike_the_same(struck: bundle.Bundle, block: int) -> None:
+    gates = {200: 1, 900: 0, 3_001: 1, 9_000: 1, 9_020: 1}
+    one = play(striker(struck, 64, noisy=True), 256, 64, gates)
+    other = play(striker(struck, block, noisy=True), 256 * 64 // block, block, gates)
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_modes_ring_where_the_gesture_puts_them(struck: bundle.Bundle) -> None:
+    bell = struck.gestures[1]
+    audio = play(striker(struck, gesture=1), 140, gates={0: 1})[512:].astype(np.float64)
+    spectrum = np.abs(np.fft.rfft(audio[:16_384] * np.hanning(16_384)))
+    hz = np.fft.rfftfreq(16_384, 1 / SAMPLE_RATE_HZ)
+    for octaves in bell.partials[:6]:
+        mode_hz = 2 * C4_HZ * 2.0**octaves  # an octave above voct, as the gesture's pitch says
+        near = np.abs(hz - mode_hz) < 25
+        assert abs(hz[near][spectrum[near].argmax()] - mode_hz) < 3
+
+
+def test_voct_transposes_a_strike_and_intonation_0_tunes_it(struck: bundle.Bundle) -> None:
+    def lowest_hz(volts: float, intonation: float) -> float:
+        made = striker(struck, gesture=1)
+        made.set_gesture(1, 1.0, intonation)
+        made.set_targets(C4_HZ * 2.0**volts, MIDDLE)
+        audio = play(made, 140, gates={0: 1})[512:].astype(np.float64)
+        spectrum = np.abs(np.fft.rfft(audio[:16_384] * np.hanning(16_384)))
+        hz = np.fft.rfftfreq(16_384, 1 / SAMPLE_RATE_HZ)
+        low = hz < 1.1 * C4_HZ * 2.0 ** (volts + intonation)
+        return float(hz[low][spectrum[low].argmax()])
+
+    for volts, intonation in ((0.0, 1.0), (-1.0, 1.0), (0.5, 1.0), (0.0, 0.0), (1.0, 0.0)):
+        assert lowest_hz(volts, intonation) == pytest.approx(C4_HZ * 2.0 ** (volts + intonation), abs=3.0)
+
+
+def test_a_roll_has_no_click_beyond_its_strikes(struck: bundle.Bundle) -> None:
+    once = play(striker(struck, gesture=1), 80, gates={64: 1})
+    roll = play(striker(struck, gesture=1), 80, gates={64 + 1_237 * n: 1 for n in range(7)})
+    assert np.abs(np.diff(roll)).max() < 1.2 * np.abs(np.diff(once)).max()
+
+
+def test_a_strike_after_a_reset_is_the_same_strike(struck: bundle.Bundle) -> None:
+    made = striker(struck)
+    play(made, 20, gates={5: 1})
+    made.reset()
+    assert play(made, 5).any() and made.finite
+
+
+def test_a_vibrato_in_the_gesture_is_heard(instrument: bundle.Bundle) -> None:
+    cents, rate_hz, hops = 40.0, 6.0, 1_000
+    gesture = instrument.gestures[STILL]
+    vibrato = cents / 1200 * np.sin(2 * np.pi * rate_hz * np.arange(hops) * 64 / SAMPLE_RATE_HZ)
+    long = dataclasses.replace(
+        gesture,
+        latent=np.zeros((hops, 8), np.float32),
+        descriptors=np.tile(gesture.descriptors[:1], (hops, 1)),
+        pitch=vibrato.astype(np.float32),
+        loop_start=250,
+        loop_end=750,  # four cycles
+    )
+    whole = dataclasses.replace(instrument, gestures=(long,))
+    for intonation in (0.0, 1.0, 2.0):
+        made = player(whole)
+        made.set_gesture(0, 1.0, intonation)
+        audio = play(made, 1_000, gates={0: 1})[6_400:].astype(np.float64)
+        spectrum = np.fft.rfft(audio)
+        hz = np.fft.rfftfreq(len(audio), 1 / SAMPLE_RATE_HZ)
+        first = np.fft.ifft(spectrum * np.exp(-(((hz - C4_HZ) / 80) ** 2)), len(audio))  # analytic
+        moved = 1200 * np.log2(np.diff(np.unwrap(np.angle(first))) * SAMPLE_RATE_HZ / (2 * np.pi) / C4_HZ)
+        moved = moved[9_600:-9_600]
+        assert np.abs(moved).max() == pytest.approx(intonation * cents, abs=1.5)
+
+
+def test_a_strike_costs_no_more_than_a_note(struck: bundle.Bundle, instrument: bundle.Bundle) -> None:
+    """Both of decoders that do next to nothing."""
+    def fastest_s(made: Player) -> float:
+        made.gate(3, "gate1", 1)
+        out, times = np.zeros(128, np.float32), []
+        for _ in range(300):
+            begun = time.perf_counter()
+            made.render(out)
+            times.append(time.perf_counter() - begun)
+        return float(np.percentile(times, 10))
+
+    assert fastest_s(striker(struck)) < 1.2 * fastest_s(player(instrument))

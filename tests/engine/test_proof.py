@@ -35,9 +35,18 @@ def refused(broken: bundle.Bundle, pattern: str) -> None:
     assert "\n" not in str(caught.value) and str(broken.folder) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["tiny", *REAL], ids=str)
-def test_an_instrument_that_plays_is_proven(name: str | Path, tiny_bundle: Path) -> None:
-    prove(bundle.load(tiny_bundle if name == "tiny" else name))
+@pytest.mark.parametrize("name", ["tiny", "struck", *REAL], ids=str)
+def test_an_instrument_that_plays_is_proven(name: str | Path, tiny_bundle: Path, struck_bundle: Path) -> None:
+    prove(bundle.load({"tiny": tiny_bundle, "struck": struck_bundle}.get(str(name), name)))
+
+
+def test_modes_that_make_no_sound_are_refused(struck_bundle: Path, tmp_path: Path) -> None:
+    def damp(model: onnx.ModelProto) -> None:
+        for tensor in model.graph.initializer:
+            if tensor.name in ("fall", "noise_gain"):
+                tensor.CopyFrom(numpy_helper.from_array(np.float32(-1e3 if tensor.name == "fall" else 0), tensor.name))
+
+    refused(changed(struck_bundle, tmp_path / "odd", damp), "is no number|without bounds")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A gesture begins on the gate's own sample, loops without a seam and is left without a jump."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -186,14 +188,85 @@ def test_a_choice_in_silence_is_ready_at_once() -> None:
     assert latent(step(here)) == 1000
 
 
+@pytest.mark.parametrize("marks", [(0, 0), (90, 90), (HOPS, HOPS)])
+@pytest.mark.parametrize("gate", [None, 1, 500])
+def test_a_one_shot_plays_to_its_last_row_whatever_its_gate_does(marks: tuple[int, int], gate: int | None) -> None:
+    here = walk(dataclasses.replace(gesture(), loop_start=marks[0], loop_end=marks[1]))
+    here.start()
+    rows = []
+    for hop in range(1, HOPS):
+        if hop == gate:
+            here.release()
+        assert here.stage is Stage.LEFT
+        rows.append(step(here))
+    np.testing.assert_allclose([latent(row) for row in rows], np.arange(1, HOPS), atol=1e-4)
+    assert here.stage is Stage.ENDED
+
+
+def test_a_one_shot_begins_again_at_every_start() -> None:
+    here = walk(dataclasses.replace(gesture(), loop_start=0, loop_end=0))
+    here.start()
+    for _ in range(30):
+        step(here)
+    here.start()
+    assert latent(step(here)) == pytest.approx(1.0)
+
+
+def test_nothing_of_a_release_is_carried_into_a_one_shot() -> None:
+    one_shot = dataclasses.replace(gesture(drift_db=20.0), loop_start=0, loop_end=0)
+    here = walk(gesture(drift_db=20.0), one_shot)
+    here.start()
+    for _ in range(60):
+        step(here)
+    here.release()
+    step(here)
+    here.choose(1)
+    here.start()
+    np.testing.assert_allclose(step(here), Trajectory(one_shot).rows[1], atol=1e-6)
+
+
+def test_pitch_loops_without_a_seam_and_is_left_without_a_jump() -> None:
+    rising = dataclasses.replace(gesture(drift_db=0.0), pitch=np.linspace(0, 1, HOPS).astype(np.float32))
+    here = walk(rising)
+    here.start()
+    held = np.array([step(here, 48)[0] for _ in range(600)])
+    here.release()
+    left = np.array([step(here)[0] for _ in range(JOIN_HOPS + 20)])
+    slope = 1 / (HOPS - 1)
+    assert np.abs(np.diff(held)).max() <= slope
+    assert np.abs(np.diff(np.concatenate([held[-1:], left]))).max() < 1 / JOIN_HOPS
+    np.testing.assert_allclose(np.diff(left[-10:]), slope, atol=1e-5)
+
+
+@pytest.mark.parametrize("later", [1, 3])
+def test_a_release_and_another_within_a_block_do_not_disturb_each_other(later: int) -> None:
+    def rows(hops: int) -> np.ndarray:
+        here, out = walk(gesture(drift_db=20.0), hops=hops), []
+        here.start()
+        here.advance(70 * HOP)
+        here.release()
+        for begin in range(0, 8, hops):
+            for hop in range(begin, begin + hops):
+                if hop == later:
+                    here.start()
+                    here.advance(50 * HOP)
+                    here.release()
+                here.advance(HOP)
+                here.mark(hop - begin)
+            out.append(here.values().copy())
+        return np.concatenate(out)
+
+    np.testing.assert_allclose(rows(8), rows(1), atol=1e-6)
+
+
 @given(
     events=st.lists(st.tuples(st.integers(0, 700), st.booleans()), max_size=30),
-    loop=st.tuples(st.integers(0, 40), st.integers(1, 20)),
+    loop=st.tuples(st.integers(1, 40), st.integers(0, 20)),
     tail=st.integers(0, 30),
 )
 def test_no_order_of_gates_leaves_the_gesture(events: list[tuple[int, bool]], loop: tuple[int, int], tail: int) -> None:
     end = loop[0] + loop[1]
-    here = walk(gesture(end + tail, (loop[0], end)))
+    here = walk(dataclasses.replace(gesture(end + tail, (0, end + tail)), loop_start=loop[0], loop_end=end))
     for samples, level in events:
         here.advance(samples)
         if level:

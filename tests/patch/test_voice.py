@@ -10,7 +10,7 @@ import pytest
 from neurorack import bundle
 from neurorack.patch.gestures import Trajectory
 from neurorack.patch.knobs import Scales
-from neurorack.patch.voice import CLOSE_SAMPLES, OPEN_SAMPLES, RMS_MAX_DB, Voice
+from neurorack.patch.voice import CLOSE_SAMPLES, OPEN_SAMPLES, RMS_MAX_DB, STRIKE_SAMPLES, Voice
 from neurorack.words import BLOCKS, C4_HZ, HOP
 
 MIDDLE = np.full(5, 0.5)
@@ -168,3 +168,191 @@ def test_a_trigger_is_heard_whole(instrument: bundle.Bundle) -> None:
     held, _ = play(voice(instrument, 64, HOLD), 12_800, {10: 1})
     assert controls[:, 1].max() >= held[:20, 1].max() - 0.5
     assert gain[-1] == 0.0
+
+
+@pytest.fixture
+def struck(struck_bundle: Path) -> bundle.Bundle:
+    return bundle.load(struck_bundle)
+
+
+DRUM, BELL, BRUSH = 0, 1, 2
+
+
+def moving(instrument: bundle.Bundle, cents: float) -> bundle.Bundle:
+    """The same with a vibrato of six cycles a second in every gesture."""
+    gestures = [
+        dataclasses.replace(g, pitch=np.float32(cents / 1200 * np.sin(2 * np.pi * 6 * np.arange(len(g.latent)) / 750)))
+        for g in instrument.gestures
+    ]
+    return dataclasses.replace(instrument, gestures=tuple(gestures))
+
+
+def pitches(made: Voice, hops: int, gates: dict[int, int]) -> np.ndarray:
+    """f0 in Hz of every hop of a voice of one hop a block."""
+    out = []
+    for hop in range(hops):
+        if hop * HOP in gates:
+            made.gate(0, "gate1", gates[hop * HOP])
+        made.render()
+        assert made.controls[0, 0] == pytest.approx(np.log2(made.f0_hz[0] / C4_HZ), abs=1e-6)
+        out.append(made.f0_hz[0])
+    return np.array(out)
+
+
+def test_intonation_0_is_exactly_the_pitch_of_voct(instrument: bundle.Bundle) -> None:
+    made = voice(moving(instrument, 50.0), 64, HOLD)
+    made.intonation = 0.0
+    made.set_targets(333.3, MIDDLE)
+    assert np.all(pitches(made, 200, {0: 1}) == 333.3)
+
+
+@pytest.mark.parametrize("intonation", [0.5, 1.0, 2.0])
+def test_pitch_is_voct_times_the_gestures_own(struck: bundle.Bundle, intonation: float) -> None:
+    made = voice(struck, 64, DRUM)
+    made.intonation = intonation
+    made.set_targets(2 * C4_HZ, MIDDLE)
+    heard = pitches(made, 100, {0: 1})
+    own = np.interp(np.arange(1, 101), np.arange(160), struck.gestures[DRUM].pitch)
+    np.testing.assert_allclose(heard, 2 * C4_HZ * 2 ** (intonation * own), rtol=1e-6)
+
+
+def test_a_pitch_that_cannot_be_played_is_held_at_the_edge(struck: bundle.Bundle) -> None:
+    low, high = (dataclasses.replace(struck.gestures[DRUM], pitch=np.full(160, oct, np.float32)) for oct in (-8, 8))
+    for gesture, edge_hz in ((low, 8.0), (high, 8_000.0)):
+        made = voice(dataclasses.replace(struck, gestures=(gesture,)), 64, 0)
+        assert np.all(pitches(made, 10, {0: 1}) == edge_hz)
+
+
+def test_scales_are_read_at_the_pitch_that_sounds(struck: bundle.Bundle) -> None:
+    made = voice(struck, 64, BELL)
+    controls, _ = play(made, 20 * HOP, {0: 1})
+    expected = Scales.from_card(struck.card).physical(1.0, [0.5] * 5, float(controls[-1, 1]))
+    np.testing.assert_allclose(controls[-1, :6], [1.0, *expected], rtol=1e-5)
+
+
+@pytest.mark.parametrize("fall", [10, 500, 5_000])
+def test_a_one_shot_outlives_its_gate(struck: bundle.Bundle, fall: int) -> None:
+    controls, gain = play(voice(struck, 64, DRUM), 14_080, {0: 1, fall: 0})
+    held, open_ = play(voice(struck, 64, DRUM), 14_080, {0: 1})
+    np.testing.assert_array_equal(controls, held)
+    np.testing.assert_array_equal(gain, open_)
+    end = np.flatnonzero(gain)[-1] + 1
+    assert end == pytest.approx(159 * HOP + CLOSE_SAMPLES, abs=1)
+
+
+@pytest.mark.parametrize("sample", [0, 1, 63, 64, 777])
+def test_a_percussive_voice_opens_within_eight_samples(struck: bundle.Bundle, sample: int) -> None:
+    _, gain = play(voice(struck, 64, DRUM), 1536, {sample: 1})
+    assert np.flatnonzero(gain)[0] == sample
+    assert np.all(gain[sample + STRIKE_SAMPLES - 1 :] == 1.0)
+
+
+@pytest.mark.parametrize("place", [0, 1, 5, 8, 30, 63])
+def test_a_percussive_retrigger_costs_less_than_half_a_millisecond(struck: bundle.Bundle, place: int) -> None:
+    """After its sample; before it, the old strike goes with the hop, and nothing of the new one is heard coming."""
+    made, second = voice(struck, 64, DRUM), 50 * HOP + place
+    _, gain = play(made, 80 * HOP, {0: 1, 1_000: 0, second: 1})
+    assert np.all(gain[100 : 50 * HOP] == 1.0)
+    struck_at = max(second, 50 * HOP + STRIKE_SAMPLES)
+    assert gain[struck_at - 1] == 0.0
+    assert np.all(gain[second + 24 : 80 * HOP] == 1.0)
+    assert np.abs(np.diff(gain[10:])).max() <= 1 / STRIKE_SAMPLES + 1e-6
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_every_strike_is_told_with_its_sample_and_partials(struck: bundle.Bundle, block: int) -> None:
+    made, told = voice(struck, block, DRUM), []
+    drum, bell = (struck.gestures[n].partials for n in (DRUM, BELL))
+    for start in range(0, 8_192, block):
+        for sample in (700, 5_000):
+            if start <= sample < start + block:
+                made.gate(sample - start, "gate1", 1)
+        if start == 1_024:
+            made.choose(BELL)
+        made.render()
+        told += [(start + offset, partials) for offset, partials in made.strikes]
+    assert [sample for sample, _ in told] == [0, 700, 5_000]  # the first is silent: partials stand ready
+    for (_, partials), expected in zip(told, (drum, drum, bell), strict=True):
+        np.testing.assert_array_equal(partials, expected)
+
+
+def test_a_choice_in_silence_makes_its_partials_ready(struck: bundle.Bundle) -> None:
+    made = voice(struck, 64, DRUM)
+    play(made, 640)
+    assert not made.strikes
+    made.choose(BELL)
+    made.render()
+    assert [offset for offset, _ in made.strikes] == [0]
+    np.testing.assert_array_equal(made.strikes[0][1], struck.gestures[BELL].partials)
+
+
+def test_a_pitched_voice_tells_no_strikes(instrument: bundle.Bundle) -> None:
+    made = voice(instrument)
+    made.gate(3, "gate1", 1)
+    made.render()
+    assert not made.strikes
+
+
+def heard_rows(made: Voice, level_db: float = 3.0) -> np.ndarray:
+    rows = np.zeros((len(made.gain) // HOP, made.controls.shape[1]), np.float32)
+    rows[:, 0], rows[:, 1], rows[:, 6:] = 0.25, level_db, 0.7
+    return rows
+
+
+def test_what_is_heard_plays_in_place_of_the_gesture_without_a_gate(instrument: bundle.Bundle) -> None:
+    made = voice(instrument, 128, HOLD)
+    rows = heard_rows(made)
+    gains = []
+    for _ in range(10):
+        made.render(rows)
+        gains.append(made.gain.copy())
+    assert np.all(np.diff(np.concatenate(gains)) >= 0) and gains[0][0] < 0.05 and np.all(gains[1] == 1.0)
+    assert made.f0_hz == pytest.approx(C4_HZ * 2**0.25)
+    scales = Scales.from_card(instrument.card)
+    level = scales.physical(0.25, MIDDLE.tolist())[0] + 3.0
+    expected = scales.physical(0.25, [0.5, *MIDDLE[1:]], level)
+    np.testing.assert_allclose(made.controls[-1, 1:6], expected, rtol=1e-4)
+    assert np.all(made.controls[:, 6:] == np.float32(0.7))
+
+
+def test_what_was_heard_fades_out_as_it_was(instrument: bundle.Bundle) -> None:
+    made = voice(instrument, 64, HOLD)
+    for _ in range(10):
+        made.render(heard_rows(made))
+    level = made.controls[0, 1]
+    gains = []
+    for _ in range(30):
+        made.render()
+        gains.append(made.gain.copy())
+        if made.gain[-1] > 0:
+            assert made.controls[0, 1] == level
+    gain = np.concatenate(gains)
+    assert np.all(np.diff(gain) <= 0) and np.abs(np.diff(gain)).max() < 0.01 and gain[-1] == 0.0
+    assert not made.sounding
+
+
+def test_gates_while_another_sound_is_heard_are_not(instrument: bundle.Bundle) -> None:
+    made = voice(instrument, 64, HOLD)
+    for block in range(40):
+        if block in (10, 20):
+            made.gate(5, "gate1", int(block == 10))
+        made.render(heard_rows(made))
+        assert block == 0 or np.all(made.gain == 1.0)
+        assert np.all(made.controls[:, 6:] == np.float32(0.7))
+
+
+def test_a_note_that_is_held_sounds_again_after_another_sound(instrument: bundle.Bundle) -> None:
+    made = voice(instrument, 64, STILL)
+    made.gate(0, "gate1", 1)
+    for block in range(60):
+        made.render(heard_rows(made) if 20 <= block < 40 else None)
+    assert np.all(made.gain == 1.0)
+    assert not made.controls[:, 6:].any()
+
+
+@pytest.mark.parametrize("block", [128, 512])
+def test_blocks_of_every_size_strike_the_same(struck: bundle.Bundle, block: int) -> None:
+    gates = {100: 1, 900: 0, 3_000: 1, 3_500: 1, 3_510: 1, 20_011: 1}
+    small, large = voice(struck, 64, DRUM), voice(struck, block, DRUM)
+    for one, other in zip(play(small, 30_720, gates), play(large, 30_720, gates), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
