@@ -4,7 +4,7 @@ A tone whose level jumps at random goes through the follower and the player, and
 bright at a steady level. Curves of what went in and of what came out are shifted against each other until they agree
 best; the block that a sound card holds before it hands it over is added. Its converters are not in it.
 
-*onset*    rises of the level over 2.7 ms
+*onset*    rises of the level over 11 ms
 *level*    the level over 21 ms, in dB
 *timbre*   the centroid
 """
@@ -17,11 +17,11 @@ from neurorack.engine.player import Player
 from neurorack.words import C4_HZ, DESCRIPTORS, HOP, SAMPLE_RATE_HZ
 
 BLOCK = 128
-F0_HZ = 220.0
+F0_HZ = 440.0
 _LONGEST_S = 0.12
 _STEP = 16
 """Samples between the values of the short level's curve."""
-_RISE_SAMPLES = 128
+_RISE_SAMPLES = 512
 _FLOOR_DB = -55.0
 _LEVELS_DB = (-40.0, -15.0)
 _TILTS = (2.5, 0.7)
@@ -92,10 +92,10 @@ def figures(bundle: Bundle, seconds: float) -> dict[str, float]:
     skip = SAMPLE_RATE_HZ // 2
     levels, timbres = ((sound[skip:], transfer(bundle, sound)[skip:]) for sound in (loud, bright))
     described = [descriptors.describe(sound) for sound in (*levels, *timbres)]
-    hop_s = HOP / SAMPLE_RATE_HZ
+    levels_db = [np.maximum(d[:, 0], _FLOOR_DB) for d in described[:2]]
     late_s = {
         "onset": lag_s(_rises(levels[0]), _rises(levels[1]), _STEP / SAMPLE_RATE_HZ),
-        "level": lag_s(*(np.maximum(d[:, 0], _FLOOR_DB) for d in described[:2]), hop_s),
-        "timbre": lag_s(*(d[:, 1] for d in described[2:]), hop_s),
+        "level": lag_s(levels_db[0], levels_db[1], HOP / SAMPLE_RATE_HZ),
+        "timbre": lag_s(described[2][:, 1], described[3][:, 1], HOP / SAMPLE_RATE_HZ),
     }
     return {f"transfer_{name}_ms": 1e3 * (late + BLOCK / SAMPLE_RATE_HZ) for name, late in late_s.items()}
