@@ -148,8 +148,11 @@ def set_aside(folder: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)  # a crashed process of this number left it
         aside.mkdir(parents=True)
         try:
-            yield aside
-            prove(load(aside))
+            try:
+                yield aside
+                prove(load(aside))
+            except BadInput as error:
+                raise BadInput(error.what, error.where.replace(str(aside), str(folder)), error.mend) from error
             _move(aside, folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)

@@ -17,7 +17,7 @@ from neurorack.learn import scales  # noqa: E402
 from neurorack.learn.corpus import Corpus  # noqa: E402
 from neurorack.learn.decoder import Decoder  # noqa: E402
 from neurorack.learn.encoder import Encoder  # noqa: E402
-from neurorack.learn.loudness import EVEN_DB, heard_db  # noqa: E402
+from neurorack.learn.loudness import EVEN_PHON, heard_phon  # noqa: E402
 from neurorack.learn.pack import pack  # noqa: E402
 
 FILES = ["card.json", "decoder.onnx", "encoder.onnx", "gestures.safetensors"]
@@ -71,14 +71,14 @@ def test_a_packed_bundle_is_whole_and_its_card_tells_what_it_is(packed):
 
 
 def test_gestures_are_equally_loud(packed):
-    heard = heard_db(packed)
-    assert np.ptp(heard) <= 2 * EVEN_DB
+    heard = heard_phon(packed)
+    assert np.ptp(heard) <= 2 * EVEN_PHON
 
 
 def test_gestures_of_equal_level_would_not_be_equally_loud(packed, knobs, notes, tmp_path, monkeypatch):
     monkeypatch.setattr(packing, "even_medians", lambda made: [gesture.median for gesture in made.gestures])
     pack(*networks(), knobs, notes, tmp_path / "uneven", "Uneven")
-    assert np.ptp(heard_db(bundle.load(tmp_path / "uneven"))) > 2.0
+    assert np.ptp(heard_phon(bundle.load(tmp_path / "uneven"))) > 2.0
 
 
 def test_a_percussive_bundle_is_modal_and_its_gestures_bring_their_modes(knobs, tmp_path):
@@ -87,7 +87,7 @@ def test_a_percussive_bundle_is_modal_and_its_gestures_bring_their_modes(knobs, 
     made = bundle.load(tmp_path / "drums")
     assert (card.kind, card.harmonics) == ("percussive", 24)
     assert all(len(gesture.partials) == 24 and gesture.loop_start == gesture.loop_end for gesture in made.gestures)
-    assert np.ptp(heard_db(made)) <= 2 * EVEN_DB
+    assert np.ptp(heard_phon(made)) <= 2 * EVEN_PHON
 
 
 def test_a_speaking_bundle_has_a_latent_of_its_own_size(knobs, tmp_path):
