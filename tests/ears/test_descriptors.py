@@ -145,6 +145,7 @@ def test_noise_is_noisy_whatever_its_colour():
     assert noisiness(noise_between(20, 20_000, -20)) > 0.5
     assert noisiness(noise_between(20, 3_000, -20)) > 0.0
     assert noisiness(sine(60, -20)) < noisiness(noise_between(20, 500, -20)) - 1.0
+    assert noisiness(noise_between(20, 250, -20)) > -1.0  # slow as it is, it does not repeat
 
 
 def test_silence_is_as_noisy_as_can_be_and_so_is_what_is_all_but_silent():
