@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neurorack.ears.follower import Follower
 from neurorack.engine.meters import Meters
 from neurorack.engine.output import OutputStage
 from neurorack.engine.resample import InputConverter, RateConverter
@@ -28,6 +27,15 @@ WARM_S = 0.02
 
 CROSSFADE_S = 0.03
 """From one bundle to the next."""
+
+
+class Follower(Protocol):
+    """Makes of sound what a player can play. `ears.follower` has the real one, and with it ONNX Runtime: imported before
+    the process has blocked its signals, its threads would take them."""
+
+    def hear(self, audio: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+    def reset(self) -> None: ...
 
 
 class Player(Protocol):

@@ -45,19 +45,18 @@ class RateConverter:
 class InputConverter:
     """Takes what a card hears, at its rate, and hands out engine blocks at 48 kHz.
 
-    Silence goes ahead of it, as much as the converter's own delay and the unevenness of its output need; should that
-    ever not do, the rest of a block is silence as well.
+    soxr gives some 900 samples at a time, seldom, and so does `RateConverter` take them: AHEAD is as much silence as
+    lets neither wait for the other. Should that ever not do, the rest of a block is silence as well.
     """
+
+    AHEAD = 2048
 
     def __init__(self, block: int, rate_hz: int) -> None:
         import soxr  # heavy, and needed by few
 
         self._stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
         self._fifo = np.zeros(8 * block + 8192, np.float32)
-        self._held = block
-        silence, first = np.zeros(block, np.float32), 0
-        while not first:
-            first = len(self._stream.resample_chunk(silence))
+        self._held = self.AHEAD + 2 * block
 
     def push(self, chunk: NDArray[np.float32]) -> None:
         """Any number of samples at the card's rate. What there is no room for is the oldest, and is dropped."""

@@ -23,12 +23,13 @@ class Card:
         monkeypatch.setattr(module, "monotonic_ns", lambda: self.now_ns)
         self._blocks: list[np.ndarray] = []
 
-    def play(self, blocks: int) -> np.ndarray:
-        """The next blocks, left channel."""
+    def play(self, blocks: int, heard: np.ndarray | None = None) -> np.ndarray:
+        """The next blocks, left channel; `heard` [block] comes in during each of them."""
         for _ in range(blocks):
             self.now_ns += PERIOD_NS
             buffer = bytearray(8 * BLOCK)
-            self.callback(buffer, BLOCK, None, 0)
+            given = () if heard is None else (heard.astype(np.float32).tobytes(),)
+            self.callback(buffer, BLOCK, None, 0, *given)
             left, right = np.frombuffer(buffer, np.float32).reshape(-1, 2).T
             assert np.array_equal(left, right)
             self._blocks.append(left)
@@ -159,6 +160,48 @@ def test_wishes_are_taken_up(card: Card, run_dir: Path):
     assert card.play(40)[-BLOCK * 10 :].any()
 
 
+class Echo:
+    """A follower whose rows are the sound itself."""
+
+    def __init__(self) -> None:
+        self.resets = 0
+
+    def hear(self, audio: np.ndarray) -> np.ndarray:
+        return audio.reshape(-1, 64).copy()
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+def test_what_comes_in_is_played_only_while_it_listens(card: Card):
+    player, sound = card.callback._player, np.linspace(-1, 1, BLOCK)
+    player.follower = Echo()
+    card.play(2, sound)
+    assert player.heard is None
+    card.callback.wishes = Wishes(listen=True)
+    card.play(2, sound)
+    assert np.array_equal(player.heard.ravel(), sound.astype(np.float32)) and player.follower.resets == 1
+    card.play(1)
+    assert player.heard is None, "the device has no input"
+    card.callback.wishes = Wishes()
+    card.play(1, sound)
+    assert player.heard is None and card.callback.fault is None
+
+
+def test_a_player_without_a_follower_plays_its_gestures(card: Card):
+    card.callback.wishes = Wishes(listen=True)
+    card.play(30, np.zeros(BLOCK))
+    assert card.callback._player.heard is None and card.callback.fault is None
+
+
+def test_the_new_instrument_listens_while_it_fades_in(card: Card):
+    card.callback.wishes, new = Wishes(listen=True), TonePlayer(BLOCK)
+    new.follower = Echo()
+    card.callback.incoming = new
+    card.play(2, np.ones(BLOCK))
+    assert np.array_equal(new.heard, np.ones((2, 64), np.float32))
+
+
 def test_what_is_no_number_is_muted_reset_counted_and_played_on(card: Card, run_dir: Path):
     card.play(50)
     player = card.callback._player
@@ -199,6 +242,29 @@ def test_late_callbacks_are_misses_and_skipped_ones_lost(card: Card, run_dir: Pa
     card.now_ns += 9 * PERIOD_NS
     card.play(100)
     assert read(run_dir)["lost"] == 9
+
+
+@pytest.mark.parametrize("rate_hz", [44_100, 96_000, 32_000])
+def test_what_comes_in_at_another_rate_is_converted(rate_hz: int, meters: Meters, monkeypatch):
+    callback = AudioCallback(TonePlayer(BLOCK), BLOCK, meters, rate_hz=rate_hz, wishes=Wishes(listen=True))
+    heard: list[np.ndarray] = []
+    callback._player.follower = Echo()
+    callback._player.follower.hear = lambda audio: heard.append(audio.copy())  # type: ignore[method-assign]
+    callback._priority = False
+    sound = np.sin(2 * np.pi * 1000 / rate_hz * np.arange(600 * BLOCK)).astype(np.float32).reshape(-1, BLOCK)
+    now_ns = 10**12
+    monkeypatch.setattr(module, "monotonic_ns", lambda: now_ns)
+    for k, part in enumerate(sound):
+        now_ns = 10**12 + k * BLOCK * 1_000_000_000 // rate_hz
+        callback(bytearray(8 * BLOCK), BLOCK, None, 0, part.tobytes())
+    assert callback.fault is None
+    audio = np.concatenate(heard)[4_800:].astype(float)
+    n = np.arange(len(audio))
+    wave = np.column_stack([np.sin(2 * np.pi * 1000 / 48_000 * n), np.cos(2 * np.pi * 1000 / 48_000 * n)])
+    rest = audio - wave @ np.linalg.lstsq(wave, audio, rcond=None)[0]
+    assert 20 * np.log10(rest.std() / audio.std()) < -90, "one unbroken sine"
+    behind_s = len(sound) * BLOCK / rate_hz - sum(map(len, heard)) / 48_000
+    assert behind_s < 0.07
 
 
 @pytest.mark.parametrize("rate_hz", [44_100, 96_000])

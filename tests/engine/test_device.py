@@ -76,6 +76,40 @@ def test_what_cannot_be_played_to_becomes_the_null_device_with_a_notice(wanted: 
     assert device.notice.startswith("no sound card: ") and reason in device.notice
 
 
+@pytest.mark.parametrize(
+    ("wanted", "listen", "deaf"),
+    [
+        ("alsa", True, ""),
+        ("alsa", False, "ALSA default has no input"),
+        ("jack", True, "JACK system has no input to listen to"),
+        ("null", True, "there is no sound card to listen with"),
+        ("theremin", True, "there is no sound card to listen with"),
+    ],
+)
+def test_a_device_without_an_input_says_that_it_is_deaf(wanted: str, listen: bool, deaf: str, portaudio: None):
+    found = open_device(wanted, 128, listen=listen).deaf
+    assert found.startswith(deaf) and bool(found) == bool(deaf)
+
+
+def test_an_input_that_is_refused_leaves_the_output(portaudio: None, monkeypatch: pytest.MonkeyPatch):
+    opened: list[object] = []
+
+    class Stream:
+        def __init__(self, channels: object, **options: object) -> None:
+            if isinstance(channels, tuple):
+                raise FakePortAudio.PortAudioError("Error opening RawStream: Device unavailable [PaErrorCode -9985]")
+            opened.append(channels)
+
+        def start(self) -> None:
+            pass
+
+    monkeypatch.setattr(sys.modules["sounddevice"], "RawStream", Stream, raising=False)
+    monkeypatch.setattr(sys.modules["sounddevice"], "RawOutputStream", Stream, raising=False)
+    alsa = open_device("alsa", 128, listen=True)
+    alsa.start(lambda *_: None)
+    assert opened == [2] and alsa.deaf == "ALSA default does not open its input: Device unavailable"
+
+
 def test_the_null_device_keeps_the_pace():
     device, calls = NullDevice(64), []
     device.start(lambda buffer, frames, times, flags: calls.append((len(buffer), frames)))
