@@ -332,10 +332,10 @@ def test_what_was_heard_fades_out_as_it_was(instrument: bundle.Bundle) -> None:
 
 
 def test_gates_while_another_sound_is_heard_are_not(instrument: bundle.Bundle) -> None:
-    made = voice(instrument, 64, HOLD)
-    for block in range(40):
-        if block in (10, 20):
-            made.gate(5, "gate1", int(block == 10))
+    made, gates = voice(instrument, 64, HOLD), {10: 1, 14: 0, 50: 1, 80: 0}
+    for block in range(200):  # a retrigger at 50, and the release ends at 140
+        if block in gates:
+            made.gate(5, "gate1", gates[block])
         made.render(heard_rows(made))
         assert block == 0 or np.all(made.gain == 1.0)
         assert np.all(made.controls[:, 6:] == np.float32(0.7))
