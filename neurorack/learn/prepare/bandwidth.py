@@ -36,5 +36,7 @@ def find_bandwidth_hz(audio: np.ndarray, rate_of_file_hz: float) -> float:
         above = level_db[(f_hz > end_hz * (1 + _WIDE)) & (f_hz < 23_000)]
         edge = level_db[(f_hz > end_hz * (1 - _WIDE)) & (f_hz <= end_hz)]
         if len(above) > 8 and min(np.percentile(below, 25), np.median(edge)) > above.max() + _CLIFF_DB:
-            return float(end_hz)
+            quarter = f_hz > end_hz * (1 - _BELOW)
+            inside = quarter & (f_hz <= end_hz * (1 + _WIDE)) & (level_db > np.median(below) - _CLIFF_DB / 2)
+            return min(float(f_hz[inside].max()), limit_hz)
     return limit_hz

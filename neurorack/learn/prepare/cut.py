@@ -21,6 +21,8 @@ _ABOVE_FLOOR_DB = 8.0
 """…or this little above the recording's own noise."""
 _ALIVE_DB, _FLAT_DB = 30.0, 4.0
 """Noise is 30 dB below the loudest and even: the softest fifth within 4 dB. Otherwise it is sound, or its tail."""
+_NOTHING_DB = -75.0
+"""Below this, in dBFS, nothing is a sound."""
 _START_DB = 6.0
 """A sound starts where the level passes the end's threshold by this much."""
 _BRIDGE_S = 0.12
@@ -70,6 +72,8 @@ def _level_db(audio: np.ndarray) -> np.ndarray:
 def _loud_parts(audio: np.ndarray, level_db: np.ndarray) -> list[tuple[int, int]]:
     """(first sample, sample after the last) of what stands out from silence."""
     loud_db = float(level_db.max())
+    if loud_db < _NOTHING_DB:
+        return []
     softest_db, floor_db, soft_db = np.percentile(level_db, [2, 10, 20])
     end_db = loud_db - _DEEP_DB
     if floor_db < loud_db - _ALIVE_DB and soft_db - softest_db < _FLAT_DB:

@@ -202,7 +202,7 @@ def test_a_drum_folder_is_told_and_its_hits_get_modes(tmp_path):
     for i in range(8):
         hits = [
             np.exp(-n / 0.05) * (np.sin(2 * np.pi * 90 * (1 + 0.1 * i) * n) + 0.6 * random.standard_normal(len(n)))
-            for _ in range(4)
+            for _ in range(6)
         ]
         soundfile.write(folder / f"{i}.wav", 0.2 * np.concatenate(hits), RATE)
     prepared = prepare(folder, tmp_path / "cache", progress=False)
