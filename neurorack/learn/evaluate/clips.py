@@ -61,7 +61,9 @@ def scorer_off(instrument: Instrument, clips: list[Clip]) -> dict[str, float]:
         heard = score.points(clip.audio)
         sounds = score.pooled(clip.sounding.astype(float))[: len(heard)] == 1.0
         if sounds.any():
-            pitch_oct, defined = (score.pooled(x)[: len(heard)][sounds] for x in (clip.pitch_oct, clip.targets))
+            pitch_oct, defined = (
+                score.pooled(x)[: len(heard)][sounds] for x in (clip.pitch_oct, score.as_heard(clip.targets))
+            )
             positions = [instrument.positions.of(pitch_oct, y) for y in (heard[sounds], defined)]
             off.append(np.abs(positions[0] - positions[1]).mean(axis=0))
     return {f"scorer_off_{name}": float(np.median([o[k] for o in off])) for k, name in enumerate(DESCRIPTORS) if off}

@@ -20,8 +20,6 @@ from neurorack.words import DESCRIPTORS, HOP
 
 TRAVEL = 0.1
 LEAST_POINTS = 10
-_WINDOW_HOPS = 32
-"""What the scorer's window spans: what is asked is smoothed alike, each frame by its power."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,25 +52,10 @@ def follow(instrument: Instrument, clip: Clip, other: Clip) -> Follow:
     asked = scales.physical_frames(pitch_oct, positions, other.targets[:hops, 0])
     audio = instrument.play(pitch_oct, asked, clip.latent[:hops], clip.partials)
     heard = score.points(audio[: hops * HOP])
-    wanted = score.pooled(_as_heard(asked))[: len(heard)]
+    wanted = score.pooled(score.as_heard(asked))[: len(heard)]
     sounds = wanted[:, 0] > max(LOWEST_DB, wanted[:, 0].max() + FAINT_DB)
     at = score.pooled(pitch_oct)[: len(heard)]
     return Follow(wanted[sounds], heard[sounds], instrument.positions.of(at, wanted)[sounds])
-
-
-def _as_heard(asked: np.ndarray) -> np.ndarray:
-    """Asked [hops, 5] as a window of _WINDOW_HOPS shows it: power averaged, the others weighted by power."""
-    shape = np.hanning(_WINDOW_HOPS + 2)[1:-1] ** 2
-
-    def smooth(values: np.ndarray) -> np.ndarray:
-        padded = np.pad(values, (_WINDOW_HOPS // 2, _WINDOW_HOPS // 2 - 1), mode="edge")
-        smoothed: np.ndarray = np.convolve(padded, shape / shape.sum(), "valid")
-        return smoothed
-
-    power = 10 ** (asked[:, 0] / 10)
-    total = smooth(power)
-    rest = [smooth(power * column) / total for column in asked[:, 1:].T]
-    return np.column_stack([10 * np.log10(total), *rest])
 
 
 def figures(follows: list[Follow]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Pictures of an evaluation, each a PNG in bytes: on white, legible on a dark page as well."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,9 @@ def _figure(rows: int, columns: int, width: float, height: float) -> tuple["Figu
 
 def _png(figure: "Figure") -> bytes:
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=110)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # names in scripts the font lacks; the page has them
+        figure.savefig(out, format="png", dpi=110)
     return out.getvalue()
 
 

@@ -94,7 +94,9 @@ def load_cdpam() -> Callable[[Pair], float] | None:
     def hear(audio: np.ndarray) -> torch.Tensor:
         import soxr
 
-        part = soxr.resample(audio[: round(_CDPAM_S * SAMPLE_RATE_HZ)], SAMPLE_RATE_HZ, _CDPAM_RATE_HZ)
+        length = round(_CDPAM_S * SAMPLE_RATE_HZ)
+        part = np.pad(audio[:length], (0, max(0, length - len(audio))))
+        part = soxr.resample(part, SAMPLE_RATE_HZ, _CDPAM_RATE_HZ)
         _, acoustic, _ = network.base_encoder(torch.from_numpy(np.round(part * 32768.0)).float()[None, None])
         return torch.nn.functional.normalize(acoustic, dim=1)
 

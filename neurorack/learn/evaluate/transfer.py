@@ -18,6 +18,8 @@ from neurorack.words import C4_HZ, DESCRIPTORS, HOP, SAMPLE_RATE_HZ
 
 BLOCK = 128
 F0_HZ = 440.0
+LEAST = 0.2
+"""Correlation of what went in and what came out, to speak of a delay."""
 _LONGEST_S = 0.12
 _STEP = 16
 """Samples between the values of the short level's curve."""
@@ -62,12 +64,16 @@ def transfer(bundle: Bundle, heard: np.ndarray) -> np.ndarray:
 
 
 def lag_s(before: np.ndarray, after: np.ndarray, step_s: float) -> float:
-    """By how much curve `after` [n] comes later than `before` [n], values step_s apart; refined by a parabola."""
+    """By how much curve `after` [n] comes later than `before` [n], values step_s apart; refined by a parabola.
+
+    nan where it does not come at all: their correlation stays below LEAST."""
     before, after = before - before.mean(), after - after.mean()
     most = min(round(_LONGEST_S / step_s), len(before) // 2)
     inner = before[most : len(before) - most]
     score = np.array([inner @ after[most + by : len(after) - most + by] for by in range(most + 1)])
     best = int(score.argmax())
+    if score[best] < LEAST * np.linalg.norm(before) * np.linalg.norm(after):
+        return float("nan")
     part = 0.0
     if 0 < best < most:
         bend = score[best - 1] - 2 * score[best] + score[best + 1]

@@ -15,6 +15,11 @@ def test_a_known_lag_is_found_between_the_steps_too():
     assert lag_s(curve[::64], curve[::64], 64 / 48_000) == pytest.approx(0, abs=1e-4)
 
 
+def test_what_does_not_come_has_no_delay():
+    random = np.random.default_rng(0)
+    assert np.isnan(lag_s(jumping(0.0, 1.0, 48_000, random)[::64], random.standard_normal(750), 64 / 48_000))
+
+
 def test_the_tone_has_unit_power_whatever_its_colour():
     for tilt in (0.7, 2.5):
         assert np.mean(tone(np.full(48_000, tilt)) ** 2) == pytest.approx(1, abs=0.01)
