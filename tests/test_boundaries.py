@@ -91,6 +91,7 @@ def test_nothing_at_run_time_imports_the_offline_part(file):
 @pytest.mark.parametrize(
     ("program", "unwanted"),
     [
+        ("import neurorack.engine.process", {"onnxruntime", "soxr", "soundfile"}),  # its threads would take the signals
         ("import neurorack.engine.process, neurorack.engine.player", OFFLINE | {"textual", "PIL", "smbus2", "asyncio"}),
         ("import neurorack.frontend", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice"}),
         ("import neurorack.daemon, neurorack.panel.panel", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice"}),

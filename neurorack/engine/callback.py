@@ -30,8 +30,8 @@ CROSSFADE_S = 0.03
 
 
 class Follower(Protocol):
-    """Makes of sound what a player can play. `ears.follower` has the real one, and with it ONNX Runtime: imported before
-    the process has blocked its signals, its threads would take them."""
+    """Makes of sound what a player can play. `ears.follower` has the real one, and with it ONNX Runtime, whose threads
+    would take the process's signals were it imported before those are blocked."""
 
     def hear(self, audio: NDArray[np.float32]) -> NDArray[np.float32]: ...
 
