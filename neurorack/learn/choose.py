@@ -25,8 +25,6 @@ CANDIDATES, CANDIDATES_PER_SOURCE = 400, 8
 
 NEAR = 0.25
 """Sounds nearer to each other than this share of the median distance are alike."""
-OUTLYING = 2.5
-"""Standard deviations. What lies beyond counts as lying there, or the strangest would be chosen first."""
 
 FAINT_DB = -50.0
 """Recorded with its loudest 50 ms below this level in dBFS, a sound is mostly the recording's noise."""
@@ -154,8 +152,9 @@ def _points(looks: list[_Look]) -> np.ndarray:
     columns = []
     for part, floor in enumerate(_FLOORS):
         values = np.array([look.features[part] for look in looks])
-        scaled = (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), floor)
-        columns.append(scaled.clip(-OUTLYING, OUTLYING) / np.sqrt(values.shape[1]))
+        columns.append(
+            (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), floor) / np.sqrt(values.shape[1])
+        )
     return np.hstack(columns)
 
 

@@ -18,7 +18,7 @@ from neurorack.learn.corpus import Corpus  # noqa: E402
 from neurorack.learn.decoder import Decoder  # noqa: E402
 from neurorack.learn.encoder import Encoder  # noqa: E402
 from neurorack.learn.loudness import EVEN_PHON, heard_phon  # noqa: E402
-from neurorack.learn.pack import pack  # noqa: E402
+from neurorack.learn.pack import pack, set_aside  # noqa: E402
 
 FILES = ["card.json", "decoder.onnx", "encoder.onnx", "gestures.safetensors"]
 
@@ -136,3 +136,9 @@ def test_a_folder_of_other_things_is_left_alone(knobs, notes, tmp_path):
     with pytest.raises(BadInput, match="something else than a bundle"):
         pack(*networks(), knobs, notes, tmp_path, "Nowhere")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png"]
+
+
+def test_an_empty_folder_becomes_no_bundle(tmp_path):
+    with pytest.raises(BadInput, match="missing"), set_aside(tmp_path / "empty"):
+        pass
+    assert not list(tmp_path.iterdir())
