@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurorack.daemon import Daemon, add_options
+from neurorack.daemon import Daemon, add_options, to_arguments
 from neurorack.errors import BadInput
 from neurorack.keeper import PAUSES_S, Keeper, describe
 from neurorack.rundir import Lock, holder
@@ -328,3 +328,14 @@ def test_a_lock_is_gone_with_its_process(tmp_path):
     process.communicate()
     assert holder(tmp_path / "x.lock") == 0
     Lock(tmp_path / "x.lock").release()
+
+
+@pytest.mark.parametrize("options", [[], ["--listen"]])
+def test_listening_is_handed_on_to_the_engine(options: list[str], run_dir: Path):
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    given = parser.parse_args([*options, "--run-dir", str(run_dir)])
+    assert parser.parse_args(to_arguments(given)) == given
+    made = Daemon(given, attached=False)
+    assert ("--listen" in made._engine.command) == bool(options)
+    made._lock.release()
