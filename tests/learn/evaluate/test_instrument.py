@@ -46,3 +46,10 @@ def test_a_bundle_without_an_encoder_plays_but_is_not_evaluated(tiny):
     mute.play_knobs(0.0, np.full((4, 5), 0.5), np.zeros(8))
     with pytest.raises(BadInput, match="no encoder"):
         mute.latent(np.zeros(1000))
+
+
+def test_what_was_played_before_leaves_no_trace(tiny):
+    quiet, loud = (np.tile([db, 10.0, 9.0, 2.0, 20.0], (40, 1)) for db in (-40.0, -6.0))
+    first = tiny.play(np.zeros(40), quiet, np.zeros((40, 8)))
+    tiny.play(np.zeros(40), loud, np.zeros((40, 8)))
+    assert np.array_equal(tiny.play(np.zeros(40), quiet, np.zeros((40, 8))), first)
