@@ -97,8 +97,8 @@ class _Look:
     fault: str
 
 
-_FLOORS = (0.05, 0.05, 0.05, 0.3, 0.05)
-"""Least standard deviation of each part: of latent, octaves of time, octaves. Less is the measurement's."""
+_FLOORS = (0.05, 0.05, 0.05, 0.3, 0.005)
+"""Least standard deviation of each part: of latent, octaves of time, octaves of pitch (6 cents). Less is not heard."""
 
 
 def _look(sound: Sound, kind: str, encode: Encode) -> _Look:

@@ -109,3 +109,10 @@ def test_names_are_short_and_different_and_the_display_has_letters_for_them():
     assert short[3:5] == ["under-cut", "sound"]
     assert short[6] == "007"
     assert max(map(width, short)) <= 128
+
+
+def test_a_note_with_vibrato_is_not_the_same_note():
+    takes = [note(0.05, vibrato_cents=cents, name=f"{cents}") for cents in (0, 25)]
+    others = [note(0.05 + 0.01 * i, f0_hz=262 + i, name=f"other {i}") for i in range(4)]
+    chosen = names(choose(corpus("pitched", [*takes, *others]), encode, 2))
+    assert "25" in chosen
