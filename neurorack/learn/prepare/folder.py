@@ -30,7 +30,7 @@ from neurorack.learn.prepare.pitch import track_f0
 from neurorack.learn.prepare.read import examine, looks_like_audio, pieces
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
-VERSION = 1
+VERSION = 2
 """Of what is kept: a change of the work makes it anew."""
 
 WANTED_S, NEEDED_S = 30.0, 10.0
@@ -158,31 +158,29 @@ def find_recordings(folder: Path) -> tuple[list[Path], list[Skipped]]:
 
 def work(path: Path, kind: str) -> Worked:
     """All sounds of one file; of a broken one none, and the reason."""
+    sounds, clipped, unpitched = [], 0, 0
     try:
         recording = examine(path)
-        parts = [(at, audio, cut_sounds(audio, kind)) for at, audio in pieces(recording)]
+        for at, audio in pieces(recording):
+            bandwidth_hz = find_bandwidth_hz(audio, recording.rate_hz)
+            for cut in cut_sounds(audio, kind):
+                below_db = recording.loudest_db - loudest_db(audio[cut])
+                if below_db > _FAINT_DB:
+                    continue
+                if recording.clips(at + cut.start, at + cut.stop):
+                    clipped += 1
+                    continue
+                name = f"{(at + cut.start) / SAMPLE_RATE_HZ:.3f}"
+                sound = _sound(name, audio[cut], kind, bandwidth_hz, below_db > _SOFT_BELOW_DB)
+                if sound is None:
+                    unpitched += 1
+                else:
+                    sounds.append(sound)
     except BadInput as error:
         return Worked([], f"{error.what}; {error.mend}" if error.mend else error.what)
-    loudest = max((loudest_db(audio[s]) for _, audio, cuts in parts for s in cuts), default=0.0)
-    sounds, clipped, unpitched = [], 0, 0
-    for at, audio, cuts in parts:
-        bandwidth_hz = find_bandwidth_hz(audio, recording.rate_hz)
-        for cut in cuts:
-            level_db = loudest_db(audio[cut])
-            if level_db < loudest - _FAINT_DB:
-                continue
-            if recording.clips(at + cut.start, at + cut.stop):
-                clipped += 1
-                continue
-            name = f"{(at + cut.start) / SAMPLE_RATE_HZ:.3f}"
-            sound = _sound(name, audio[cut], kind, bandwidth_hz, level_db < loudest - _SOFT_BELOW_DB)
-            if sound is None:
-                unpitched += 1
-            else:
-                sounds.append(sound)
     if not sounds and not clipped and not unpitched:
         return Worked([], "no sound of 0.05 s or more stands out in it")
-    reasons = [f"{clipped} sounds that clip"] * bool(clipped) + [f"{unpitched} sounds without pitch"] * bool(unpitched)
+    reasons = [f"{many} of its sounds {why}" for many, why in ((clipped, "clip"), (unpitched, "have no pitch")) if many]
     return Worked(sounds, " and ".join(reasons))
 
 

@@ -80,7 +80,7 @@ def _peaks(audio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _prominent(level_db: np.ndarray) -> list[int]:
     """Where there are peaks from which it goes down by _STANDS_OUT_DB to either side before it rises above them."""
-    turns = np.flatnonzero(np.diff(np.sign(np.diff(level_db)), prepend=0, append=0)) if len(level_db) > 2 else []
+    turns = np.flatnonzero(np.diff(np.sign(np.diff(level_db)), prepend=0, append=0))
     peaks, rising, at, low_db = [], True, 0, 0.0
     for turn in turns:
         if rising and level_db[turn] > level_db[at]:

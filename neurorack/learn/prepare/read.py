@@ -39,7 +39,7 @@ _WINDOW_S = 0.05
 
 _NEAR_FULL = 0.89
 _FLAT = 5e-4
-_CLIPPED_SHARE = 0.005
+_CLIPPED_SHARE = 0.02
 _HEAVY_SHARE = 0.5
 """Clipped: peaks near full scale are flat; a window where this share of samples is; a file of which half is."""
 
@@ -60,6 +60,8 @@ class Recording:
     """The one to take; None: the mean of all."""
     scale: float
     """Brings a file that goes beyond full scale, as those of floats may, back to it."""
+    loudest_db: float
+    """Of its loudest 50 ms, after that."""
     clipped: np.ndarray
     """[windows of 50 ms] bool."""
 
@@ -117,7 +119,9 @@ def examine(path: Path) -> Recording:
         raise BadInput(f"clipped in {min(share, 100)} % of its sound", str(path), "record it lower")
     cancelled = mixed * channels < 0.5 * own.mean()  # channels without relation would leave 1 / channels of the power
     channel = int(own.argmax()) if cancelled else None
-    return Recording(path, rate_hz, frames / rate_hz, channel, 1 / max(1.0, peak), windows)
+    scale = 1 / max(1.0, peak)
+    loudest_db = float(10 * np.log10(loudest * scale**2))
+    return Recording(path, rate_hz, frames / rate_hz, channel, scale, loudest_db, windows)
 
 
 def clip_marks(signal: np.ndarray, rate_hz: int, flat: float = _FLAT) -> np.ndarray:

@@ -191,7 +191,7 @@ def test_a_sound_that_clips_is_left_out_and_the_others_stay(recordings, tmp_path
     soundfile.write(recordings / "take9.wav", spoilt, RATE)
     prepared = prepare(recordings, tmp_path / "cache", kind="pitched", progress=False)
     assert len(prepared.train) + len(prepared.validation) == 20
-    assert [s.reason for s in prepared.skipped] == ["1 sounds that clip"]
+    assert [s.reason for s in prepared.skipped] == ["1 of its sounds clip"]
 
 
 def test_a_drum_folder_is_told_and_its_hits_get_modes(tmp_path):

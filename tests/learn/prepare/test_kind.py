@@ -24,11 +24,12 @@ def test_a_note_rests_and_a_hit_is_struck():
 @pytest.mark.parametrize(
     ("traits", "kind"),
     [
-        (Traits(0.87, 0.85, 1.0, 1.2), "pitched"),  # piano
-        (Traits(0.9, 0.2, 0.0, 0.8), "pitched"),  # a voice with much vibrato
-        (Traits(0.27, 0.21, 0.72, 2.4), "percussive"),  # drums
-        (Traits(0.05, 0.0, 0.1, 0.5), "percussive"),  # textures of noise
-        (Traits(0.55, 0.04, 0.18, 6.2), "speaking"),
+        (Traits(0.87, 0.85, 1.0, 1.2, 1.3), "pitched"),  # piano
+        (Traits(0.9, 0.2, 0.0, 0.8, 2.0), "pitched"),  # a voice with much vibrato
+        (Traits(0.27, 0.21, 0.72, 2.4, 0.3), "percussive"),  # drums
+        (Traits(0.9, 0.8, 1.0, 1.0, 0.2), "percussive"),  # bass drums
+        (Traits(0.05, 0.0, 0.1, 0.5, 5.0), "percussive"),  # textures of noise
+        (Traits(0.55, 0.04, 0.18, 6.2, 2.0), "speaking"),
     ],
 )
 def test_the_kind_follows_from_the_traits(traits, kind):
