@@ -73,6 +73,15 @@ def test_the_table_of_commands_is_whole():
     assert set(made) == {command[0] for command in COMMANDS}
 
 
+@pytest.mark.parametrize("command", [["train", "x", "--out", "y"], ["evaluate", "x"], ["export", "x", "--out", "y"]])
+def test_without_the_offline_part_it_says_what_to_install(command, tmp_path):
+    code = f"import sys; sys.modules['torch'] = None; from neurorack.cli import main; sys.exit(main({command!r}))"
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and "pip install 'neurorack[train]'" in done.stderr
+
+
 BAD_VOLTS = {
     "text.csv": "t,cv1\n0,0\n1,loud\n",
     "nan.csv": "t,cv1\n0,nan\n",

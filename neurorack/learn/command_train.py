@@ -17,7 +17,7 @@ from tqdm import tqdm
 from neurorack.errors import BadInput
 from neurorack.learn import loop
 from neurorack.learn.corpus import load_corpus
-from neurorack.learn.evaluate import evaluate
+from neurorack.learn.evaluate import evaluate, sweeps
 from neurorack.learn.evaluate.report import write_report
 from neurorack.learn.finish import make_bundle, write_figures, write_preview
 from neurorack.learn.log import read_table
@@ -93,7 +93,7 @@ def _train(options: argparse.Namespace, work: Work, crew: Team, begun_s: float) 
     told = {"sounds": len(corpus), "seed": options.seed, "steps": steps, "curves": read_table(folder)}
     write_report(work.report, bundle, results, told)
     work.note(folder, asked)
-    _say(results.table())
+    _say(sweeps.table(results.sweeps))
     _say(f"{work.out} is finished, report in {work.report}; {_how_to_play(work)}")
     return 0
 

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 from pathlib import Path
 
 from neurorack.errors import BadInput
@@ -23,7 +24,10 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is random (default 0)")
     parser.add_argument("--title", help="what the card calls the instrument (default: its name)")
     parser.add_argument("--licence", default="not stated", help="of the weights, for the card")
-    parser.add_argument("--workers", type=_count, metavar="N", help="processes that prepare sounds")
+    cores = os.cpu_count() or 1
+    parser.add_argument(
+        "--workers", type=_count, default=cores, metavar="N", help="processes that prepare sounds (default: one a core)"
+    )
     parser.add_argument("--ray", action="store_true", help="prepare sounds on a Ray cluster")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="what to train on")
     parser.add_argument("--force", action="store_true", help="replace a bundle that was not made here")

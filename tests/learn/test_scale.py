@@ -1,0 +1,92 @@
+"""Two processes learn what one does."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from neurorack.bundle import Source  # noqa: E402
+from neurorack.errors import BadInput  # noqa: E402
+from neurorack.learn import scale  # noqa: E402
+from neurorack.learn.checkpoint import NEWEST  # noqa: E402
+from neurorack.learn.corpus import Corpus, Sound  # noqa: E402
+from neurorack.words import HOP, SAMPLE_RATE_HZ  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import sys
+from pathlib import Path
+import torch
+from neurorack.learn import loop
+from neurorack.learn.corpus import load_corpus
+from neurorack.learn.scale import team
+from neurorack.learn.train import Recipe, Training
+
+torch.set_num_threads(1)
+corpus, folder = map(Path, sys.argv[1:])
+loop.LOG_STEPS = 1
+with team("cpu") as crew:
+    assert crew.share(str(crew.rank)) == "0"
+    recipe = Recipe("pitched", 8, batch=4, width=24)
+    training = Training(recipe, load_corpus(corpus), crew.device, crew.world, crew.rank)
+    loop.run(training, folder, crew)
+"""
+
+
+def notes() -> Corpus:
+    sounds = []
+    for i in range(4):
+        f_hz = 200.0 * 2 ** (i / 2)
+        t = np.arange(SAMPLE_RATE_HZ // HOP * HOP) / SAMPLE_RATE_HZ
+        tone = sum(np.sin(2 * np.pi * k * f_hz * t) / k for k in range(1, 10)) * np.interp(t, [0, 0.02, 1], [0, 1, 0.3])
+        audio = (8000 * tone + np.random.default_rng(i).normal(0, 50, len(t))).astype(np.int16)
+        f0_hz = np.full(len(t) // HOP, f_hz, np.float32)
+        sounds.append(Sound(f"note{i}", f"note{i}", audio, 0.8, f0_hz, 20_000.0, len(t), np.zeros(0, np.float32)))
+    return Corpus("pitched", sounds, [Source("made up", "CC0", "four notes")])
+
+
+def losses(folder: Path) -> np.ndarray:
+    with open(folder / "training.csv") as file:
+        return np.array([[float(value) for value in row.values()] for row in csv.DictReader(file)])
+
+
+def test_two_processes_learn_what_one_does(tmp_path):
+    notes().save(tmp_path / "notes.npz")
+    (tmp_path / "program.py").write_text(PROGRAM)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for name, launcher in (("one", []), ("two", torchrun)):
+        done = subprocess.run(
+            [sys.executable, *launcher, *(str(tmp_path / part) for part in ("program.py", "notes.npz", name))],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert one.shape == two.shape and len(one) == 8
+    # The first process writes the losses of its own half of the clips: noise. Its weights have learned from all.
+    weights = [
+        torch.load(tmp_path / name / NEWEST, weights_only=True)["state"]["objective"] for name in ("one", "two")
+    ]
+    for name, value in weights[0].items():
+        assert torch.allclose(value.float(), weights[1][name].float(), rtol=1e-2, atol=2e-3), name
+    assert np.abs(np.log(two[:, 1] / one[:, 1])).mean() < 0.5
+
+
+def test_alone_it_is_a_team_of_one():
+    with scale.team("cpu") as crew:
+        assert crew.leads and crew.device == "cpu"
+        assert crew.agree(True) and not crew.agree(False) and crew.share("x") == "x"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_said():
+    with pytest.raises(BadInput, match="no GPU"):
+        scale.choose_device("cuda")
+    assert scale.choose_device("auto") == "cpu"

@@ -1,0 +1,247 @@
+"""`neurorack train`, `export` and `evaluate`, from recordings to a bundle, with runs of a few steps."""
+
+import errno
+import os
+import shutil
+import signal
+import wave
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("soundfile")
+
+from neurorack import bundle, cli  # noqa: E402
+from neurorack.engine.proof import prove  # noqa: E402
+from neurorack.learn import checkpoint, command_evaluate, command_train  # noqa: E402
+from neurorack.learn.evaluate import Results  # noqa: E402
+from neurorack.learn.train import Training  # noqa: E402
+
+STEPS, NOTES = 4, 13
+
+FIGURES = Results({"held_out_sounds": 7.0}, [], np.zeros((5, 5)), [], [])
+
+
+def write_wav(path: Path, sound: np.ndarray, rate_hz: int = 48_000, width: int = 2) -> None:
+    """`sound` [samples], 1.0 full scale, as integers of `width` bytes."""
+    top = 2 ** (8 * width - 1) - 1
+    values = np.round(sound * top).astype("<i4").view(np.uint8).reshape(-1, 4)[:, :width]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(width)
+        file.setframerate(rate_hz)
+        file.writeframes(values.tobytes())
+
+
+def note(f_hz: float, rate_hz: int = 48_000, seconds: float = 1.0) -> np.ndarray:
+    t = np.arange(round(seconds * rate_hz)) / rate_hz
+    partials = [k for k in range(1, 12) if k * f_hz < 0.4 * rate_hz]
+    tone = sum(np.sin(2 * np.pi * k * f_hz * t) / k for k in partials)
+    noise = np.random.default_rng(round(f_hz)).standard_normal(len(t))
+    return (tone + 0.01 * noise) * np.interp(t, [0, 0.02, 0.7, 0.9], [0, 1, 0.6, 0]) / 4
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("recordings")
+    for i in range(NOTES):
+        write_wav(folder / f"note{i}.wav", note(130.0 * 2 ** (i / 5)))
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unmeasured():
+    """Measuring has tests of its own, and takes longer than all the rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (command_train, command_evaluate):
+            patch.setattr(module, "evaluate", lambda *_, **__: FIGURES)
+            patch.setattr(module, "write_report", lambda path, *_: path.write_text("report"))
+        patch.setattr(command_train.sweeps, "table", lambda _: "figures")
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(sounds, unmeasured, tmp_path_factory) -> Path:
+    """A finished bundle."""
+    out = tmp_path_factory.mktemp("made") / "bells"
+    assert train(sounds, out) == 0
+    return out
+
+
+def train(sounds: Path, out: Path, *more: str) -> int:
+    return cli.main(["train", str(sounds), "--out", str(out), "--steps", str(STEPS), "--kind", "pitched", *more])
+
+
+@pytest.fixture
+def out(made, tmp_path) -> Path:
+    """Where a bundle may be made of the same recordings, which are prepared already."""
+    shutil.copytree(made.parent / "bells.work" / "sounds", tmp_path / "bells.work" / "sounds")
+    return tmp_path / "bells"
+
+
+def run_of(out: Path) -> Path:
+    return next(out.with_name(f"{out.name}.work").glob("run-*"))
+
+
+def complaint(capsys) -> str:
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("neurorack:")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def in_step(monkeypatch, number: int, act) -> None:
+    """Have `act` done in the middle of this step."""
+    real = Training.advance
+
+    def advance(self):
+        if self.step + 1 == number:
+            act()
+        return real(self)
+
+    monkeypatch.setattr(Training, "advance", advance)
+
+
+def test_a_folder_of_recordings_becomes_a_bundle_that_plays(made):
+    loaded = bundle.load(made)
+    prove(loaded)
+    assert loaded.card.kind == "pitched" and loaded.card.quality["training_steps"] == STEPS
+    work = made.with_name("bells.work")
+    assert (work / "report.html").exists() and (run_of(made) / "training.csv").exists()
+    with wave.open(str(work / "preview.wav")) as file:
+        heard = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    assert len(heard) > 5 * 48_000 and np.abs(heard).max() > 1000
+
+
+def test_the_same_command_again_says_at_once_that_it_is_finished(made, sounds, capsys, monkeypatch):
+    monkeypatch.setattr(command_train, "prepare", pytest.fail)
+    assert train(sounds, made) == 0
+    told = capsys.readouterr().out
+    assert "is finished" in told and f"neurorack run --rack --bundle {made}" in told
+
+
+def test_interrupted_and_given_again_it_ends_with_the_same_weights(made, sounds, out, capsys, monkeypatch):
+    with monkeypatch.context() as patch:
+        in_step(patch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert train(sounds, out) == 130
+    assert "stopped at step 2, saved; give the same command again" in complaint(capsys)
+    assert not out.exists()
+    assert train(sounds, out) == 0
+    assert "going on from step 2" in capsys.readouterr().out
+    for file in ("decoder.onnx", "encoder.onnx", "gestures.safetensors"):
+        assert (out / file).read_bytes() == (made / file).read_bytes(), file
+
+
+def test_sigterm_ends_it_as_well(sounds, out, monkeypatch):
+    in_step(monkeypatch, 3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert train(sounds, out) == 143
+    assert checkpoint.read_newest(run_of(out))[0]["step"] == 3
+
+
+def test_a_lost_gpu_ends_it_in_one_line(sounds, out, capsys, monkeypatch):
+    def lose() -> None:
+        raise RuntimeError("CUDA error: the launch timed out and was terminated")
+
+    in_step(monkeypatch, 3, lose)
+    assert train(sounds, out) == 2
+    assert "the device failed at step 3" in complaint(capsys)
+    assert checkpoint.read_newest(run_of(out))[0] is not None
+
+
+def test_a_gradient_that_is_no_number_ends_it_in_one_line(sounds, out, capsys, monkeypatch):
+    def advance(self):
+        for parameter in self.objective.parameters():
+            parameter.data.fill_(float("nan"))
+        return real(self)
+
+    real = Training.advance
+    monkeypatch.setattr(Training, "advance", advance)
+    assert train(sounds, out) == 2
+    assert "is no number at step 1" in complaint(capsys)
+
+
+def test_a_full_disk_ends_it_in_one_line_and_it_goes_on_later(sounds, out, capsys, monkeypatch):
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert train(sounds, out) == 2
+    assert "no room left to write" in complaint(capsys)
+    assert train(sounds, out) == 0
+
+
+def test_a_bundle_of_somebody_else_is_not_replaced(tiny_bundle, sounds, tmp_path, capsys):
+    shutil.copytree(tiny_bundle, tmp_path / "mine")
+    assert train(sounds, tmp_path / "mine") == 2
+    assert "--force" in complaint(capsys)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "diary.txt").write_text("dear diary")
+    assert train(sounds, tmp_path / "notes", "--force") == 2
+    assert "not a bundle" in complaint(capsys)
+    assert (tmp_path / "notes" / "diary.txt").exists()
+
+
+def test_folders_that_nothing_can_be_learnt_from_are_refused(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    write_wav(tmp_path / "silent" / "a.wav", np.zeros(96_000))
+    for folder in ("empty", "silent", "nowhere"):
+        assert train(tmp_path / folder, tmp_path / "out") == 2
+        assert folder in complaint(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_file_among_many_is_named_and_odd_formats_are_taken(sounds, out, tmp_path, capsys):
+    shutil.copytree(sounds, tmp_path / "mixed")
+    (tmp_path / "mixed" / "broken.wav").write_bytes(b"RIFF\x00\x10\x00\x00WAVEfmt nonsense")
+    write_wav(tmp_path / "mixed" / "phone.wav", note(200.0, 8_000), 8_000)
+    write_wav(tmp_path / "mixed" / "fine.wav", note(300.0, 192_000), 192_000, 3)
+    assert train(tmp_path / "mixed", out) == 0
+    told = capsys.readouterr().out
+    assert "broken.wav: " in told and f"{NOTES + 2} files" in told
+    prove(bundle.load(out))
+
+
+def test_a_checkpoint_is_exported_as_the_bundle_it_became(made, tmp_path):
+    assert cli.main(["export", str(run_of(made) / checkpoint.NEWEST), "--out", str(tmp_path / "again")]) == 0
+    assert (tmp_path / "again" / "decoder.onnx").read_bytes() == (made / "decoder.onnx").read_bytes()
+    assert bundle.load(tmp_path / "again").card.name == "again"
+
+
+def test_a_bundle_is_exported_under_another_name(made, tmp_path):
+    assert cli.main(["export", str(made), "--out", str(tmp_path / "other"), "--title", "Other bells"]) == 0
+    card = bundle.load(tmp_path / "other").card
+    assert (card.name, card.title, card.kind) == ("other", "Other bells", "pitched")
+
+
+def test_a_damaged_checkpoint_is_not_exported(made, tmp_path, capsys):
+    damaged = tmp_path / "checkpoint.pt"
+    damaged.write_bytes((run_of(made) / checkpoint.NEWEST).read_bytes()[:-1])
+    assert cli.main(["export", str(damaged), "--out", str(tmp_path / "x")]) == 2
+    assert "not a whole checkpoint" in complaint(capsys)
+
+
+def test_random_weights_of_any_width_are_exported(tmp_path):
+    assert cli.main(["export", "--random", "--width", "24", "--out", str(tmp_path / "w24")]) == 0
+    prove(bundle.load(tmp_path / "w24"))
+
+
+@pytest.mark.parametrize("more", [[], ["--sounds"], ["--write"]])
+def test_a_bundle_is_evaluated_on_what_it_has_not_learned_from(made, sounds, tmp_path, capsys, monkeypatch, more):
+    shutil.copytree(made.parent, tmp_path / "made")
+    heard, again = [], replace(FIGURES, figures={"heard_again": 7.0})
+    monkeypatch.setattr(command_evaluate, "evaluate", lambda _, corpus, quick: heard.append(corpus) or again)
+    more = [*more, str(sounds)] if more == ["--sounds"] else more
+    assert cli.main(["evaluate", str(tmp_path / "made" / "bells"), "--json", *more]) == 0
+    assert '"heard_again": 7.0' in capsys.readouterr().out
+    assert len(heard[0]) == (NOTES if "--sounds" in more else 1)
+    quality = bundle.load(tmp_path / "made" / "bells").card.quality
+    assert ("heard_again" in quality) == ("--write" in more) and quality["training_steps"] == STEPS
+
+
+def test_a_checkpoint_is_evaluated_like_the_bundle_it_became(made, capsys):
+    assert cli.main(["evaluate", str(run_of(made) / checkpoint.NEWEST), "--json"]) == 0
+    assert "held_out_sounds" in capsys.readouterr().out
