@@ -51,7 +51,7 @@ class Amount:
     cdpam: bool
 
 
-FULL = Amount(16, OCTAVES, 48, 40, 480, probe.SEEDS, 48, 12.0, 12.0, True)
+FULL = Amount(12, OCTAVES, 40, 40, 360, probe.SEEDS, 48, 12.0, 12.0, True)
 """2 to 3 minutes on two cores."""
 QUICK = Amount(2, (-1.0, 1.0, 3.0), 6, 6, 24, (0,), 8, 1.0, 4.0, False)
 """For a preview: some 10 s."""
