@@ -73,7 +73,8 @@ def made(sounds, unmeasured, tmp_path_factory) -> Path:
 
 
 def train(sounds: Path, out: Path, *more: str) -> int:
-    return cli.main(["train", str(sounds), "--out", str(out), "--steps", str(STEPS), "--kind", "pitched", *more])
+    options = ["--steps", str(STEPS), "--kind", "pitched", "--workers", "1"]
+    return cli.main(["train", str(sounds), "--out", str(out), *options, *more])
 
 
 @pytest.fixture
