@@ -16,7 +16,6 @@ are medians over clips, NAME_p10 and NAME_p90 their 10th and 90th percentiles. `
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,7 +25,7 @@ from neurorack.errors import BadInput
 from neurorack.learn.corpus import Corpus
 from neurorack.learn.evaluate import clicks, cost, following, probe, purity, resynthesis, score, sweeps, transfer
 from neurorack.learn.evaluate.clicks import Jump
-from neurorack.learn.evaluate.clips import Clip, choose, make_clip, scorer_off
+from neurorack.learn.evaluate.clips import Clip, choose, first, make_clip, scorer_off
 from neurorack.learn.evaluate.instrument import Instrument, streaming_difference
 from neurorack.learn.evaluate.resynthesis import Pair
 from neurorack.learn.evaluate.sweeps import OCTAVES, Sweep
@@ -95,24 +94,24 @@ def evaluate(bundle: Bundle, corpus: Corpus, quick: bool = False) -> Results:
         begin("sounds")
         clips = _clips(instrument, corpus, amount.probed)
         begin("knobs")
-        swept = _first(clips, amount.clips * (1 if corpus.kind == "pitched" else 2))
+        swept = first(clips, amount.clips * (1 if corpus.kind == "pitched" else 2))
         ramps = list(sweeps.sweep_all(instrument, corpus.kind, swept, amount.octaves))
         figures = {"held_out_sources": float(len({clip.sound.source for clip in clips}))}
         figures |= {"held_out_sounds": float(len(clips)), "scored_independently": float(score.INDEPENDENT)}
         figures |= sweeps.figures(ramps) | scorer_off(instrument, swept)
         begin("all knobs")
-        some = _first(clips, amount.follows)
+        some = first(clips, amount.follows)
         follows = [following.follow(instrument, clip, following.partner(clip, clips)) for clip in some]
         figures |= following.figures(follows)
         begin("latent")
         figures |= probe.figures(probe.gather(clips), amount.seeds)
         begin("reconstruction")
-        pairs = [resynthesis.resynthesise(instrument, clip) for clip in _first(clips, amount.pairs)]
+        pairs = [resynthesis.resynthesise(instrument, clip) for clip in first(clips, amount.pairs)]
         cdpam = resynthesis.load_cdpam() if amount.cdpam else None
         figures |= resynthesis.figures(pairs, cdpam)
         begin("pitch and clicks")
         if not instrument.modal:
-            figures |= purity.figures(instrument, _first(clips, max(1, amount.clips // 3)), amount.octaves)
+            figures |= purity.figures(instrument, first(clips, max(1, amount.clips // 3)), amount.octaves)
         gestures = range(0, len(bundle.gestures), max(1, -(-len(bundle.gestures) // 4)))
         jumps = [jump for gesture in gestures for jump in clicks.jumps(bundle, gesture, amount.jumps)]
         figures |= clicks.figures(jumps)
@@ -134,17 +133,6 @@ def _clips(instrument: Instrument, corpus: Corpus, count: int) -> list[Clip]:
     if not clips:
         raise BadInput("none of the held-out sounds is to be heard", corpus.kind, "give other sounds")
     return clips
-
-
-def _first(clips: Sequence[Clip], count: int) -> list[Clip]:
-    """Up to `count` clips: of all sources in turn, those of one source from low to high in the corpus' order."""
-    order = {}
-    seen: dict[str, int] = {}
-    for clip in clips:
-        order[clip] = seen.get(clip.sound.source, 0)
-        seen[clip.sound.source] = order[clip] + 1
-    places = sorted(range(len(clips)), key=lambda i: (order[clips[i]], i))
-    return [clips[i] for i in places[:count]]
 
 
 def _rounded(figures: dict[str, float]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Held-out sounds made ready for measuring, chosen evenly and always the same."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +9,7 @@ import numpy as np
 from neurorack.ears import descriptors
 from neurorack.learn.corpus import Corpus, Sound
 from neurorack.learn.evaluate import score
-from neurorack.learn.evaluate.instrument import Instrument
+from neurorack.learn.evaluate.instrument import Playable
 from neurorack.words import C4_HZ, DESCRIPTORS, HOP
 
 LOWEST_DB, FAINT_DB = -55.0, -40.0
@@ -45,15 +46,15 @@ class Clip:
         return int(np.median(np.nonzero(level_db > level_db.max() + BODY_DB)[0]))
 
 
-def make_clip(instrument: Instrument, sound: Sound) -> Clip:
-    """`sound` with its descriptors and the latent that the bundle's encoder reads from it."""
+def make_clip(instrument: Playable, sound: Sound) -> Clip:
+    """`sound` with its descriptors and the latent that the instrument's encoder reads from it."""
     hops = len(sound.f0_hz)
     audio = (sound.audio[: hops * HOP] * (sound.gain / 32768.0)).astype(np.float32)
     pitch_oct = np.log2(sound.f0_hz.astype(np.float64) / C4_HZ)
     return Clip(sound, audio, pitch_oct, descriptors.describe(audio), instrument.latent(audio))
 
 
-def scorer_off(instrument: Instrument, clips: list[Clip]) -> dict[str, float]:
+def scorer_off(instrument: Playable, clips: list[Clip]) -> dict[str, float]:
     """`scorer_off_NAME`: mean distance, in positions, of what the scorer and the descriptors of training hear in the
     recordings themselves; median over clips."""
     off = []
@@ -78,3 +79,14 @@ def choose(corpus: Corpus, count: int) -> list[Sound]:
         places = (np.arange(own) + (k + 0.5) / len(by_source)) * len(sounds) / max(1, own)
         chosen += [sounds[int(place)] for place in places]
     return list(dict.fromkeys(chosen))
+
+
+def first(clips: Sequence[Clip], count: int) -> list[Clip]:
+    """Up to `count` clips: of all sources in turn, those of one source from low to high in the corpus' order."""
+    order = {}
+    seen: dict[str, int] = {}
+    for clip in clips:
+        order[clip] = seen.get(clip.sound.source, 0)
+        seen[clip.sound.source] = order[clip] + 1
+    places = sorted(range(len(clips)), key=lambda i: (order[clips[i]], i))
+    return [clips[i] for i in places[:count]]

@@ -15,7 +15,7 @@ import numpy as np
 
 from neurorack.learn.evaluate import score
 from neurorack.learn.evaluate.clips import FAINT_DB, LOWEST_DB, Clip
-from neurorack.learn.evaluate.instrument import Instrument
+from neurorack.learn.evaluate.instrument import Playable
 from neurorack.words import DESCRIPTORS, HOP
 
 TRAVEL = 0.1
@@ -44,7 +44,7 @@ def partner(clip: Clip, clips: list[Clip]) -> Clip:
     return min(others, key=lambda other: abs(other.pitch_oct[other.body] - clip.pitch_oct[clip.body]))
 
 
-def follow(instrument: Instrument, clip: Clip, other: Clip) -> Follow:
+def follow(instrument: Playable, clip: Clip, other: Clip) -> Follow:
     """`clip` on the curves of `other`, for as long as both last."""
     hops = min(len(clip.pitch_oct), len(other.pitch_oct))
     scales, pitch_oct = instrument.scales, clip.pitch_oct[:hops]

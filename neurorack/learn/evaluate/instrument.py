@@ -1,12 +1,13 @@
 """A bundle as a function: frames in, sound out; sound in, latent out. Nothing of it but its exported graphs is used."""
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 
-from neurorack.bundle import Bundle
+from neurorack.bundle import Bundle, Knob
 from neurorack.ears.features import FEATURE_HOP, features
 from neurorack.engine.decoder import Decoder
 from neurorack.engine.excitation import Excitation
@@ -27,19 +28,36 @@ class Positions:
     Each table is lengthened on both sides by its own span in even steps, so a knob that goes too far is seen to.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        knobs = []
-        for knob in bundle.card.knobs:
+    def __init__(self, knobs: Sequence[Knob]) -> None:
+        longer = []
+        for knob in knobs:
             table = np.array(knob.quantiles)
             step = (table[-1] - table[0]) / (len(table) - 1)
             beyond = step * np.arange(1, len(table))
             wide = np.concatenate([table[0] - beyond[::-1], table, table[-1] + beyond])
-            knobs.append(msgspec.structs.replace(knob, quantiles=wide.tolist()))
-        self._scales = Scales(knobs)
+            longer.append(msgspec.structs.replace(knob, quantiles=wide.tolist()))
+        self._scales = Scales(longer)
 
     def of(self, pitch_oct: np.ndarray, descriptors: np.ndarray) -> np.ndarray:
         """pitch [rows], descriptors [rows, 5] in the card's units → positions [rows, 5], within −1…2."""
         return 3.0 * self._scales.position_frames(pitch_oct, descriptors) - 1.0
+
+
+class Playable(Protocol):
+    """What can be scored: knobs with scales, a decoder, and an encoder that says what the knobs do not."""
+
+    scales: Scales
+    positions: Positions
+
+    def play(
+        self, pitch_oct: np.ndarray, targets: np.ndarray, latent: np.ndarray, partials: np.ndarray | None = None
+    ) -> np.ndarray:
+        """pitch [hops], targets [hops, 5] in the knobs' units, latent [hops, Z] → [hops · HOP]."""
+        ...
+
+    def latent(self, audio: np.ndarray) -> np.ndarray:
+        """[hops, Z] of a sound [samples] with silence around it."""
+        ...
 
 
 class Instrument:
@@ -49,7 +67,7 @@ class Instrument:
         card = bundle.card
         self.bundle = bundle
         self.scales = Scales.from_card(card)
-        self.positions = Positions(bundle)
+        self.positions = Positions(card.knobs)
         self.modal = any(tensor.name == "partials" for tensor in card.decoder.inputs)
         self._engines: dict[tuple[int, bool], tuple[Decoder, Excitation | Modes]] = {}
 

@@ -18,7 +18,7 @@ from neurorack.ears import descriptors
 from neurorack.ears.features import mel_bank
 from neurorack.learn.evaluate import score
 from neurorack.learn.evaluate.clips import Clip
-from neurorack.learn.evaluate.instrument import Instrument
+from neurorack.learn.evaluate.instrument import Playable
 from neurorack.learn.losses import MultiScaleSpectrum
 from neurorack.words import SAMPLE_RATE_HZ
 
@@ -38,7 +38,7 @@ class Pair:
     again: np.ndarray
 
 
-def resynthesise(instrument: Instrument, clip: Clip) -> Pair:
+def resynthesise(instrument: Playable, clip: Clip) -> Pair:
     """The decoder says a clip again."""
     again = instrument.play(clip.pitch_oct, clip.targets, clip.latent, clip.partials)
     return Pair(clip.sound.name, clip.audio, again)

@@ -15,7 +15,7 @@ import numpy as np
 
 from neurorack.learn.evaluate import score
 from neurorack.learn.evaluate.clips import Clip
-from neurorack.learn.evaluate.instrument import Instrument
+from neurorack.learn.evaluate.instrument import Playable
 from neurorack.words import DESCRIPTORS
 
 OCTAVES = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
@@ -77,17 +77,18 @@ def ramp(knob: int) -> tuple[np.ndarray, slice]:
 
 
 def sweep(
-    instrument: Instrument,
+    instrument: Playable,
     knob: int,
     pitch_oct: float,
     latent: np.ndarray,
     partials: np.ndarray | None = None,
     source: str = "",
 ) -> Sweep:
-    """Ramp one knob at a pitch with a latent [Z]."""
+    """Ramp one knob at a pitch with a latent [Z] that is held, or [hops of the ramp, Z]."""
     knobs, inner = ramp(knob)
-    audio = instrument.play_knobs(pitch_oct, knobs, latent, partials)
-    physical = instrument.scales.physical_frames(np.full(len(knobs), pitch_oct), knobs)
+    pitches_oct = np.full(len(knobs), pitch_oct)
+    physical = instrument.scales.physical_frames(pitches_oct, knobs)
+    audio = instrument.play(pitches_oct, physical, np.broadcast_to(latent, (len(knobs), latent.shape[-1])), partials)
     described = score.points(audio)[inner]
     heard = instrument.positions.of(np.full(len(described), pitch_oct), described)
     asked = score.pooled(knobs[:, knob])[inner]
@@ -101,7 +102,7 @@ def pitches(kind: str, clip: Clip, octaves: tuple[float, ...] = OCTAVES) -> list
     return [float(np.clip(clip.pitch_oct[clip.body] + by, -4.0, 4.9)) for by in TRANSPOSED]
 
 
-def sweep_all(instrument: Instrument, kind: str, clips: list[Clip], octaves: tuple[float, ...]) -> Iterator[Sweep]:
+def sweep_all(instrument: Playable, kind: str, clips: list[Clip], octaves: tuple[float, ...]) -> Iterator[Sweep]:
     """Every knob with every clip's latent at every pitch."""
     for clip in clips:
         for pitch_oct in pitches(kind, clip, octaves):
