@@ -32,15 +32,17 @@ _POOL = 4  # coarse frames averaged before descriptors are compared: 21 ms, a lo
 _INNER = slice(2, FRAMES - 2)  # the outer frames see beyond the clip
 _AUDIBLE_DB = -60.0
 _COPY_LIMIT = 3.0
+_FAR = 3.0
+"""A knob that is a third of its travel off counts twice: the ends of knobs are what players hear wander."""
 
 
 @dataclass(frozen=True)
 class Weights:
     """Of the losses beside the spectrum's, which has 1. A weight of 0 leaves an ingredient out."""
 
-    swap: float = 1.0
+    swap: float = 3.0
     copy: float = 0.1
-    kl: float = 2e-4
+    kl: float = 5e-4
     """Per nat of latent and frame."""
     spread: float = 0.1
     """Keeps every latent's deviation over a batch at 1 or above (Bardes et al. 2022): a decoder that learns the
@@ -112,6 +114,7 @@ class Objective(torch.nn.Module):
         )
         wanted = lesson.asked[:, COARSE - 1 :: COARSE]
         off = _pooled(((self._coarse(obeyed) - wanted) / lesson.travel)[:, _INNER]).abs()
+        off = off * (1.0 + _FAR * off.clamp(max=1.0))
 
         losses = {
             "spectrum": self._spectrum(heard, target, lesson.bandwidth_hz).mean(),

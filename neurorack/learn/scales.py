@@ -26,8 +26,8 @@ ABOVE_PITCH = 0.1
 SPREAD_FLOOR = 0.4
 """Least spread as a share of its median: no knob is dead at any pitch."""
 
-_TAIL = 0.03
-"""A knob's ends are these quantiles: what lies beyond is one frame in thirty, and seldom a sound."""
+_TAIL = 0.05
+"""A knob's ends are these quantiles: what lies beyond is one frame in twenty, and seldom a sound."""
 _POINTS = 33
 _EVEN = 0.35
 """Share of an even scale mixed into the quantiles: no stretch of a knob stands still."""

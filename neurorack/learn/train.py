@@ -32,6 +32,8 @@ _WARM_STEPS = 100
 _RAMP = (0.1, 0.4)
 """Adversary and critic are let in between these shares of the run."""
 _LIKELY_JUMP = 0.25
+_NEAR = 0.12
+"""Deviation of a resting knob from ½."""
 _PITCHES_OCT = {"pitched": (-3.0, 4.0), "percussive": (-2.0, 2.0), "speaking": (-2.0, 2.0)}
 """Pitches a swap is played at: of a pitched instrument anywhere, of the others so far from the sound's own."""
 _OWN_PITCH = 0.3
@@ -203,9 +205,14 @@ class Training:
 
 
 def draw_knobs(count: int, random: np.random.Generator) -> np.ndarray:
-    """Knob positions [count, CLIP_HOPS, 5]: anywhere, the ends included; in half of the clips some of them move, along
-    a line or, one time in four, in a jump."""
+    """Knob positions [count, CLIP_HOPS, 5]. In half of the clips all are anywhere, the ends included; in the others all
+    but one rest near ½, as a player's do. In half of the clips some of them move, along a line or, one time in four, in
+    a jump."""
     ends = np.clip(random.uniform(-0.1, 1.1, (2, count, 5)), 0, 1)
+    near = np.clip(0.5 + _NEAR * random.standard_normal((count, 5)), 0, 1)
+    alone = np.arange(5) == random.integers(0, 5, (count, 1))
+    resting = (random.random((count, 1)) < 0.5) & ~alone
+    ends = np.where(resting, near, ends)
     still = random.random((count, 5)) < np.where(random.random((count, 1)) < 0.5, 1.0, 0.5)
     ends[1] = np.where(still, ends[0], ends[1])
     line = np.broadcast_to(np.arange(1, CLIP_HOPS + 1) / CLIP_HOPS, (count, CLIP_HOPS))
