@@ -127,9 +127,10 @@ class Scales:
             positions.append(scale.share((value - place) / spread))
         return positions
 
-    def position_frames(self, pitch_oct: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """`position` for rows: pitch_oct [rows], y [rows, 5] → [rows, 5]."""
-        values = np.column_stack([pitch_oct, y])
+    def position_frames(self, pitch_oct: np.ndarray, y: np.ndarray, given: np.ndarray | None = None) -> np.ndarray:
+        """`position` for rows: pitch_oct [rows], y [rows, 5] → [rows, 5]. The scales stand where `given` [rows, 5] puts
+        them, by default y itself."""
+        values = np.column_stack([pitch_oct, y if given is None else given])
         u = np.empty(np.shape(y))
         for i, scale in enumerate(self._scales):
             place, spread = scale.grounds(values)

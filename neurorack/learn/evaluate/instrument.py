@@ -38,9 +38,13 @@ class Positions:
             longer.append(msgspec.structs.replace(knob, quantiles=wide.tolist()))
         self._scales = Scales(longer)
 
-    def of(self, pitch_oct: np.ndarray, descriptors: np.ndarray) -> np.ndarray:
-        """pitch [rows], descriptors [rows, 5] in the card's units → positions [rows, 5], within −1…2."""
-        return 3.0 * self._scales.position_frames(pitch_oct, descriptors) - 1.0
+    def of(self, pitch_oct: np.ndarray, descriptors: np.ndarray, asked: np.ndarray | None = None) -> np.ndarray:
+        """pitch [rows], descriptors [rows, 5] in the card's units → positions [rows, 5], within −1…2.
+
+        A knob's scale depends on the knobs before it. With `asked` [rows, 5] it stands where the knobs put it: then a
+        centroid that is off is the centroid's error alone, and not the sharpness' as well.
+        """
+        return 3.0 * self._scales.position_frames(pitch_oct, descriptors, asked) - 1.0
 
 
 class Playable(Protocol):

@@ -1,7 +1,8 @@
 """One knob from 0 to 1, everything else at rest: does its descriptor follow, how far, and what else moves?
 
 The latent is frozen in the body of a held-out sound. A pitched instrument is played at every C from C2 to C8, others at
-the sound's own pitch and an octave to either side. Between the 5th and the 95th percentile of the ramp
+the sound's own pitch and an octave to either side. What is heard is told as a knob's position on its scale as the other
+knobs set it. Between the 5th and the 95th percentile of the ramp
 
 *slope*        of the position heard on the position asked, by least squares
 *error*        mean distance of the two
@@ -90,9 +91,10 @@ def sweep(
     physical = instrument.scales.physical_frames(pitches_oct, knobs)
     audio = instrument.play(pitches_oct, physical, np.broadcast_to(latent, (len(knobs), latent.shape[-1])), partials)
     described = score.points(audio)[inner]
-    heard = instrument.positions.of(np.full(len(described), pitch_oct), described)
+    wanted = score.pooled(physical)[inner]
+    heard = instrument.positions.of(np.full(len(described), pitch_oct), described, wanted)
     asked = score.pooled(knobs[:, knob])[inner]
-    return Sweep(knob, pitch_oct, source, asked, heard, score.pooled(physical[:, knob])[inner], described[:, knob])
+    return Sweep(knob, pitch_oct, source, asked, heard, wanted[:, knob], described[:, knob])
 
 
 def pitches(kind: str, clip: Clip, octaves: tuple[float, ...] = OCTAVES) -> list[float]:
