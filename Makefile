@@ -7,6 +7,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input -qq install --progres
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
 	$$p -c "import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))" 2>/dev/null && echo $$p && break; done)
 ARGS ?=
+INSTRUMENT ?= fluid
 
 .PHONY: help run test test-train setup bench train lint lock clean debian-run debian-test debian-train
 
@@ -15,7 +16,8 @@ help:
 	@echo "make test         check style and types, test all that runs on the module"
 	@echo "make test-train   add torch and test the offline part"
 	@echo "make bench        measure the audio callback"
-	@echo "make train        make the instrument 'fluid' anew, from sounds to bundle (45 minutes, ARGS='--minutes 5' for a try)"
+	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
+	@echo "                  (20 minutes, ARGS='--steps 500' for a try); for your own sounds: neurorack train --help"
 	@echo "make setup lint lock clean"
 
 run: setup
@@ -25,7 +27,7 @@ bench: setup
 	@$(PY) -m neurorack bench $(ARGS)
 
 train: debian-train $(VENV)/.train
-	$(PY) -m neurorack.learn.recipe --out out/models/fluid $(ARGS)
+	$(PY) -m neurorack.learn.shipped $(INSTRUMENT) --out out/models/$(INSTRUMENT) $(ARGS)
 
 setup: debian-run $(VENV)/.run
 

@@ -11,6 +11,9 @@ from neurorack.errors import BadInput
 from neurorack.words import HOP
 
 KINDS = ("pitched", "percussive", "speaking")
+LOUD_DB, SOFT_DB = -14.0, -6.0
+"""rms that the loudest 50 ms of a sound is brought to, and how much less a soft one gets."""
+
 MODES = 24
 """Partials of a struck sound."""
 

@@ -94,7 +94,7 @@ class Training:
         return torch.nn.ModuleDict({"decoder": self.objective.decoder, "encoder": self.objective.encoder})
 
     def advance(self) -> dict[str, float]:
-        """One step; its weighted losses."""
+        """One step; its weighted losses, over all processes. FloatingPointError names one that is no number."""
         recipe = self.recipe
         fall = 0.01 + 0.99 * math.cos(math.pi / 2 * self.step / recipe.steps) ** 2
         rate = recipe.rate * min(1.0, (self.step + 1) / _WARM_STEPS) * fall
@@ -103,6 +103,7 @@ class Training:
         begin, end = _RAMP
         ramp = min(1.0, max(0.0, (self.step / recipe.steps - begin) / (end - begin)))
         losses = self._spread(self.lesson(np.random.default_rng((recipe.seed, self.step))), ramp)
+        said = self._said(losses)
         self._optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(self.objective.parameters(), 2.0, error_if_nonfinite=True)
@@ -112,7 +113,18 @@ class Training:
             for mean, value in zip(self.average.parameters(), self._shipped().parameters(), strict=True):
                 mean.lerp_(value, 1 - keep)
         self.step += 1
-        return {name: loss.item() for name, loss in losses.items()}
+        return said
+
+    def _said(self, losses: dict[str, torch.Tensor]) -> dict[str, float]:
+        values = torch.stack([loss.detach() for loss in losses.values()])
+        if self._world > 1:
+            torch.distributed.all_reduce(values)
+            values /= self._world
+        said = dict(zip(losses, values.tolist(), strict=True))
+        for name, value in said.items():
+            if not math.isfinite(value):
+                raise FloatingPointError(f"the loss {name!r}")
+        return said
 
     def lesson(self, random: np.random.Generator) -> Lesson:
         """What one step learns from, drawn for all processes and cut down to this one's clips."""

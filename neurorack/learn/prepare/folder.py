@@ -20,8 +20,7 @@ from tqdm import tqdm
 from neurorack.bundle import Source
 from neurorack.ears.features import features
 from neurorack.errors import BadInput
-from neurorack.learn.corpus import KINDS, Corpus, Sound, load_corpus
-from neurorack.learn.levels import LOUD_DB, SOFT_DB
+from neurorack.learn.corpus import KINDS, LOUD_DB, SOFT_DB, Corpus, Sound, load_corpus
 from neurorack.learn.prepare.bandwidth import find_bandwidth_hz
 from neurorack.learn.prepare.cut import cut_sounds, loudest_db
 from neurorack.learn.prepare.kind import Traits, decide, traits_of

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from neurorack.bundle import Source
-from neurorack.learn.corpus import Corpus, Sound
-from neurorack.learn.levels import SOFT_DB
+from neurorack.learn.corpus import SOFT_DB, Corpus, Sound
 from neurorack.learn.sources.fetch import from_debian, verify
 from neurorack.learn.sources.ready import gain, kept
 from neurorack.learn.sources.vibrato import track_vibrato

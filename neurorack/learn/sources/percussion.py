@@ -9,8 +9,7 @@ import numpy as np
 
 from neurorack.bundle import Source
 from neurorack.errors import BadInput
-from neurorack.learn.corpus import Corpus, Sound
-from neurorack.learn.levels import SOFT_DB
+from neurorack.learn.corpus import SOFT_DB, Corpus, Sound
 from neurorack.learn.prepare.bandwidth import find_bandwidth_hz
 from neurorack.learn.prepare.modes import find_modes
 from neurorack.learn.prepare.read import read_audio

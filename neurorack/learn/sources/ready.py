@@ -7,8 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from neurorack.learn.corpus import Corpus, load_corpus
-from neurorack.learn.levels import LOUD_DB
+from neurorack.learn.corpus import LOUD_DB, Corpus, load_corpus
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
 _LEAD_DB, _LEAD = -45.0, SAMPLE_RATE_HZ // 500

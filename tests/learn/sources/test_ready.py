@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from neurorack.learn.corpus import Corpus, Sound
-from neurorack.learn.levels import LOUD_DB
+from neurorack.learn.corpus import LOUD_DB, Corpus, Sound
 from neurorack.learn.sources.ready import evenly, gain, kept, trimmed, without_rumble
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
