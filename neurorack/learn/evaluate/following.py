@@ -18,7 +18,8 @@ from neurorack.learn.evaluate.clips import FAINT_DB, LOWEST_DB, Clip
 from neurorack.learn.evaluate.instrument import Playable
 from neurorack.words import DESCRIPTORS, HOP
 
-TRAVEL = 0.1
+TRAVEL = 0.2
+"""Below a fifth of a knob what moves in a steady note is mostly the ripple of short windows at low pitch."""
 LEAST_POINTS = 10
 
 
