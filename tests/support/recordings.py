@@ -75,3 +75,14 @@ def phrase(*, steady_s: float = 0.0, **named: str) -> tuple[Sound, np.ndarray]:
 
 def corpus(kind: str, sounds: list[Sound]) -> Corpus:
     return Corpus(kind, sounds, ORIGINS)
+
+
+def few(kind: str) -> Corpus:
+    """Some sounds of a kind, at different pitches, to learn from; they begin with their first sample."""
+    if kind == "pitched":
+        return corpus(
+            kind, [note(f0_hz=90 * 2 ** (0.6 * i), bright=0.3 + 0.1 * (i % 4), silence_s=0) for i in range(6)]
+        )
+    if kind == "percussive":
+        return corpus(kind, [hit(0.05 * (i + 1), 90 * 2 ** (0.5 * i), at=0, noise=0.1) for i in range(6)])
+    return corpus(kind, [phrase()[0], phrase(steady_s=0.3)[0]])
