@@ -52,8 +52,8 @@ def export(whole: Whole) -> tuple[bytes, dict[str, np.ndarray]]:
 
 
 def compare(bundle: Bundle, seconds: float, size: Size = PUBLISHED) -> dict[str, float]:
-    """`published_*` and `player_*`: parameters, macs_per_s, realtime (share of the block's length, median) by block; and
-    how many times more the published one costs. `seconds` of sound are played at each block."""
+    """`published_*` and `player_*`: parameters, macs_per_s, and by block realtime, a share of the block's length; and
+    by how much ours is cheaper. `seconds` of sound are played at each block."""
     whole = Whole(size)
     onnx, given = export(whole)
     session = open_session(onnx, None)

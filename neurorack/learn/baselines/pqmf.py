@@ -15,12 +15,12 @@ _BETA, _CUTOFF = 8.0, 1.25 / (2 * BANDS)
 
 
 def filters() -> np.ndarray:
-    """[BANDS, TAPS], scaled so that bands keep a sound's power and join to the sound."""
+    """[BANDS, TAPS], which keep a sine's amplitude; joined, bands take BANDS times as much."""
     n = np.arange(TAPS) - TAPS // 2
     prototype = np.sinc(_CUTOFF * n) * np.kaiser(TAPS, _BETA)
     k = np.arange(BANDS)[:, None]
     taps = prototype * np.cos((2 * k + 1) * np.pi / (2 * BANDS) * n + (-1.0) ** k * np.pi / 4)
-    scaled: np.ndarray = taps / np.sqrt((taps**2).sum(axis=1).mean())
+    scaled: np.ndarray = taps / np.sqrt(BANDS * (taps**2).sum(axis=1).mean())
     return scaled
 
 
@@ -36,6 +36,6 @@ class Bank(torch.nn.Module):
 
     def join(self, bands: torch.Tensor) -> torch.Tensor:
         joined = torch.nn.functional.conv_transpose1d(
-            bands, self.taps, stride=BANDS, padding=TAPS // 2, output_padding=BANDS - 1
+            bands, BANDS * self.taps, stride=BANDS, padding=TAPS // 2, output_padding=BANDS - 1
         )
         return joined[:, 0]
