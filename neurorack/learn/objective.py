@@ -42,14 +42,14 @@ class Weights:
 
     swap: float = 3.0
     copy: float = 0.1
-    kl: float = 5e-4
+    kl: float = 1e-3
     """Per nat of latent and frame."""
     spread: float = 0.1
     """Keeps every latent's deviation over a batch at 1 or above (Bardes et al. 2022): a decoder that learns the
     descriptors first would let the latent collapse."""
     smooth: float = 0.02
-    cycle: float = 0.1
-    adversary: float = 0.1
+    cycle: float = 0.2
+    adversary: float = 0.5
     critic: float = 0.0
     room: float = 1e-2
     """Per unit of the room's energy, so that a dry sound stays dry; 0: no room."""
