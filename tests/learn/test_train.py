@@ -1,83 +1,203 @@
-"""Training: it learns, it resumes, and it asks for what the knobs can ask."""
+"""Training: it learns, it resumes, it is shared, and it asks for what the knobs can ask."""
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from neurorack.learn import train  # noqa: E402
-from neurorack.learn.sounds import HELD_S, RELEASE_S, Notes  # noqa: E402
-from neurorack.words import SAMPLE_RATE_HZ  # noqa: E402
+from recordings import few  # noqa: E402
 
-
-@pytest.fixture(scope="module")
-def notes() -> Notes:
-    """A dozen synthetic notes: harmonics that fall off, an attack, a release, a breath of noise."""
-    random = np.random.default_rng(0)
-    t = np.arange(round((HELD_S + RELEASE_S) * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
-    shape = np.interp(t, [0, 0.02, 0.3, HELD_S, HELD_S + 0.1], [0, 1, 0.7, 0.5, 0])
-    midi = np.arange(28, 100, 6)
-    f0_hz = 440.0 * 2.0 ** ((midi - 69) / 12)
-    audio = []
-    for i, f_hz in enumerate(f0_hz):
-        partials = range(1, min(30, int(18_000 / f_hz)) + 1)
-        tone = sum(np.sin(2 * np.pi * k * f_hz * t) * k ** -(0.8 + 0.15 * (i % 5)) for k in partials)
-        tone = tone / tone.std() + 0.02 * random.standard_normal(len(t))
-        audio.append((tone * shape * 4000).astype(np.int16))
-    kinds = np.arange(len(midi))
-    return Notes(np.stack(audio), f0_hz, kinds, midi, np.where(kinds % 2, 112, 48))
+from neurorack.errors import BadInput  # noqa: E402
+from neurorack.learn import scales, train  # noqa: E402
+from neurorack.learn.clips import CLIP_HOPS  # noqa: E402
+from neurorack.learn.objective import Lesson, Weights  # noqa: E402
+from neurorack.learn.train import Recipe, Training  # noqa: E402
+from neurorack.words import C4_HZ  # noqa: E402
 
 
 @pytest.fixture(scope="module", autouse=True)
-def two_threads():
+def quick():
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scales, "_FRAMES", 3000)
+        patch.setattr(train, "_WARM_STEPS", 5)
+        yield
     torch.set_num_threads(before)
 
 
-def small(steps: int) -> train.Recipe:
-    return train.Recipe(steps, batch=4, width=48)
+def small(kind: str = "pitched", steps: int = 4, *, world: int = 1, rank: int = 0, **recipe: object) -> Training:
+    shape = {"batch": 4, "width": 16, "latent": 3} | recipe
+    return Training(Recipe(kind, steps, **shape), few(kind), world=world, rank=rank)
 
 
-def test_a_short_run_learns_both_to_copy_and_to_obey(notes):
-    run = train.Training(small(160), notes)
-    losses = [run.advance() for _ in range(160)]
-    for name in ("spectrum", "swap"):
-        first, last = (np.mean([loss[name] for loss in part]) for part in (losses[:10], losses[-20:]))
-        assert last < 0.6 * first, name
+def drawn(training: Training, seed: int = 0) -> Lesson:
+    return training.lesson(np.random.default_rng(seed))
 
 
-def test_stopped_and_resumed_is_as_if_never_stopped(notes, tmp_path):
-    through = train.Training(small(6), notes)
-    train.run(through, tmp_path / "through.pt")
+def test_a_short_run_learns_both_to_copy_and_to_obey():
+    run = small(steps=32, width=32, rate=4e-3)
+    exam = [drawn(run, 1000 + i) for i in range(6)]
 
-    first = train.Training(small(6), notes)
-    for _ in range(3):
+    def losses(name: str) -> float:
+        with torch.no_grad():
+            return sum(run.objective(lesson, 0.0)[name].item() for lesson in exam)
+
+    before = {name: losses(name) for name in ("spectrum", "swap")}
+    for _ in range(32):
+        run.advance()
+    for name in before:
+        assert losses(name) < 0.6 * before[name], name
+
+
+@pytest.mark.parametrize("kind", ["pitched", "percussive"])
+def test_stopped_and_resumed_is_bit_for_bit_as_if_never_stopped(kind, tmp_path):
+    weights = Weights(critic=0.1)
+    through, first, second = (small(kind, weights=weights) for _ in range(3))
+    last = [through.advance() for _ in range(4)][-1]
+    for _ in range(2):
         first.advance()
-    first.save(tmp_path / "stopped.pt")
-    second = train.Training(small(6), notes)
-    train.run(second, tmp_path / "stopped.pt")
-    assert second.step == 6
-    for a, b in ((through.networks(), second.networks()), (through.average, second.average)):
+    torch.save(first.state(), tmp_path / "state.pt")
+    second.load_state(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert second.step == 2
+    second.advance()
+    assert second.advance() == last
+    for a, b in ((through.objective, second.objective), (through.average, second.average)):
         for (name, value), other in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
             assert torch.equal(value, other), name
 
 
-def test_another_seed_gives_other_weights(notes):
-    runs = [train.Training(train.Recipe(10, seed, batch=2, width=16), notes) for seed in (0, 1)]
-    assert not torch.equal(*(run.decoder.hidden[0].weight for run in runs))
+def test_the_same_seed_gives_the_same_weights_and_another_one_others():
+    def weights(seed: int) -> torch.Tensor:
+        run = small(seed=seed)
+        run.advance()
+        return torch.cat([value.flatten() for value in run.objective.decoder.parameters()])
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(0), weights(1))
 
 
-def test_knobs_are_drawn_over_their_whole_range():
-    knobs = train.draw_knobs(400, np.random.default_rng(0))
+def test_the_decoder_and_the_encoder_ship_and_nothing_else():
+    run = small(weights=Weights(critic=0.1))
+    assert set(run.average) == {"decoder", "encoder"}
+    run.advance()
+    for name, value in run.average.state_dict().items():
+        assert torch.equal(value, run.objective.state_dict()[name]), name
+
+
+def test_what_ships_lags_behind_what_learns():
+    run = small()
+    began = run.objective.decoder.out.weight.detach().clone()
+    for _ in range(4):
+        run.advance()
+    shipped = (run.average["decoder"].out.weight - began).norm()
+    assert 0 < shipped < (run.objective.decoder.out.weight - began).norm()
+
+
+@pytest.fixture
+def unspread(monkeypatch):
+    """Processes that share a batch, each without the others."""
+    monkeypatch.setattr(torch.nn.parallel, "DistributedDataParallel", lambda module: module)
+
+
+@pytest.mark.parametrize(("kind", "world"), [("pitched", 2), ("percussive", 4)])
+def test_the_shares_of_a_batch_together_are_the_batch(kind, world, unspread):
+    whole = drawn(small(kind, batch=8))
+    shares = [drawn(small(kind, batch=8, world=world, rank=rank)) for rank in range(world)]
+    for name, value in vars(whole).items():
+        parts = [getattr(share, name) for share in shares]
+        if value is None:
+            assert parts == [None] * world
+        elif name == "orders":
+            lent = torch.stack([part * world + rank for rank, part in enumerate(parts)], -1).flatten(1)
+            assert torch.equal(lent, value)
+        else:
+            assert torch.equal(torch.stack(parts, 1).flatten(0, 1), value), name
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_latents_are_lent_only_among_a_processs_own_clips(world, unspread):
+    run = small(batch=24, world=world)
+    orders = run._orders(np.random.default_rng(0))
+    assert (orders % world == np.arange(24) % world).all()
+    assert (np.sort(orders, axis=1) == np.arange(24)).all()  # every clip lends once
+    assert (orders != np.arange(24)).mean() > 0.25
+
+
+@pytest.mark.parametrize(("batch", "world"), [(6, 1), (8, 3)])
+def test_a_batch_that_cannot_be_shared_is_refused(batch, world):
+    with pytest.raises(BadInput, match=f"batch of {batch}"):
+        small(batch=batch, world=world)
+
+
+@pytest.mark.parametrize("kind", ["percussive", "speaking"])
+def test_modes_and_pitch_come_with_the_latent_they_belong_to(kind):
+    lesson = drawn(small(kind, batch=24), 3)
+    lender = lesson.orders[0]
+    away = lesson.swap_pitch_oct - lesson.pitch_oct[lender]
+    assert (away.std(1) < 1e-4).all()  # transposed as a whole
+    assert away.mean(1).min() < -0.7 and away.mean(1).max() > 0.7
+    assert (away.abs().amax((1, 2)) < 1e-4).float().mean() > 0.1  # and sometimes not at all
+    if kind == "percussive":
+        assert torch.equal(lesson.swap_octaves, lesson.octaves[lender])
+        assert lesson.octaves.shape[1:] == (1, 24)
+    else:
+        assert lesson.swap_octaves is None and lesson.octaves is None
+
+
+def test_a_pitched_swap_is_played_anywhere_and_stands():
+    run = small(batch=24)
+    pitch_oct = torch.cat([drawn(run, seed).swap_pitch_oct for seed in range(3)])
+    standing = pitch_oct.std(1)[:, 0] < 1e-6
+    assert standing.float().mean() > 0.9
+    assert pitch_oct.min() < -2 and pitch_oct.max() > 3
+
+
+def test_what_is_asked_lies_on_the_knobs_scales():
+    run = small(batch=24)
+    lesson = drawn(run)
+    pitch_oct = lesson.swap_pitch_oct.flatten().numpy()
+    knobs = run.scales.position_frames(pitch_oct, lesson.asked.flatten(0, 1).numpy())
+    again = run.scales.physical_frames(pitch_oct, knobs)
+    np.testing.assert_allclose(again, lesson.asked.flatten(0, 1), atol=1e-3)
+    assert (lesson.travel > 0).all()
+    ends = lesson.asked[:, 3::4].flatten(0, 1).numpy()
+    np.testing.assert_allclose(lesson.travel.flatten(0, 1), run.scales.travel(pitch_oct[3::4], ends), rtol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def knobs() -> np.ndarray:
+    return train.draw_knobs(2000, np.random.default_rng(0))
+
+
+def test_knobs_are_drawn_over_their_whole_range(knobs):
+    assert knobs.shape == (2000, CLIP_HOPS, 5)
     assert knobs.min() == 0 and knobs.max() == 1
-    assert (knobs[:, 0] == 0).mean() > 0.03 and (knobs[:, 0] == 1).mean() > 0.03
-    moving = (knobs[:, 0] != knobs[:, -1]).mean()
-    assert 0.1 < moving < 0.5
+    for knob in knobs[:, 0].T:
+        assert (knob == 0).mean() > 0.02 and (knob == 1).mean() > 0.02
+        assert (np.histogram(knob, 10, (0, 1))[0] > 0.03 * len(knob)).all()
 
 
-def test_coarse_frames_reach_hops_on_straight_lines():
-    coarse = torch.tensor([[[0.0], [4.0], [2.0]]])
-    hops = train.to_hops(coarse)[0, :, 0]
-    assert hops.tolist() == [1.0, 2.0, 3.0, 4.0, 3.5, 3.0, 2.5, 2.0]
+def test_knobs_rest_near_the_middle_in_half_of_the_clips_all_but_one(knobs):
+    near = np.abs(knobs[:, 0] - 0.5) < 0.3
+    assert 0.45 < (near.sum(axis=1) >= 4).mean() < 0.75
+    alone = ~near & (near.sum(axis=1) == 4)[:, None]
+    assert (alone.mean(axis=0) > 0.05).all()
+
+
+def test_knobs_stand_glide_or_jump(knobs):
+    steps = np.abs(np.diff(knobs, axis=1))
+    moving = steps.sum(axis=1) > 1e-9
+    assert 0.1 < moving.mean() < 0.35
+    assert 0.3 < moving.any(axis=1).mean() < 0.6
+    largest = steps.max(axis=1)[moving] / steps.sum(axis=1)[moving]
+    jumps, glides = largest > 0.999, largest < 2 / CLIP_HOPS
+    assert (jumps | glides).all()
+    assert jumps.mean() == pytest.approx(0.25, abs=0.06)
+
+
+def test_pitch_is_in_octaves_from_c4():
+    run = small()
+    clips = run.clips.draw(4, np.random.default_rng(0))
+    pitch_oct = drawn(run).pitch_oct[..., 0].numpy()
+    np.testing.assert_allclose(C4_HZ * np.exp2(pitch_oct), clips.f0_hz, rtol=1e-5)
