@@ -37,6 +37,7 @@ def test_reflections_come_after_the_sound_and_end():
     assert wet[0, :100].abs().max() < 1e-5
     assert wet[0, 100 : 100 + LENGTH].abs().max() > 0.1
     assert wet[0, 100 + LENGTH :].abs().max() < 1e-5
+    assert reflections(room, click(CLIP - 100))[0, : CLIP - 100].abs().max() < 1e-5
 
 
 def test_what_energy_says_is_about_what_is_heard():

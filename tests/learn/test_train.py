@@ -75,6 +75,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others():
 
     assert torch.equal(weights(0), weights(0))
     assert not torch.equal(weights(0), weights(1))
+    ours, theirs = small(seed=0), small(seed=1)
+    assert not torch.equal(ours.objective.decoder.out.weight, theirs.objective.decoder.out.weight)
+    theirs.load_state(ours.state())
+    assert ours.advance() != theirs.advance()  # other clips as well
 
 
 def test_the_decoder_and_the_encoder_ship_and_nothing_else():
@@ -149,7 +153,7 @@ def test_a_pitched_swap_is_played_anywhere_and_stands():
     run = small(batch=24)
     pitch_oct = torch.cat([drawn(run, seed).swap_pitch_oct for seed in range(3)])
     standing = pitch_oct.std(1)[:, 0] < 1e-6
-    assert standing.float().mean() > 0.9
+    assert 0.5 < standing.float().mean() < 0.9  # or moves as the lender does
     assert pitch_oct.min() < -2 and pitch_oct.max() > 3
 
 

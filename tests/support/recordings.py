@@ -78,11 +78,13 @@ def corpus(kind: str, sounds: list[Sound]) -> Corpus:
 
 
 def few(kind: str) -> Corpus:
-    """Some sounds of a kind, at different pitches, to learn from; they begin with their first sample."""
+    """Some sounds of a kind, each with a pitch, a movement or modes of its own; they begin with their first sample."""
     if kind == "pitched":
-        return corpus(
-            kind, [note(f0_hz=90 * 2 ** (0.6 * i), bright=0.3 + 0.1 * (i % 4), silence_s=0) for i in range(6)]
-        )
+        notes = [(90 * 2 ** (0.6 * i), 0.3 + 0.1 * (i % 4)) for i in range(6)]
+        return corpus(kind, [note(f0_hz=f, bright=bright, silence_s=0, vibrato_cents=20) for f, bright in notes])
     if kind == "percussive":
-        return corpus(kind, [hit(0.05 * (i + 1), 90 * 2 ** (0.5 * i), at=0, noise=0.1) for i in range(6)])
+        hits = [hit(0.05 * (i + 1), 90 * 2 ** (0.5 * i), at=0, noise=0.1) for i in range(6)]
+        for i, struck in enumerate(hits):
+            struck.partials[:] *= 1 + 0.05 * i
+        return corpus(kind, hits)
     return corpus(kind, [phrase()[0], phrase(steady_s=0.3)[0]])
