@@ -44,9 +44,8 @@ KINDS = ("pitched", "percussive", "speaking")
 CONTROLS_BEFORE_LATENT = 1 + len(DESCRIPTORS)
 """Columns of the decoder's `controls` before the latent: pitch in octaves re C4, then the descriptors."""
 
-ENCODER_PORTS = {"features": 65, "log_mel": 64}
-"""What an encoder may be shown, and its columns: the features of `ears.features`, or log-mel bands as gestures were cut
-with at first."""
+ENCODER_COLUMNS = 65
+"""What an encoder is shown: the features of `ears.features`."""
 
 PITCH_MAX_OCT = 8.0
 """How far from C4 a gesture's pitch may lie; an excitation plays from 8 Hz to 8 kHz, five octaves either way."""
@@ -405,8 +404,8 @@ def _check_decoder(card: Card, network: Network, data: bytes, folder: Path) -> N
 def _check_encoder(card: Card, network: Network, data: bytes, folder: Path) -> None:
     """The encoder's graph says what the card says: frames of features in, frames of the latent out."""
     fail, inputs, outputs = _ports(network, data, folder)
-    port = next(iter(inputs.keys() & ENCODER_PORTS.keys()), "features")
-    _compare(fail, inputs, {port: ("frames", ENCODER_PORTS[port])}, outputs, {"latent": ("frames", card.latent)})
+    shown: Ports = {"features": ("frames", ENCODER_COLUMNS)}
+    _compare(fail, inputs, shown, outputs, {"latent": ("frames", card.latent)})
 
 
 def _ports(network: Network, data: bytes, folder: Path) -> tuple[Callable[[str], None], Ports, Ports]:

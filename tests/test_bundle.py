@@ -514,9 +514,8 @@ def write_encoder(folder: Path, takes: tuple[str, int], gives: tuple[str, int]) 
     bundle.write_card(folder, msgspec.structs.replace(bundle.read_card(folder), encoder=described))
 
 
-@pytest.mark.parametrize("takes", [("features", 65), ("log_mel", 64)])
-def test_an_encoder_is_kept_for_whoever_listens(folder: Path, takes: tuple[str, int]) -> None:
-    write_encoder(folder, takes, ("latent", 8))
+def test_an_encoder_is_kept_for_whoever_listens(folder: Path) -> None:
+    write_encoder(folder, ("features", 65), ("latent", 8))
     assert bundle.load(folder).encoder_onnx == (folder / "encoder.onnx").read_bytes()
 
 
@@ -524,7 +523,6 @@ def test_an_encoder_is_kept_for_whoever_listens(folder: Path, takes: tuple[str, 
     ("takes", "gives", "pattern"),
     [
         (("features", 64), ("latent", 8), "'features' has shape"),
-        (("log_mel", 65), ("latent", 8), "'log_mel' has shape"),
         (("sound", 65), ("latent", 8), "input 'features' has shape None"),
         (("features", 65), ("latent", 9), "'latent' has shape"),
         (("features", 65), ("secret", 8), "output 'latent' has shape None"),

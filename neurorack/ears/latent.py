@@ -64,10 +64,6 @@ def _encoder(bundle: Bundle) -> bytes:
     network, onnx = bundle.card.encoder, bundle.encoder_onnx
     if network is None or onnx is None:
         raise BadInput(f"{bundle.name} cannot listen, it has no encoder", str(bundle.folder), "choose another bundle")
-    shapes = {t.name: tuple(t.shape) for t in (*network.inputs, *network.outputs)}
-    if shapes != {"features": ("frames", FEATURES), "latent": ("frames", bundle.card.latent)}:
-        what = f"{bundle.name} cannot listen, its encoder was made for other features"
-        raise BadInput(what, str(bundle.folder / network.file), "train it anew, or choose another bundle")
     return onnx
 
 

@@ -1,4 +1,3 @@
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -34,28 +33,3 @@ def test_a_reset_stream_begins_as_a_new_one(hearing_bundle: Path, features: np.n
 def test_a_bundle_without_an_encoder_says_that_it_cannot_listen(tiny_bundle: Path):
     with pytest.raises(BadInput, match="tiny cannot listen, it has no encoder"):
         LatentStream(load(tiny_bundle))
-
-
-def test_an_encoder_for_other_features_says_that_it_cannot_listen(hearing_bundle: Path, tmp_path: Path):
-    import msgspec
-    import onnx
-
-    from neurorack.bundle import Tensor, describe_network, read_card, write_card
-
-    folder = tmp_path / "old"
-    shutil.copytree(hearing_bundle, folder)
-    value = onnx.helper.make_tensor_value_info
-    graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("Slice", ["log_mel", "zero", "eight", "one"], ["latent"])],
-        "old",
-        [value("log_mel", onnx.TensorProto.FLOAT, ["frames", 64])],
-        [value("latent", onnx.TensorProto.FLOAT, ["frames", 8])],
-        [onnx.numpy_helper.from_array(np.array([n]), name) for n, name in ((0, "zero"), (8, "eight"), (1, "one"))],
-    )
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
-    onnx.save(model, str(folder / "encoder.onnx"))
-    network = describe_network(folder / "encoder.onnx")
-    assert network.inputs == [Tensor("log_mel", ["frames", 64], "float32")]
-    write_card(folder, msgspec.structs.replace(read_card(folder), encoder=network))
-    with pytest.raises(BadInput, match="made for other features"):
-        LatentStream(load(folder))

@@ -119,7 +119,7 @@ def describe_hit(audio: np.ndarray, rate_hz: float, name: str, source: str) -> S
     hit = trimmed(without_rumble(audio), LONGEST_S, FADE_S)
     f0_hz, partials = find_modes(hit / 32768.0)
     return Sound(
-        name=f"{source}-{name}",
+        name=name,
         source=source,
         audio=hit,
         gain=gain(hit, SOFT_DB if "soft" in name.lower() else 0.0),
