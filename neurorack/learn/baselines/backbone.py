@@ -27,6 +27,8 @@ NOISE_TAPS, NOISE_POINTS = 8, 5
 _DILATIONS = (1, 3, 5)
 _NOISE_RATIOS = (4, 4, 4)
 _SLOPE = 0.2
+_SOFT, _FAINT = -3.0, 3.5
+"""Loudness begins 26 dB down, noise 64 dB: begun at full level, all flees into silence and hardly comes back."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ class Decoder(torch.nn.Module):
         )
         self.wave = torch.nn.Conv1d(widths[-1], BANDS, 7, padding=3)
         self.loudness = torch.nn.Conv1d(widths[-1], 1, 3, padding=1)
+        with torch.no_grad():
+            self.loudness.bias.fill_(_SOFT)
         self.noise = torch.nn.ModuleList(
             torch.nn.Conv1d(widths[-1], widths[-1] if i else BANDS * NOISE_POINTS, ratio, ratio)
             for i, ratio in reversed(list(enumerate(_NOISE_RATIOS)))
@@ -113,7 +117,7 @@ class Decoder(torch.nn.Module):
         points = x
         for i, layer in enumerate(self.noise):
             points = layer(_leaky(points) if i else points)
-        amplitudes = 2.0 * torch.sigmoid(points - 5.0) ** 2.3
+        amplitudes = 2.0 * torch.sigmoid(points - _FAINT) ** 2.3
         filters = amplitudes.unflatten(1, (BANDS, NOISE_POINTS)).transpose(2, 3) @ self.taps
         filters = filters.repeat_interleave(math.prod(_NOISE_RATIOS), 2)
         samples = tone.shape[2]

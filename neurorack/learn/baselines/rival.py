@@ -1,7 +1,8 @@
 """Trains the backbone: `conditioned` with descriptors beside its latent, `fader` with an adversary as well.
 
 Held equal to ours: sounds, spectral loss, the price of a nat a second, the falling rate, averaged weights. As
-published: Adam's β, what the adversary is and that its weight rises to 0.5, and that the decoder hears of no
+published: a loss of loudness beside the spectrum's (without it silence is where such a decoder ends up), Adam's β, that
+the price of nats rises slowly, what the adversary is and that its weight rises to 0.5, and that the decoder hears of no
 descriptors but the piece's own: nothing is swapped.
 """
 
@@ -48,7 +49,7 @@ class RivalRecipe:
     seed: int = 0
     fader: bool = False
     kind: str = "pitched"
-    batch: int = 8
+    batch: int = 4
     rate: float = 1e-3
 
 
@@ -170,7 +171,8 @@ class RivalTraining:
         again = self.rival.decode(latent, descriptors, draw_noise(recipe.batch, PIECE_FRAMES, generator))
         losses = {
             "spectrum": self._spectrum(again, audio).mean(),
-            "kl": _KL * 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(1).mean(),
+            "loudness": ((_level(again) - _level(audio)) ** 2).mean(),
+            "kl": _KL * ramp * 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(1).mean(),
         }
         if self._reader is not None:
             losses["reader"] = self._reader.error(latent.detach(), descriptors)
@@ -191,6 +193,11 @@ class RivalTraining:
         self._networks.load_state_dict(state["networks"])
         self.average.load_state_dict(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
+
+
+def _level(audio: torch.Tensor) -> torch.Tensor:
+    """Of every latent frame, in units of 20 dB above silence."""
+    return 0.5 * torch.log10(audio.unflatten(1, (-1, FRAME)).square().mean(-1) + 1e-6)
 
 
 class RivalInstrument:

@@ -40,7 +40,7 @@ def test_it_learns(fader):
 
 def test_only_the_fader_has_an_adversary_and_its_weight_rises(fader, notes):
     conditioned = RivalTraining(RivalRecipe(40, batch=2), notes)
-    assert conditioned.advance().keys() == {"spectrum", "kl"}
+    assert conditioned.advance().keys() == {"spectrum", "loudness", "kl"}
     assert fader.losses[0]["hidden"] == 0
     assert fader.losses[-1]["hidden"] < -0.3
 
