@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 ARGS ?=
 INSTRUMENT ?= fluid
 
-.PHONY: help run test test-train setup bench train lint lock clean debian-run debian-test debian-train
+.PHONY: help run test test-train setup setup-train bench train lint lock clean debian-run debian-test debian-train
 
 help:
 	@echo "make run          play the module on the virtual rack (ARGS='--seconds 60' and the like are passed on)"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench        measure the audio callback"
 	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
 	@echo "                  (20 minutes, ARGS='--steps 500' for a try); for your own sounds: neurorack train --help"
+	@echo "make setup-train  all that \`neurorack train\` needs"
 	@echo "make setup lint lock clean"
 
 run: setup
@@ -30,6 +31,8 @@ train: debian-train $(VENV)/.train
 	$(PY) -m neurorack.learn.shipped $(INSTRUMENT) --out out/models/$(INSTRUMENT) $(ARGS)
 
 setup: debian-run $(VENV)/.run
+
+setup-train: debian-train $(VENV)/.train
 
 test: debian-test $(VENV)/.test
 	$(PY) -m ruff check neurorack tests

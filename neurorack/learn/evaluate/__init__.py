@@ -77,8 +77,9 @@ class Results:
         return "\n".join([*lines, *self.notes])
 
 
-def evaluate(bundle: Bundle, corpus: Corpus, quick: bool = False) -> Results:
-    """Measure a bundle on a held-out corpus of its kind. BadInput where it has no encoder, or no sound of use."""
+def evaluate(bundle: Bundle, corpus: Corpus, quick: bool = False, held_out: bool = True) -> Results:
+    """Measure a bundle on a corpus of its kind, of sounds it has not learned from, or has where not `held_out`: then
+    figures and notes say so. BadInput where it has no encoder, or no sound of use."""
     from tqdm import tqdm
 
     amount = QUICK if quick else FULL
@@ -120,6 +121,9 @@ def evaluate(bundle: Bundle, corpus: Corpus, quick: bool = False) -> Results:
         figures |= cost.figures(bundle, amount.cost_s) | transfer.figures(bundle, amount.transfer_s)
         bar.update()
     notes = []
+    if not held_out:
+        figures |= {"held_out_sources": 0.0, "held_out_sounds": 0.0}
+        notes.append("measured on sounds it has learned from, since none were held out: new ones may come out worse")
     if not score.INDEPENDENT:
         notes.append("scored with training's own descriptors: there is no independent scorer")
     if amount.cdpam and cdpam is None:

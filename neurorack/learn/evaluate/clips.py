@@ -14,6 +14,8 @@ from neurorack.words import C4_HZ, DESCRIPTORS, HOP
 
 LOWEST_DB, FAINT_DB = -55.0, -40.0
 """A frame sounds where its level is above the first, and above the second relative to the loudest."""
+LEAST_HOPS = 12 * score.POINT_HOPS
+"""0.26 s."""
 BODY_DB = -6.0
 """The body is what is this near to the loudest."""
 
@@ -47,10 +49,12 @@ class Clip:
 
 
 def make_clip(instrument: Playable, sound: Sound) -> Clip:
-    """`sound` with its descriptors and the latent that the instrument's encoder reads from it."""
-    hops = len(sound.f0_hz)
-    audio = (sound.audio[: hops * HOP] * (sound.gain / 32768.0)).astype(np.float32)
-    pitch_oct = np.log2(sound.f0_hz.astype(np.float64) / C4_HZ)
+    """`sound` with its descriptors and the latent that the instrument's encoder reads from it; a click of a few
+    milliseconds is given the silence that follows it."""
+    short = max(0, LEAST_HOPS - len(sound.f0_hz))
+    heard = sound.audio[: len(sound.f0_hz) * HOP] * (sound.gain / 32768.0)
+    audio = np.pad(heard, (0, short * HOP)).astype(np.float32)
+    pitch_oct = np.log2(np.pad(sound.f0_hz, (0, short), mode="edge").astype(np.float64) / C4_HZ)
     return Clip(sound, audio, pitch_oct, descriptors.describe(audio), instrument.latent(audio))
 
 

@@ -65,6 +65,7 @@ def write_report(path: Path, bundle: Bundle, results: Results, training: Mapping
 
     sounds, minutes, seed, steps   numbers
     skipped                        lines of text, one per file that was passed over
+    remarks                        lines of text, of what else there is to know
     curves                         rows of a step and its losses, {"step": 0, "spectrum": 1.2, …}
 
     OSError where it cannot be written.
@@ -106,7 +107,7 @@ def _head(bundle: Bundle, results: Results, training: Mapping[str, Any]) -> str:
         )
         if key in training
     ]
-    facts.append(("measured on, sounds", f"{figures['held_out_sounds']:.0f}"))
+    facts.append(("held-out sounds", f"{figures['held_out_sounds']:.0f}"))
     cells = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>" for name, value in facts)
     sources = "".join(
         f"<li>{html.escape(source.name)} ({html.escape(source.license)}): {html.escape(source.what)}</li>"
@@ -114,7 +115,7 @@ def _head(bundle: Bundle, results: Results, training: Mapping[str, Any]) -> str:
     )
     skipped = [str(line) for line in training.get("skipped", ())]
     passed = f"<details><summary>{len(skipped)} files were passed over</summary>{_list(skipped)}</details>"
-    notes = "".join(f'<p class="soft">{html.escape(note)}</p>' for note in results.notes)
+    notes = "".join(f'<p class="soft">{html.escape(note)}</p>' for note in [*training.get("remarks", ()), *results.notes])
     return (
         f"<h1>{html.escape(card.title)}</h1><p class=soft>{html.escape(card.name)} {html.escape(card.version)}, "
         f"{html.escape(card.license)}</p><dl>{cells}</dl>{f'<ul>{sources}</ul>' if sources else ''}"

@@ -40,7 +40,7 @@ def points(audio: np.ndarray) -> np.ndarray:
     """Scored descriptors [points, 5] of a sound [samples], a point every POINT_HOPS hops."""
     frames = scorer()(audio, SCORE_HOP)[:, : len(DESCRIPTORS)]
     whole = len(frames) // POINT
-    averaged: np.ndarray = frames[: whole * POINT].reshape(whole, POINT, -1).mean(axis=1)
+    averaged: np.ndarray = frames[: whole * POINT].reshape(whole, POINT, frames.shape[1]).mean(axis=1)
     return averaged
 
 

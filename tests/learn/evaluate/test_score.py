@@ -33,3 +33,7 @@ def test_points_stand_where_pooled_hops_do():
     audio = np.random.default_rng(0).standard_normal(hops * 64) * np.repeat(10 ** (level_db / 20), 64)
     off = score.points(audio)[3:-3, 0] - score.pooled(level_db)[3:-3]
     assert abs(off.mean()) < 0.3
+
+
+def test_a_sound_shorter_than_a_point_has_none():
+    assert score.points(np.ones(100)).shape[0] == 0
