@@ -5,6 +5,7 @@ end by itself, and checks nothing of what lies before). The one it replaces stay
 
     recipe, kind, knobs   text, JSON       what was trained
     step                  int
+    seconds               float            it took to come there
     state                 dict             as `Training.state` gave it: tensors and plain values
 """
 

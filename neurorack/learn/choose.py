@@ -60,9 +60,9 @@ def choose(corpus: Corpus, encode: Encode, count: int = COUNT) -> Choice:
     reason = ""
     if len(chosen) < count:
         faults = sorted({look.fault for look in looks} - {""})
-        reason = f"{len(chosen)} gestures, not {count}: of {len(corpus)} sounds "
-        reason += f"{len(candidates) - len(good)} are {' or '.join(faults)}, " if len(good) < len(candidates) else ""
-        reason += f"{len(good) - len(chosen)} are like another"
+        poor, alike = len(candidates) - len(good), len(good) - len(chosen)
+        why = [f"{poor} are {' or '.join(faults)}"] * (poor > 0) + [f"{alike} are like another"] * (alike > 0)
+        reason = f"{len(chosen)} gestures, not {count}: of {len(corpus)} sounds {', '.join(why) or 'all are used'}"
     picked = [sounds[i] for i in chosen]
     return Choice(picked, short_names([sound.name for sound in picked]), reason)
 

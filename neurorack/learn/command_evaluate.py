@@ -34,12 +34,13 @@ def run(options: argparse.Namespace) -> int:
         else:
             made = bundle.load(options.bundle)
         if options.sounds is not None:
-            corpus = _recordings(options.sounds, Path(folder) / "sounds", made.card.kind)
+            corpus, spared = _recordings(options.sounds, Path(folder) / "sounds", made.card.kind), True
         elif path.is_file():
-            corpus = work.held_out(path.parent)
+            corpus, spared = work.held_out(path.parent)
         else:
-            corpus = work.Work(made.folder).held_out() or held_out(made, "test", SOUNDS)
-        results = evaluate(made, corpus, options.quick)
+            kept = work.Work(made.folder).held_out()
+            corpus, spared = kept or (held_out(made, "test", SOUNDS), True)
+        results = evaluate(made, corpus, options.quick, spared)
         try:
             if options.report is not None:
                 options.report.parent.mkdir(parents=True, exist_ok=True)

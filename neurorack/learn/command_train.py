@@ -8,8 +8,13 @@ was, and says so at once where there is nothing left to do.
 
 import argparse
 import os
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import torch
 from tqdm import tqdm
@@ -21,7 +26,7 @@ from neurorack.learn.evaluate import evaluate, sweeps
 from neurorack.learn.evaluate.report import write_report
 from neurorack.learn.finish import make_bundle, write_figures, write_preview
 from neurorack.learn.log import read_table
-from neurorack.learn.prepare import prepare
+from neurorack.learn.prepare import Prepared, prepare
 from neurorack.learn.scale import Team, team
 from neurorack.learn.train import LATENT, STEPS_PER_MINUTE, Recipe, Training
 from neurorack.learn.work import TRAIN, Work, fingerprint, held_out, keep_sounds
@@ -31,7 +36,9 @@ from neurorack.words import SAMPLE_RATE_HZ
 THREADS = 2
 """The same wherever it runs: sums in another order are other weights."""
 PREVIEW_S = 210.0
-"""From the command on: then there is something to hear, with time to make it within five minutes."""
+"""From the command on: then there is something to hear, with time to make it within five minutes…"""
+LEARNT_S = 60.0
+"""…if it has trained for so long, however long preparing took."""
 THOROUGH_STEPS = 10 * STEPS_PER_MINUTE
 """Shorter runs are tries, and are measured quickly."""
 
@@ -39,13 +46,17 @@ THOROUGH_STEPS = 10 * STEPS_PER_MINUTE
 def run(options: argparse.Namespace) -> int:
     begun_s = time.monotonic()
     torch.set_num_threads(min(THREADS, os.cpu_count() or 1))
+    torch.set_flush_denormal(True)  # as ONNX Runtime will where a preview is made: else weights would depend on it
     work = Work(options.out)
     try:
-        with team(options.device) as crew:
+        with _ending(), team(options.device) as crew:
             return _train(options, work, crew, begun_s)
     except loop.Stopped as stopped:
         complain(f"neurorack: stopped at step {stopped.step}, saved; give the same command again and it goes on")
         return stopped.status
+    except KeyboardInterrupt as asked:
+        complain("neurorack: stopped; give the same command again and it goes on where it was")
+        return 143 if isinstance(asked, _Terminated) else 130
     except OSError as error:
         where = str(error.filename or work.folder)
         mend = "make room or choose another --out, and give the same command again: it goes on where it was"
@@ -65,49 +76,88 @@ def _train(options: argparse.Namespace, work: Work, crew: Team, begun_s: float) 
             _say(f"{work.out} is finished; {_how_to_play(work)}")
         return 0
     crew.wait()
-    folder = Path(crew.share(str(_prepare(options, work, steps)) if crew.leads else ""))
+    remarks: list[str] = []
+    prepared = _prepare(options, work) if crew.leads else None
+    folder = Path(crew.share(str(_settle(options, work, steps, prepared)) if prepared else ""))
     corpus = load_corpus(folder / TRAIN)
     training = Training(_recipe(options, steps, corpus.kind), corpus, crew.device, crew.world, crew.rank)
     title, heard = options.title or work.out.name, folder / "heard"
     preview = folder / "preview" / work.out.name
 
     def watch() -> None:
-        if not heard.exists() and time.monotonic() - begun_s > PREVIEW_S:
-            heard.touch()
+        now_s = time.monotonic()
+        if now_s - begun_s > PREVIEW_S and now_s - trained_s > LEARNT_S and not heard.exists():
             try:
+                heard.touch()
                 write_preview(make_bundle(training, corpus, preview, title, options.licence), work.preview)
                 _say(f"a first preview, after {training.step} steps: {work.preview}")
-            except BadInput as error:
+            except (BadInput, OSError) as error:
                 _say(f"no preview yet: {error}")
 
-    loop.run(training, folder, crew, say=_say, watch=watch)
-    if not crew.leads:
+    trained_s = time.monotonic()
+    minutes = loop.run(training, folder, crew, say=_say, watch=watch) / 60
+    if prepared is None:
         return 0
-    bundle = make_bundle(training, corpus, work.out, title, options.licence)
+    bundle = make_bundle(training, corpus, work.out, title, options.licence, say=remarks.append)
     work.note(folder)
     write_preview(bundle, work.preview)
-    results = evaluate(bundle, held_out(folder), quick=steps < THOROUGH_STEPS)
+    measured, spared = held_out(folder)
+    results = evaluate(bundle, measured, quick=steps < THOROUGH_STEPS, held_out=spared)
     seconds = sum(len(sound.audio) for sound in corpus.sounds) / SAMPLE_RATE_HZ
     trained = {"training_steps": float(steps), "training_seconds": round(seconds, 1)}
     write_figures(bundle, results.figures | trained)
-    told = {"sounds": len(corpus), "seed": options.seed, "steps": steps, "curves": read_table(folder)}
+    told = {
+        "sounds": len(corpus),
+        "minutes": minutes,
+        "seed": options.seed,
+        "steps": steps,
+        "skipped": [str(each) for each in prepared.skipped],
+        "remarks": remarks,
+        "curves": read_table(folder),
+    }
     write_report(work.report, bundle, results, told)
     work.note(folder, asked)
-    _say(sweeps.table(results.sweeps))
+    for line in [sweeps.table(results.sweeps), *remarks, *results.notes]:
+        _say(line)
     _say(f"{work.out} is finished, report in {work.report}; {_how_to_play(work)}")
     return 0
 
 
-def _prepare(options: argparse.Namespace, work: Work, steps: int) -> Path:
-    """Prepare the recordings; the folder of the run, with its sounds in it."""
+def _prepare(options: argparse.Namespace, work: Work) -> Prepared:
     prepared = prepare(options.sounds, work.sounds, kind=options.kind, workers=options.workers, ray=options.ray)
     _say(prepared.report)
+    return prepared
+
+
+def _settle(options: argparse.Namespace, work: Work, steps: int, prepared: Prepared) -> Path:
+    """The folder of the run, with its sounds in it."""
     folder = work.run_folder(_recipe(options, steps, prepared.train.kind), prepared.train)
     folder.mkdir(parents=True, exist_ok=True)
     keep_sounds(folder, prepared.train, prepared.validation)
     minutes = steps / STEPS_PER_MINUTE
     _say(f"{steps} steps, about {minutes:.0f} minutes on two cores; previews, report and checkpoints in {work.folder}")
     return folder
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """SIGTERM ends what is done within as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _recipe(options: argparse.Namespace, steps: int, kind: str) -> Recipe:

@@ -3,6 +3,7 @@
 import copy
 import tempfile
 import wave
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,19 @@ PITCHES_OCT = (-1.0, 0.0, 1.0)
 HELD_S, GAP_S, SWEEP_S = 0.7, 0.4, 2.0
 
 
-def make_bundle(training: Any, corpus: Corpus, folder: Path, title: str, licence: str) -> Bundle:
-    """Pack the training's averaged weights into `folder`, a bundle that is proven. The random state stays as it was."""
+def make_bundle(
+    training: Any,
+    corpus: Corpus,
+    folder: Path,
+    title: str,
+    licence: str,
+    say: Callable[[str], None] = lambda _: None,
+) -> Bundle:
+    """Pack the training's averaged weights into `folder`, a bundle that is proven; `say` is told why it has fewer
+    gestures than wanted. The random state stays as it was."""
     average = copy.deepcopy(training.average).cpu().eval()
     with torch.random.fork_rng(devices=[]):
-        pack(average["decoder"], average["encoder"], training.knobs, corpus, folder, title, licence)
+        pack(average["decoder"], average["encoder"], training.knobs, corpus, folder, title, licence, say=say)
     return bundle.load(folder)
 
 

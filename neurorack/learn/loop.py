@@ -13,6 +13,7 @@ import math
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -68,8 +69,9 @@ def run(
     *,
     say: Callable[[str], None] = print,
     watch: Callable[[], None] = lambda: None,
-) -> None:
-    """Train to the recipe's last step, from the folder's newest checkpoint where there is one.
+) -> float:
+    """Train to the recipe's last step, from the folder's newest checkpoint where there is one; the seconds it took in
+    all, those before an interruption included.
 
     `watch` is called after every step, by the process that leads. `Stopped` after a signal, BadInput as said above.
     """
@@ -77,9 +79,9 @@ def run(
     if team.leads:
         folder.mkdir(parents=True, exist_ok=True)
     team.wait()
-    _resume(training, folder, say if team.leads else lambda _: None)
+    seconds = _resume(training, folder, say if team.leads else lambda _: None)
     team.wait()  # nobody writes while another still reads
-    keeper = _Keeper(training, folder, team)
+    keeper = _Keeper(training, folder, team, seconds)
     with _signals() as asked, keeper, _bar(training, team) as bar:
         while training.step < training.recipe.steps:
             losses = keeper.advance()
@@ -95,41 +97,47 @@ def run(
                 raise Stopped(training.step, 128 + (asked[0] if asked else signal.SIGTERM))
             if team.leads:
                 watch()
+    return keeper.seconds
 
 
-def describe(training: Trains) -> dict[str, Any]:
-    """The training as a checkpoint, in the memory of the host."""
+def describe(training: Trains, seconds: float) -> dict[str, Any]:
+    """The training, which took so long, as a checkpoint, in the memory of the host."""
     return {
         "recipe": msgspec.json.encode(training.recipe).decode(),
         "kind": training.recipe.kind,
         "knobs": msgspec.json.encode(training.knobs).decode(),
         "step": training.step,
+        "seconds": seconds,
         "state": _host_copy(training.state()),
     }
 
 
-def _resume(training: Trains, folder: Path, say: Callable[[str], None]) -> None:
+def _resume(training: Trains, folder: Path, say: Callable[[str], None]) -> float:
+    """Go on from the folder's newest checkpoint; the seconds it took to get there."""
     found, damage = checkpoint.read_newest(folder)
     if damage:
         say(f"{damage}; going on from the one before")
     if found is None:
-        return
+        return 0.0
     given = msgspec.json.encode(training.recipe).decode()
     if found["recipe"] != given or found["knobs"] != msgspec.json.encode(training.knobs).decode():
         raise BadInput("the checkpoint is of another training", str(folder), "give another folder")
     training.load_state(found["state"])
     if training.step < training.recipe.steps:
         say(f"going on from step {training.step} of {training.recipe.steps}")
+    seconds: float = found.get("seconds", 0.0)  # checkpoints of old have none
+    return seconds
 
 
 class _Keeper:
     """Takes the steps of a training and sees to it that something good is left, whatever comes of them."""
 
-    def __init__(self, training: Trains, folder: Path, team: Team) -> None:
+    def __init__(self, training: Trains, folder: Path, team: Team, seconds: float) -> None:
         self._training, self._folder, self._leads = training, folder, team.leads
+        self._begun_s = time.monotonic() - seconds
         self.smooth: dict[str, float] = {}
         self._since: list[dict[str, float]] = []  # the last row of the table
-        self._copy = describe(training)
+        self._copy = describe(training, seconds)
         self._log: Log | None = None
 
     def __enter__(self) -> None:
@@ -141,6 +149,11 @@ class _Keeper:
         if self._log is not None:
             with contextlib.suppress(OSError):
                 self._log.close()
+
+    @property
+    def seconds(self) -> float:
+        """How long the training has taken by now."""
+        return time.monotonic() - self._begun_s
 
     def advance(self) -> dict[str, float]:
         """One step; BadInput where there is no going on."""
@@ -174,7 +187,7 @@ class _Keeper:
     def _take_copy(self) -> None:
         """Copy the state to the host's memory; BadInput where it is spoilt, so that no copy ever is."""
         with self._failing():
-            copy = describe(self._training)
+            copy = describe(self._training, self.seconds)
         if not _finite(copy["state"]):
             raise self._no_number("a weight", self._training.step)
         self._copy = copy

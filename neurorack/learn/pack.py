@@ -6,7 +6,7 @@ Everything is written and proven in a folder aside, `.packing/` beside the bundl
 import dataclasses
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -53,8 +53,10 @@ def pack(
     licence: str = "Apache-2.0",
     quality: dict[str, float] | None = None,
     gestures: int = COUNT,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Card:
-    """Write the bundle into `folder`, whose name becomes its name, with up to so many gestures cut from `corpus`.
+    """Write the bundle into `folder`, whose name becomes its name, with up to so many gestures cut from `corpus`; `say`
+    is told why there are fewer.
 
     A bundle that is there is replaced once the new one plays; what else lies beside its files stays. BadInput where it
     cannot be written or does not play.
@@ -63,6 +65,8 @@ def pack(
         export_encoder(encoder, part / ENCODER)
         encode = Encode(part / ENCODER)
         chosen = choose(corpus, encode, gestures)
+        if chosen.reason:
+            say(chosen.reason)
         own = Scales(knobs)
         cuts = [
             cut(name, sound, corpus.kind, own, encode) for name, sound in zip(chosen.names, chosen.sounds, strict=True)

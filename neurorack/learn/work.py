@@ -58,8 +58,8 @@ class Work:
         part.write_bytes(msgspec.json.encode(Finished(asked, self._card(), run.name)))
         part.replace(self._finished)
 
-    def held_out(self) -> Corpus | None:
-        """Sounds that the bundle has not learned from; None where it was not made here."""
+    def held_out(self) -> tuple[Corpus, bool] | None:
+        """What to measure the bundle on, as `held_out` has it; None where it was not made here."""
         return held_out(self.folder / self._read().run) if self._is_own() else None
 
     def run_folder(self, recipe: Any, corpus: Corpus) -> Path:
@@ -104,9 +104,11 @@ def keep_sounds(run: Path, train: Corpus, validation: Corpus) -> None:
             corpus.save(run / name)
 
 
-def held_out(run: Path) -> Corpus:
-    """Sounds that a run does not learn from; where there were too few to spare any, those it does."""
-    return load_corpus(run / VALIDATION if (run / VALIDATION).exists() else run / TRAIN)
+def held_out(run: Path) -> tuple[Corpus, bool]:
+    """(sounds to measure a run on, whether it does not learn from them): those it learns from where there are no
+    others."""
+    spared = (run / VALIDATION).exists()
+    return load_corpus(run / VALIDATION if spared else run / TRAIN), spared
 
 
 def check_place(out: Path, replace: bool) -> None:

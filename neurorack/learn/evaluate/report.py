@@ -115,7 +115,8 @@ def _head(bundle: Bundle, results: Results, training: Mapping[str, Any]) -> str:
     )
     skipped = [str(line) for line in training.get("skipped", ())]
     passed = f"<details><summary>{len(skipped)} files were passed over</summary>{_list(skipped)}</details>"
-    notes = "".join(f'<p class="soft">{html.escape(note)}</p>' for note in [*training.get("remarks", ()), *results.notes])
+    remarks = [*training.get("remarks", ()), *results.notes]
+    notes = "".join(f'<p class="soft">{html.escape(note)}</p>' for note in remarks)
     return (
         f"<h1>{html.escape(card.title)}</h1><p class=soft>{html.escape(card.name)} {html.escape(card.version)}, "
         f"{html.escape(card.license)}</p><dl>{cells}</dl>{f'<ul>{sources}</ul>' if sources else ''}"

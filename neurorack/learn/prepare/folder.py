@@ -6,11 +6,12 @@ processes, or on Ray. Results are kept by content, so that a second run is insta
 
 import hashlib
 import os
+import signal
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import msgspec
@@ -54,6 +55,9 @@ class Skipped:
 
     path: Path
     reason: str
+
+    def __str__(self) -> str:
+        return f"{_readable(self.path)}: {self.reason}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +125,7 @@ def prepare(
         f"{len(sounds)} sounds, {seconds:.0f} s, of {len(sources)} files; {len(validation)} sounds held out",
         f"{kind}: {why}",
         *([f"{same} sounds dropped that repeat another"] if same else []),
-        *(f"skipped {_readable(s.path)}: {s.reason}" for s in skipped),
+        *(f"skipped {s}" for s in skipped),
     ]
     if seconds < WANTED_S:
         report.append(f"warning: less than {WANTED_S:.0f} s of sound; the more there is, the better it will play")
@@ -220,13 +224,23 @@ def _serial(tasks: list[Task]) -> Iterator[tuple[int, object]]:
         yield number, function(path, kind)
 
 
+def _deaf() -> None:
+    """Ctrl-C reaches every process of a terminal: the first one alone answers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _in_processes(workers: int) -> Run:
     def run(tasks: list[Task]) -> Iterator[tuple[int, object]]:
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        before = set(active_children())
+        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_deaf) as pool:
             numbers = {pool.submit(f, path, kind): i for i, (f, path, kind) in enumerate(tasks)}
             try:
                 for future in as_completed(numbers):
                     yield numbers[future], future.result()
+            except BaseException:  # asked to end, or nobody wants the rest: a long recording is not waited for
+                for child in set(active_children()) - before:
+                    child.terminate()
+                raise
             finally:
                 pool.shutdown(cancel_futures=True)
 
@@ -399,5 +413,5 @@ def _readable(path: Path) -> str:
 
 
 def _nothing(what: str, folder: Path, skipped: list[Skipped]) -> BadInput:
-    why = f"; skipped {len(skipped)}, first {_readable(skipped[0].path)}: {skipped[0].reason}" if skipped else ""
+    why = f"; skipped {len(skipped)}, first {skipped[0]}" if skipped else ""
     return BadInput(what + why, str(folder), f"put recordings of at least {WANTED_S:.0f} s in all there")
