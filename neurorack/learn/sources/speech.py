@@ -17,6 +17,7 @@ from neurorack.learn.prepare.cut import cut_sounds
 from neurorack.learn.prepare.pitch import track_f0
 from neurorack.learn.prepare.read import read_audio
 from neurorack.learn.sources.fetch import from_debian, verify
+from neurorack.learn.sources.pinyin import pinyin
 from neurorack.learn.sources.ready import evenly, gain, kept, trimmed
 from neurorack.words import SAMPLE_RATE_HZ
 
@@ -110,8 +111,8 @@ def _collect(split: str, cache: Path) -> Corpus:
     for speaker, groups in SPLITS[split].items():
         wanted = [(group, path) for group, path in utterances(speaker, cache) if group in groups]
         for group, path in tqdm(_within(wanted, MINUTES[split]), desc=f"{speaker} ({split})", unit="file"):
-            name = path.parent.name if speaker.startswith(MANDARIN) else path.stem
-            sounds += phrases(path, f"{speaker}-{name}", f"{speaker}-{group}")
+            name = pinyin(path.parent.name) if speaker.startswith(MANDARIN) else f"phrase-{path.stem.lstrip('ru_')}"
+            sounds += phrases(path, name, f"{speaker}-{group}")
     return Corpus("speaking", sounds, [SPEAKERS[speaker].origin for speaker in SPLITS[split]])
 
 
