@@ -27,6 +27,9 @@ NOISE_TAPS, NOISE_POINTS = 8, 5
 _DILATIONS = (1, 3, 5)
 _NOISE_RATIOS = (4, 4, 4)
 _SLOPE = 0.2
+_USUAL = 20.0
+"""Brings bands to about unit power."""
+_MEEK = 0.1
 _SOFT, _FAINT = -3.0, 3.5
 """Loudness begins 26 dB down, noise 64 dB: begun at full level, all flees into silence and hardly comes back."""
 
@@ -57,11 +60,12 @@ class Encoder(torch.nn.Module):
             for (a, b), ratio in zip(itertools.pairwise(widths), RATIOS, strict=True)
         )
         self.last = torch.nn.Conv1d(widths[-1], 2 * size.latent, 3, padding=1)
+        _even(self)
         with torch.no_grad():
-            self.last.bias[size.latent :] = -2.0
+            self.last.bias[size.latent :] = -3.0
 
     def forward(self, bands: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        x = self.first(bands)
+        x = self.first(bands * _USUAL)
         for stage in self.stages:
             x = stage(_leaky(x))
         mean, log_variance = self.last(_leaky(x)).chunk(2, 1)
@@ -96,12 +100,15 @@ class Decoder(torch.nn.Module):
         )
         self.wave = torch.nn.Conv1d(widths[-1], BANDS, 7, padding=3)
         self.loudness = torch.nn.Conv1d(widths[-1], 1, 3, padding=1)
-        with torch.no_grad():
-            self.loudness.bias.fill_(_SOFT)
         self.noise = torch.nn.ModuleList(
             torch.nn.Conv1d(widths[-1], widths[-1] if i else BANDS * NOISE_POINTS, ratio, ratio)
             for i, ratio in reversed(list(enumerate(_NOISE_RATIOS)))
         )
+        _even(self)
+        with torch.no_grad():
+            for head in (self.wave, self.loudness, self.noise[-1]):
+                head.weight *= _MEEK
+            self.loudness.bias.fill_(_SOFT)
         points = np.arange(NOISE_POINTS)[:, None] * (np.arange(NOISE_TAPS) - NOISE_TAPS // 2) * 2 * np.pi / NOISE_TAPS
         weights = np.array([1.0, *[2.0] * (NOISE_POINTS - 2), 1.0])[:, None] / NOISE_TAPS
         taps = weights * np.cos(points) * np.hanning(NOISE_TAPS + 1)[:-1]
@@ -123,6 +130,21 @@ class Decoder(torch.nn.Module):
         samples = tone.shape[2]
         hiss = sum(noise[..., tap : tap + samples] * filters[..., tap] for tap in range(NOISE_TAPS))
         return tone + hiss
+
+
+def _even(network: torch.nn.Module) -> None:
+    """Begin with layers that keep the power of what goes through (He et al. 2015), and residual blocks that hardly add
+    to it: published backbones normalise, which takes longer than there is."""
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.Conv1d | torch.nn.ConvTranspose1d):
+                shared = layer.stride[0] if isinstance(layer, torch.nn.ConvTranspose1d) else 1
+                seen = layer.in_channels * layer.kernel_size[0] / shared
+                layer.weight.normal_(0.0, math.sqrt(2.0 / ((1.0 + _SLOPE**2) * seen)))
+                layer.bias.zero_()
+        for layer in network.modules():
+            if isinstance(layer, Residual):
+                layer.plain.weight *= _MEEK
 
 
 def _leaky(x: torch.Tensor) -> torch.Tensor:
