@@ -176,7 +176,7 @@ class Objective(torch.nn.Module):
         return torch.where(lesson.held[:, None, None] >= 0, mixed.gather(1, frame), mixed)
 
     def _copy(self, again: torch.Tensor, said: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-        """Descriptors of the copy against the clip's, both heard only as far up as the clip was recorded."""
+        """Descriptors of the copy against the clip's, of clips that were recorded far enough up to have them."""
         heard = said[:, COARSE - 1 :: COARSE]
         wide = (lesson.bandwidth_hz > _WIDE_HZ)[:, None, None]
         audible = (heard[:, _INNER, :1] > _AUDIBLE_DB) & wide

@@ -38,6 +38,9 @@ _FRAMES = 60_000
 _FAINT = 1e-3
 """Frames 30 dB below their sound's loudest say little of it."""
 _HOP = 512
+_DARK, _DARK_HZ = 1e-4, 1_000.0
+"""Least envelope, relative to its highest, falling by 12 dB an octave above 1 kHz: a dark sound moved far above what
+was recorded of it is a dark tone there, and nothing else."""
 _TRANSPOSED, _NOISY = 0.5, 0.5
 """Share of the frames that is moved to another pitch, and of those that get noise laid under them."""
 
@@ -57,7 +60,7 @@ def sample(corpus: Corpus, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         power = descriptors.spectra(sound.audio[: 6 * SAMPLE_RATE_HZ] / 32768.0, _HOP)
         share = power.sum(axis=1)
         sounding = np.nonzero(share > share.max() * _FAINT)[0]
-        if not len(sounding) or share.max() == 0.0:
+        if share.max() == 0.0:
             continue
         count = min(per_sound, 8 * len(sounding))
         at = random.choice(sounding, count)
@@ -69,10 +72,10 @@ def sample(corpus: Corpus, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
             anywhere = f0_hz * np.exp2(random.uniform(-2.0, 2.0, count))
         for i in np.nonzero(moved)[0]:
             if corpus.kind == "percussive":
-                chosen[i] = np.interp(f_hz * f0_hz[i] / anywhere[i], f_hz, chosen[i])
+                there = np.interp(f_hz * f0_hz[i] / anywhere[i], f_hz, chosen[i])
             else:
-                chosen[i] = _lines(anywhere[i]) * _envelope(chosen[i], f0_hz[i])
-            f0_hz[i] = anywhere[i]
+                there = _lines(anywhere[i]) * _envelope(chosen[i], f0_hz[i])
+            chosen[i], f0_hz[i] = there, anywhere[i]
         chosen /= chosen.sum(axis=1, keepdims=True) * descriptors.POWER_SCALE + 1e-12
         tilt = random.uniform(-2.5, 0.5, (count, 1))
         knee_hz = 2 ** random.uniform(6, 14, (count, 1))
@@ -91,15 +94,16 @@ def _envelope(power: np.ndarray, f0_hz: float) -> np.ndarray:
     padded = np.pad(power, width, mode="edge")
     peaks = np.lib.stride_tricks.sliding_window_view(padded, 2 * width + 1).max(axis=1)
     logs = np.log(np.pad(peaks, width, mode="edge") + 1e-12)
-    smooth: np.ndarray = np.exp(np.convolve(logs, np.full(2 * width + 1, 1 / (2 * width + 1)), "valid"))
-    return smooth
+    smooth = np.exp(np.convolve(logs, np.full(2 * width + 1, 1 / (2 * width + 1)), "valid"))
+    dark: np.ndarray = smooth.max() * _DARK * (1.0 + descriptors.BIN_HZ / _DARK_HZ) ** -4
+    return np.maximum(smooth, dark)
 
 
 def _lines(f0_hz: float) -> np.ndarray:
     """Power [BINS] of equal harmonics of a pitch, as the Hann window shows them."""
     numbers = np.maximum(np.rint(descriptors.BIN_HZ / f0_hz), 1.0)
     away = np.abs(descriptors.BIN_HZ - numbers * f0_hz) / descriptors.BIN_HZ[1]
-    return np.where(away < 2.0, np.cos(np.pi * np.minimum(away, 2.0) / 4) ** 4, 0.0) + 1e-8
+    return np.where(away < 2.0, np.cos(np.pi * np.minimum(away, 2.0) / 4) ** 4, 0.0)
 
 
 def fit(pitch_oct: np.ndarray, descriptors: np.ndarray) -> list[Knob]:

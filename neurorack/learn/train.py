@@ -1,7 +1,8 @@
 """One training run: networks, optimiser, and the step it has come to.
 
 Every draw comes from (seed, step), so a run that was stopped and resumed ends bit for bit where one that was not, and
-two processes that share the clips of every step learn what one would.
+processes that share the clips of every step see what one would. They learn nearly the same: some small losses are
+statistics of a batch, and each process knows its own rows.
 """
 
 import copy
@@ -27,7 +28,7 @@ STEPS_PER_MINUTE = 240
 LATENT = {"pitched": 8, "percussive": 8, "speaking": 16}
 
 _GROUPS = 4
-"""One, two or four processes that share a step do exactly the same."""
+"""One, two or four processes share the very same clips and draws."""
 _WARM_STEPS = 100
 _RAMP = (0.1, 0.4)
 """Adversary and critic are let in between these shares of the run."""
@@ -218,8 +219,8 @@ class Training:
 
 def draw_knobs(count: int, random: np.random.Generator) -> np.ndarray:
     """Knob positions [count, CLIP_HOPS, 5]. In half of the clips all are anywhere, the ends included; in the others all
-    but one rest near ½, as a player's do. In half of the clips some of them move, along a line or, one time in four, in
-    a jump."""
+    but one rest near ½, as a player's do. In more than a third of the clips some of them move, along a line or, one
+    time in four, in a jump."""
     ends = np.clip(random.uniform(-0.1, 1.1, (2, count, 5)), 0, 1)
     near = np.clip(0.5 + _NEAR * random.standard_normal((count, 5)), 0, 1)
     alone = np.arange(5) == random.integers(0, 5, (count, 1))

@@ -150,3 +150,10 @@ def test_knobs_fitted_to_a_single_note_are_alive_at_every_pitch(fewer):
             assert ends[0] < ends[1] < ends[2]
     middle = [fitted.physical(pitch, [0.5] * 5)[1] for pitch in (0, 4)]
     assert middle[1] > middle[0] + 0.2
+
+
+def test_a_dark_note_is_not_moved_to_where_it_has_no_sound(monkeypatch):
+    monkeypatch.setattr(scales, "_NOISY", 0.0)
+    pitch_oct, frames = scales.sample(corpus("pitched", [note(silence_s=0)]))
+    centroid_oct = frames[:, 1] - np.log2(C4_HZ)
+    assert (centroid_oct > pitch_oct - 0.1).all()
