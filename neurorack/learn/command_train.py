@@ -67,6 +67,8 @@ def _train(options: argparse.Namespace, work: Work, crew: Team, begun_s: float) 
     steps = options.steps or max(1, round(options.minutes * STEPS_PER_MINUTE))
     if not options.sounds.is_dir():
         raise BadInput("there is no such folder of recordings", str(options.sounds), "give a folder with sounds in it")
+    if os.path.realpath(work.out).startswith(os.path.realpath(options.sounds) + os.sep):
+        raise BadInput("the instrument would lie among its own sounds", str(work.out), "give an --out somewhere else")
     asked = fingerprint(
         options.sounds, options.kind, steps, options.batch, options.seed, options.title, options.licence
     )

@@ -21,7 +21,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=_count, metavar="N", help="length of training in steps, e.g. on a GPU")
     parser.add_argument("--batch", type=_count, metavar="N", help="clips a step, shared by all processes")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is random (default 0)")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is random (default 0)")
     parser.add_argument("--title", help="what the card calls the instrument (default: its name)")
     parser.add_argument("--licence", default="not stated", help="of the weights, for the card")
     cores = os.cpu_count() or 1
@@ -91,6 +91,12 @@ def _positive(text: str) -> float:
     if not 0 < number < 1e6:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and a million")
     return number
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return int(text)
 
 
 def _count(text: str) -> int:

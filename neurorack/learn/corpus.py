@@ -1,5 +1,7 @@
 """What an instrument learns from: sounds made ready, and the file they are kept in."""
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +64,7 @@ class Corpus:
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all."""
         table = [(s.name, s.source, s.gain, s.bandwidth_hz, s.held, len(s.audio), len(s.partials)) for s in self.sounds]
-        about = msgspec.json.encode({"kind": self.kind, "origins": self.origins, "table": table})
+        about = msgspec.json.encode(_About(self.kind, self.origins, table))
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part.npz")
         np.savez(
@@ -75,17 +77,25 @@ class Corpus:
         part.replace(path)
 
 
+class _About(msgspec.Struct):
+    """What the file says of its arrays; a row a sound: name, source, gain, bandwidth, held, samples, modes."""
+
+    kind: str
+    origins: list[Source]
+    table: list[tuple[str, str, float, float, int, int, int]]
+
+
 def load_corpus(path: Path) -> Corpus:
-    """A saved corpus. BadInput where there is none."""
+    """A saved corpus. BadInput where there is none, or a damaged one."""
     try:
         with np.load(path) as arrays:
-            about = msgspec.json.decode(arrays["about"].tobytes())
+            about = msgspec.json.decode(arrays["about"].tobytes(), type=_About)
             audio, f0_hz, partials = arrays["audio"], arrays["f0_hz"], arrays["partials"]
-    except (OSError, ValueError, KeyError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, msgspec.MsgspecError) as error:
         mend = "delete the file and prepare again"
         raise BadInput(f"cannot read prepared sounds: {error}", str(path), mend) from error
     sounds, at, hop, mode = [], 0, 0, 0
-    for name, source, gain, bandwidth_hz, held, samples, modes in about["table"]:
+    for name, source, gain, bandwidth_hz, held, samples, modes in about.table:
         hops = samples // HOP
         sounds.append(
             Sound(
@@ -100,5 +110,4 @@ def load_corpus(path: Path) -> Corpus:
             )
         )
         at, hop, mode = at + samples, hop + hops, mode + modes
-    origins = [msgspec.convert(origin, Source) for origin in about["origins"]]
-    return Corpus(about["kind"], sounds, origins)
+    return Corpus(about.kind, sounds, about.origins)
