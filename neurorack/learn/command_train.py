@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -77,6 +77,12 @@ def _train(options: argparse.Namespace, work: Work, crew: Team, begun_s: float) 
         if crew.leads:
             _say(f"{work.out} is finished; {_how_to_play(work)}")
         return 0
+    with work.held() if crew.leads else nullcontext():
+        return _make(options, work, crew, steps, asked, begun_s)
+
+
+def _make(options: argparse.Namespace, work: Work, crew: Team, steps: int, asked: str, begun_s: float) -> int:
+    """All that is to be done, once nothing is in its way."""
     crew.wait()
     remarks: list[str] = []
     prepared = _prepare(options, work) if crew.leads else None

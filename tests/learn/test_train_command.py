@@ -1,11 +1,18 @@
 """`neurorack train`, `export` and `evaluate`, from recordings to a bundle, with runs of a few steps."""
 
 import errno
+import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import time
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +21,14 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("soundfile")
 
+from recordings import hit, phrase  # noqa: E402
+
 from neurorack import bundle, cli  # noqa: E402
 from neurorack.engine.proof import prove  # noqa: E402
 from neurorack.learn import checkpoint, command_evaluate, command_train  # noqa: E402
 from neurorack.learn.evaluate import Results  # noqa: E402
-from neurorack.learn.train import Training  # noqa: E402
+from neurorack.learn.train import Recipe, Training  # noqa: E402
+from neurorack.learn.work import VALIDATION, Work  # noqa: E402
 
 STEPS, NOTES = 4, 13
 
@@ -59,7 +69,8 @@ def unmeasured():
     with pytest.MonkeyPatch.context() as patch:
         for module in (command_train, command_evaluate):
             patch.setattr(module, "evaluate", lambda *_, **__: FIGURES)
-            patch.setattr(module, "write_report", lambda path, *_: path.write_text("report"))
+            patch.setattr(module, "write_report", lambda path, *told: path.write_text(repr(told[-1])))
+        patch.setattr(command_train, "Recipe", partial(Recipe, width=32))
         patch.setattr(command_train.sweeps, "table", lambda _: "figures")
         yield
 
@@ -73,7 +84,7 @@ def made(sounds, unmeasured, tmp_path_factory) -> Path:
 
 
 def train(sounds: Path, out: Path, *more: str) -> int:
-    options = ["--steps", str(STEPS), "--kind", "pitched", "--workers", "1"]
+    options = ["--steps", str(STEPS), "--batch", "4", "--kind", "pitched", "--workers", "1"]
     return cli.main(["train", str(sounds), "--out", str(out), *options, *more])
 
 
@@ -112,9 +123,8 @@ def test_a_folder_of_recordings_becomes_a_bundle_that_plays(made):
     assert loaded.card.kind == "pitched" and loaded.card.quality["training_steps"] == STEPS
     work = made.with_name("bells.work")
     assert (work / "report.html").exists() and (run_of(made) / "training.csv").exists()
-    with wave.open(str(work / "preview.wav")) as file:
-        heard = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-    assert len(heard) > 5 * 48_000 and np.abs(heard).max() > 1000
+    tour = heard(work / "preview.wav")
+    assert len(tour) > 5 * 48_000 and np.abs(tour).max() > 1000
 
 
 def test_the_same_command_again_says_at_once_that_it_is_finished(made, sounds, capsys, monkeypatch):
@@ -175,6 +185,12 @@ def test_a_full_disk_ends_it_in_one_line_and_it_goes_on_later(sounds, out, capsy
     assert train(sounds, out) == 0
 
 
+def test_a_second_training_in_the_same_place_is_refused(sounds, out, capsys):
+    with Work(out).held():
+        assert train(sounds, out) == 2
+    assert "another training is at work here" in complaint(capsys)
+
+
 def test_a_bundle_of_somebody_else_is_not_replaced(tiny_bundle, sounds, tmp_path, capsys):
     shutil.copytree(tiny_bundle, tmp_path / "mine")
     assert train(sounds, tmp_path / "mine") == 2
@@ -195,6 +211,12 @@ def test_folders_that_nothing_can_be_learnt_from_are_refused(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_an_instrument_does_not_lie_among_its_own_sounds(sounds, capsys):
+    assert train(sounds, sounds / "mine") == 2
+    assert "among its own sounds" in complaint(capsys)
+    assert not (sounds / "mine.work").exists()
+
+
 def test_a_broken_file_among_many_is_named_and_odd_formats_are_taken(sounds, out, tmp_path, capsys):
     shutil.copytree(sounds, tmp_path / "mixed")
     (tmp_path / "mixed" / "broken.wav").write_bytes(b"RIFF\x00\x10\x00\x00WAVEfmt nonsense")
@@ -204,6 +226,143 @@ def test_a_broken_file_among_many_is_named_and_odd_formats_are_taken(sounds, out
     told = capsys.readouterr().out
     assert "broken.wav: " in told and f"{NOTES + 2} files" in told
     prove(bundle.load(out))
+    report = (out.with_name("bells.work") / "report.html").read_text()
+    assert "broken.wav: " in report and "'minutes': 0.0" in report and f"'steps': {STEPS}" in report
+    fewer = "gestures, not 16: of 14 sounds"
+    assert fewer in report and fewer in told
+
+
+def heard(path: Path) -> np.ndarray:
+    with wave.open(str(path)) as file:
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+
+
+def previewed(monkeypatch, learnt_s: float = 0.0) -> None:
+    monkeypatch.setattr(command_train, "PREVIEW_S", 0.0)
+    monkeypatch.setattr(command_train, "LEARNT_S", learnt_s)
+
+
+def same(a, b) -> bool:
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    return all(map(same, a, b)) if isinstance(a, (list, tuple)) else a == b
+
+
+def test_a_first_preview_is_to_be_heard_before_the_end_and_changes_no_weight(made, sounds, out, capsys, monkeypatch):
+    early = []
+    previewed(monkeypatch)
+    in_step(monkeypatch, STEPS, lambda: early.append(heard(out.with_name("bells.work") / "preview.wav")))
+    flushed = []
+    in_step(monkeypatch, 1, lambda: flushed.append(float(torch.tensor(1e-40) * 1)))
+    in_step(monkeypatch, STEPS, lambda: flushed.append(float(torch.tensor(1e-40) * 1)))
+    assert train(sounds, out) == 0
+    assert capsys.readouterr().out.count("a first preview, after 1 steps") == 1
+    assert len(early[0]) > 5 * 48_000 and np.abs(early[0]).max() > 1000
+    with_it, without = (checkpoint.read_newest(run_of(each))[0]["state"] for each in (out, made))
+    assert same(with_it, without)
+    assert flushed[0] == flushed[1]  # numbers near 0 are the same ones still
+
+
+def test_there_is_no_preview_of_what_has_hardly_trained(sounds, out, capsys, monkeypatch):
+    previewed(monkeypatch, learnt_s=1e6)
+    in_step(monkeypatch, STEPS, lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert train(sounds, out) == 130
+    assert "preview, after" not in capsys.readouterr().out
+
+
+def test_training_goes_on_where_a_preview_cannot_be_written(sounds, out, capsys, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    previewed(monkeypatch)
+    in_step(monkeypatch, STEPS, lambda: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(command_train, "make_bundle", full)
+    assert train(sounds, out) == 130
+    assert "no preview yet: [Errno 28]" in capsys.readouterr().out
+
+
+@contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
+    """A file system of this size in `folder`; the test is skipped where nobody may mount one."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("nothing may be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def enlarge(folder: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=256m", str(folder)], check=True)
+
+
+def test_a_disk_that_is_full_for_preparing_is_one_line_and_it_goes_on_later(sounds, tmp_path, capsys, monkeypatch):
+    with small_disk(tmp_path / "disk", 300):
+        assert train(sounds, tmp_path / "disk" / "bells") == 2
+        assert "No space left on device" in complaint(capsys)
+        enlarge(tmp_path / "disk")
+        in_step(monkeypatch, 1, lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert train(sounds, tmp_path / "disk" / "bells") == 130  # it has prepared them, and trains
+
+
+def test_a_disk_that_is_full_for_packing_is_one_line_and_it_goes_on_later(made, sounds, tmp_path, capsys):
+    kept = made.with_name("bells.work")
+    size = sum(-(-path.stat().st_size // 4096) * 4 for path in kept.rglob("*") if path.is_file())
+    with small_disk(tmp_path / "disk", size + 200):
+        shutil.copytree(kept, tmp_path / "disk" / "bells.work")
+        (tmp_path / "disk" / "bells.work" / "finished.json").unlink()
+        assert train(sounds, tmp_path / "disk" / "bells") == 2
+        assert "No space left on device" in complaint(capsys)
+        assert [path.name for path in (tmp_path / "disk").iterdir()] == ["bells.work"]
+        enlarge(tmp_path / "disk")
+        assert train(sounds, tmp_path / "disk" / "bells") == 0
+        assert (tmp_path / "disk" / "bells" / "decoder.onnx").read_bytes() == (made / "decoder.onnx").read_bytes()
+
+
+def test_sigterm_while_preparing_ends_it_in_one_line_and_leaves_no_process(tmp_path):
+    for i in range(4):
+        write_wav(tmp_path / "long" / f"{i}.wav", np.tile(note(130.0 * 2 ** (i / 5)), 240))
+    command = [sys.executable, "-m", "neurorack", "train", str(tmp_path / "long"), "--out", str(tmp_path / "bells")]
+    options = ["--kind", "pitched", "--workers", "2", "--device", "cpu"]
+    training = subprocess.Popen(
+        [*command, *options], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    assert training.stderr is not None
+    said = b""
+    while b"recordings" not in said:
+        said += training.stderr.read1()
+    time.sleep(1.0)  # the workers are at work
+    os.kill(training.pid, signal.SIGTERM)
+    said += training.communicate(timeout=30)[1]
+    assert training.returncode == 143, said.decode()
+    assert b"neurorack: stopped; give the same command again" in said and b"Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):  # multiprocessing's own helper goes a moment after the others
+            os.killpg(training.pid, 0)
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize("kind", ["pitched", "percussive", "speaking"])
+def test_half_a_minute_of_any_kind_becomes_an_instrument_that_is_heard(kind, tmp_path, capsys):
+    for i in range(16):
+        rate_hz = 30_000 + 1000 * i
+        sound = {
+            "pitched": note(200.0, seconds=2.2),
+            "percussive": np.tile(hit(0.05 + 0.02 * i, noise=0.1).audio / 32768.0, 2),
+            "speaking": np.tile(phrase(steady_s=0.1)[0].audio / 32768.0, 2),
+        }[kind]
+        write_wav(tmp_path / "sounds" / f"sound{i}.wav", sound, rate_hz)
+    assert train(tmp_path / "sounds", tmp_path / "mine", "--kind", kind) == 0
+    (tmp_path / "cv.csv").write_text("t,gate1,voct\n0,5,0\n0.8,0,0\n1,0,0\n")
+    played = ["render", str(tmp_path / "mine"), "--cv", str(tmp_path / "cv.csv"), "--out", str(tmp_path / "out.wav")]
+    capsys.readouterr()
+    assert cli.main([*played, "--json"]) == 0
+    assert -60 < json.loads(capsys.readouterr().out)["rms_dbfs"] < -6
+    assert bundle.load(tmp_path / "mine").card.kind == kind
 
 
 def test_a_checkpoint_is_exported_as_the_bundle_it_became(made, tmp_path):
@@ -233,12 +392,12 @@ def test_random_weights_of_any_width_are_exported(tmp_path):
 @pytest.mark.parametrize("more", [[], ["--sounds"], ["--write"]])
 def test_a_bundle_is_evaluated_on_what_it_has_not_learned_from(made, sounds, tmp_path, capsys, monkeypatch, more):
     shutil.copytree(made.parent, tmp_path / "made")
-    heard, again = [], replace(FIGURES, figures={"heard_again": 7.0})
-    monkeypatch.setattr(command_evaluate, "evaluate", lambda _, corpus, quick: heard.append(corpus) or again)
+    given, again = [], replace(FIGURES, figures={"heard_again": 7.0})
+    monkeypatch.setattr(command_evaluate, "evaluate", lambda *all: given.append(all) or again)
     more = [*more, str(sounds)] if more == ["--sounds"] else more
     assert cli.main(["evaluate", str(tmp_path / "made" / "bells"), "--json", *more]) == 0
     assert '"heard_again": 7.0' in capsys.readouterr().out
-    assert len(heard[0]) == (NOTES if "--sounds" in more else 1)
+    assert len(given[0][1]) == (NOTES if "--sounds" in more else 1) and given[0][3]
     quality = bundle.load(tmp_path / "made" / "bells").card.quality
     assert ("heard_again" in quality) == ("--write" in more) and quality["training_steps"] == STEPS
 
@@ -246,3 +405,12 @@ def test_a_bundle_is_evaluated_on_what_it_has_not_learned_from(made, sounds, tmp
 def test_a_checkpoint_is_evaluated_like_the_bundle_it_became(made, capsys):
     assert cli.main(["evaluate", str(run_of(made) / checkpoint.NEWEST), "--json"]) == 0
     assert "held_out_sounds" in capsys.readouterr().out
+
+
+def test_where_nothing_was_held_out_the_measuring_knows(made, sounds, tmp_path, monkeypatch):
+    shutil.copytree(made.parent, tmp_path / "made")
+    out, given = tmp_path / "made" / "bells", []
+    (run_of(out) / VALIDATION).unlink()
+    monkeypatch.setattr(command_evaluate, "evaluate", lambda *all: given.append(all) or FIGURES)
+    assert cli.main(["evaluate", str(out)]) == 0
+    assert len(given[0][1]) == NOTES - 1 and not given[0][3]
