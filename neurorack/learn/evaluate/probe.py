@@ -54,8 +54,11 @@ def held_out(source: np.ndarray) -> np.ndarray:
 
 
 def read_values(frames: Frames, seeds: Sequence[int] = SEEDS) -> np.ndarray:
-    """Held-out R² [seeds, n] of `values` read from `latent`; below 0 counts as 0: nothing is read."""
+    """Held-out R² [seeds, n] of `values` read from `latent`; below 0 counts as 0: nothing is read. No seeds where every
+    source has one sound only, so that there is nothing to read."""
     test = held_out(frames.source)[frames.sound]
+    if not test.any():
+        return np.empty((0, frames.values.shape[1]))
     z, y = _standard(frames.latent, ~test), _standard(frames.values, ~test)
     rows = []
     for seed in seeds:
@@ -124,9 +127,11 @@ def _train(
 def figures(frames: Frames, seeds: Sequence[int] = SEEDS) -> dict[str, float]:
     """Median over seeds: `probe_r2_NAME` of each descriptor and pitch, their mean over the descriptors, and
     `probe_source_accuracy` beside `probe_source_chance`, the share of the commonest source."""
-    r2 = np.median(read_values(frames, seeds), axis=0)
-    found = {f"probe_r2_{name}": float(value) for name, value in zip((*DESCRIPTORS, "pitch"), r2, strict=True)}
-    found["probe_r2_descriptors"] = float(r2[: len(DESCRIPTORS)].mean())
+    found: dict[str, float] = {}
+    if len(read := read_values(frames, seeds)):
+        r2 = np.median(read, axis=0)
+        found |= {f"probe_r2_{name}": float(value) for name, value in zip((*DESCRIPTORS, "pitch"), r2, strict=True)}
+        found["probe_r2_descriptors"] = float(r2[: len(DESCRIPTORS)].mean())
     if len(accuracy := read_source(frames, seeds)):
         found["probe_source_accuracy"] = float(np.median(accuracy))
         found["probe_source_chance"] = float(np.bincount(frames.source[frames.sound]).max() / len(frames.sound))

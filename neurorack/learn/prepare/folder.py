@@ -113,7 +113,8 @@ def prepare(
     sounds, same = _without_repeats(sounds)
     seconds = sum(len(s.audio) for s in sounds) / SAMPLE_RATE_HZ
     if seconds < NEEDED_S or len(sounds) < 2:
-        raise _nothing(f"only {seconds:.1f} s of sound to learn from", folder, skipped)
+        repeats = f", {same} sounds repeat another" if same else ""
+        raise _nothing(f"only {seconds:.1f} s of sound to learn from{repeats}", folder, skipped)
     sources = sorted({s.source for s in sounds})
     held = _held_out(sounds)
     origin = [Source(folder.resolve().name[:60], "as its owner gave it", f"{len(sources)} recordings, {seconds:.0f} s")]

@@ -41,14 +41,22 @@ def test_every_figure_is_finite_and_every_measure_is_there(results):
     assert "rms_spearman" in results.table()
 
 
+def test_figures_of_sounds_it_has_learned_from_say_so(hearing_bundle, notes, monkeypatch):
+    monkeypatch.setattr(evaluation, "QUICK", SMALL)
+    learned = evaluate(load(hearing_bundle), notes, quick=True, held_out=False)
+    assert learned.figures["held_out_sounds"] == learned.figures["held_out_sources"] == 0
+    assert "measured on sounds it has learned from" in learned.table()
+
+
 def test_the_page_needs_nothing_else(results, hearing_bundle, tmp_path):
     curves = [{"step": float(i), "spectrum": 1.0 / (1 + i)} for i in range(20)]
-    training = {"sounds": 12, "minutes": 1.5, "seed": 3, "skipped": ["<script>.wav: silent"], "curves": curves}
+    training = {"sounds": 12, "minutes": 1.5, "seed": 3, "skipped": ["<script>.wav: silent"]}
+    training |= {"remarks": ["3 gestures, not <16>"], "curves": curves}
     write_report(tmp_path / "new" / "report.html", load(hearing_bundle), results, training)
     page = (tmp_path / "new" / "report.html").read_text()
     assert not re.findall(r"""(?:src|href)=["'](?!data:)""", page)
     assert "<script" not in page
-    assert "&lt;script&gt;.wav: silent" in page
+    assert "&lt;script&gt;.wav: silent" in page and "3 gestures, not &lt;16&gt;" in page
     assert page.count("data:image/png") == 7
     assert page.count("data:audio/wav") == 6
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["report.html"]

@@ -62,3 +62,8 @@ def test_clips_are_gathered_with_descriptors_and_pitch(tiny, notes):
     assert np.unique(found.values[:, 5]) == pytest.approx(np.log2(np.array([110, 196, 311, 523]) / 261.6256), abs=1e-4)
     assert sorted(found.source.tolist()) == [0] * 4 + [1] * 4 + [2] * 4
     assert figures(found, seeds=(0,)).keys() >= {"probe_r2_rms", "probe_r2_pitch", "probe_source_accuracy"}
+
+
+def test_of_sources_with_one_sound_each_nothing_is_said():
+    alone = Frames(noise(4).astype(np.float32), noise(6, 1), SOUND, np.arange(SOUNDS))
+    assert figures(alone, (0,)) == {}

@@ -1,7 +1,8 @@
 """A folder of anything becomes two corpora; what is no use is named, and nothing depends on how the work is spread."""
 
-import importlib.util
 import os
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -82,13 +83,17 @@ def test_processes_give_the_same_as_one(recordings, tmp_path):
     assert same(alone.train, spread.train) and same(alone.validation, spread.validation)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None or not os.environ.get("NEURORACK_SLOW"),
-    reason="starts Ray: set NEURORACK_SLOW=1",
-)
-def test_ray_gives_the_same_as_one(recordings, tmp_path):
-    import ray
+def test_processes_end_with_the_one_that_asks_for_their_work():
+    wait_s = 120
+    coming = folder_module._in_processes(2)([(max, "a", "b"), (signal.sigtimedwait, [signal.SIGUSR1], wait_s)])
+    assert next(coming) == (0, "b")
+    begun_s = time.monotonic()
+    coming.close()
+    assert time.monotonic() - begun_s < wait_s / 2
 
+
+def test_ray_gives_the_same_as_one(recordings, tmp_path):
+    ray = pytest.importorskip("ray")
     alone = prepare(recordings, tmp_path / "a", progress=False)
     try:
         spread = prepare(recordings, tmp_path / "b", workers=2, ray=True, progress=False)
