@@ -22,7 +22,7 @@ import numpy as np
 
 from neurorack.errors import BadInput
 from neurorack.onnx_graph import Graph, Port, Refused, read_graph
-from neurorack.words import DESCRIPTORS, HOP, SAMPLE_RATE_HZ
+from neurorack.words import DESCRIPTORS, HOP, KINDS, SAMPLE_RATE_HZ
 
 SCHEMA = 1
 CARD = "card.json"
@@ -37,9 +37,6 @@ NAME_CHARACTERS_MAX, TEXT_CHARACTERS_MAX = 64, 1_000
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What moves a terminal's cursor, colours it, ends a line or turns its direction."""
-
-KINDS = ("pitched", "percussive", "speaking")
-"""What an instrument is: notes, strikes or speech."""
 
 CONTROLS_BEFORE_LATENT = 1 + len(DESCRIPTORS)
 """Columns of the decoder's `controls` before the latent: pitch in octaves re C4, then the descriptors."""

@@ -19,6 +19,7 @@ from typing import IO, NoReturn
 
 from neurorack import bundle
 from neurorack.errors import BadInput
+from neurorack.place import put_in_place
 
 ARCHIVE_BYTES_MAX = bundle.CARD_BYTES_MAX + 2 * bundle.ONNX_BYTES_MAX + bundle.GESTURES_BYTES_MAX + (1 << 20)
 """Of an archive, packed, and unpacked as well: every part of a bundle at its largest, and headers."""
@@ -91,22 +92,11 @@ def _move(aside: Path, models: Path, name: str, source: Path, *, replace: bool) 
     if not NAME.fullmatch(name):
         raise BadInput(f"the bundle's name {name[:60]!r} is no folder name", str(source), "use a-z, 0-9, _ and -")
     target = models / name
-    for file in aside.iterdir():
-        with open(file, "rb") as written:
-            os.fsync(written.fileno())
-    if target.exists() or target.is_symlink():
-        if not replace:
-            raise BadInput(f"{name} is installed already", str(target), "add --replace, or remove it first")
-        former = aside.with_name(f"{aside.name}.former")
-        target.rename(former)
-        try:
-            aside.rename(target)
-        except OSError:
-            former.rename(target)
-            raise
+    if os.path.lexists(target) and not replace:
+        raise BadInput(f"{name} is installed already", str(target), "add --replace, or remove it first")
+    former = put_in_place(aside, target)
+    if former is not None:
         shutil.rmtree(former, ignore_errors=True)
-    else:
-        aside.rename(target)
     return target
 
 

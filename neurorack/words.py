@@ -27,6 +27,9 @@ GATE_JACKS = ("gate1", "gate2")
 POTS = ("pot1", "pot2", "pot3", "pot4")
 """Pots of the panel, the base of the first four knobs."""
 
+KINDS = ("pitched", "percussive", "speaking")
+"""What an instrument is made of: notes, struck things, voices."""
+
 DESCRIPTORS = ("rms", "centroid", "bandwidth", "sharpness", "boominess")
 """Descriptor knobs, in the order in which their scales are conditioned."""
 

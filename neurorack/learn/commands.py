@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 from neurorack.errors import BadInput
-
-KINDS = ("pitched", "percussive", "speaking")
+from neurorack.words import KINDS
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:

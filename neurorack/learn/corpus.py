@@ -12,7 +12,6 @@ from neurorack.bundle import Source
 from neurorack.errors import BadInput
 from neurorack.words import HOP
 
-KINDS = ("pitched", "percussive", "speaking")
 LOUD_DB, SOFT_DB = -14.0, -6.0
 """rms that the loudest 50 ms of a sound is brought to, and how much less a soft one gets."""
 

@@ -46,8 +46,10 @@ class Trains(Protocol):
     """What the loop needs of a training (`train.Training`)."""
 
     recipe: Any
-    step: int
     knobs: list[Knob]
+
+    @property
+    def step(self) -> int: ...
 
     def advance(self) -> dict[str, float]: ...
     def state(self) -> dict[str, Any]: ...

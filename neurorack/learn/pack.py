@@ -38,6 +38,7 @@ from neurorack.learn.export import export_decoder, export_encoder, macs_per_s
 from neurorack.learn.gestures import Cut, Encode, cut
 from neurorack.learn.loudness import even_medians
 from neurorack.patch.knobs import Scales
+from neurorack.place import put_in_place
 from neurorack.words import DESCRIPTORS, HOP, SAMPLE_RATE_HZ
 
 DECODER, ENCODER, GESTURES = "decoder.onnx", "encoder.onnx", "gestures.safetensors"
@@ -169,19 +170,9 @@ def set_aside(folder: Path) -> Iterator[Path]:
 
 def _move(aside: Path, folder: Path) -> None:
     """Put a bundle in its place. What lies beside the former one's files, pictures or a report, moves over to it."""
-    for file in aside.iterdir():
-        with file.open("rb") as written:
-            os.fsync(written.fileno())
-    if not folder.exists():
-        aside.rename(folder)
+    former = put_in_place(aside, folder)
+    if former is None:
         return
-    former = aside.with_name(f"{aside.name}.former")
-    folder.rename(former)
-    try:
-        aside.rename(folder)
-    except OSError:
-        former.rename(folder)
-        raise
     for name in (CARD, DECODER, ENCODER, GESTURES):
         (former / name).unlink(missing_ok=True)
     for other in former.iterdir():

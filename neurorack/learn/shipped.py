@@ -49,13 +49,15 @@ def make(name: str, out: Path, cache: Path, seed: int = 0, steps: int | None = N
     corpus = instrument.corpus("train", cache)
     folder = cache / f"{name}-{recipe.steps}-{seed}"
     training = Training(recipe, corpus, progress=True)
-    loop.run(training, folder)
-    bundle = make_bundle(training, corpus, out, instrument.title, "Apache-2.0")
+    seconds = loop.run(training, folder)
+    remarks: list[str] = []
+    bundle = make_bundle(training, corpus, out, instrument.title, "Apache-2.0", remarks.append)
     write_preview(bundle, folder / "preview.wav")
     results = evaluate(bundle, instrument.corpus("test", cache))
-    seconds = sum(len(sound.audio) for sound in corpus.sounds) / SAMPLE_RATE_HZ
-    write_figures(bundle, results.figures | {"training_steps": recipe.steps, "training_seconds": round(seconds, 1)})
+    sound_s = sum(len(sound.audio) for sound in corpus.sounds) / SAMPLE_RATE_HZ
+    write_figures(bundle, results.figures | {"training_steps": recipe.steps, "training_seconds": round(sound_s, 1)})
     told = {"sounds": len(corpus), "seed": seed, "steps": recipe.steps, "curves": read_table(folder)}
+    told |= {"minutes": seconds / 60, "remarks": remarks}
     write_report(folder / "report.html", bundle, results, told)
     print(results.table(), f"report in {folder / 'report.html'}", sep="\n")
 

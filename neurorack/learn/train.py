@@ -5,7 +5,6 @@ processes that share the clips of every step see what one would. They learn near
 statistics of a batch, and each process knows its own rows.
 """
 
-import copy
 import math
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from neurorack.errors import BadInput
 from neurorack.learn import scales
 from neurorack.learn.clips import CLIP_HOPS, FRAMES, Batch, Clips
 from neurorack.learn.corpus import Corpus
+from neurorack.learn.descent import Descent
 from neurorack.learn.excite import Elements
 from neurorack.learn.objective import COARSE, Lesson, Objective, Weights
 from neurorack.patch.knobs import Scales
@@ -29,9 +29,6 @@ LATENT = {"pitched": 8, "percussive": 8, "speaking": 16}
 
 _GROUPS = 4
 """One, two or four processes share the very same clips and draws."""
-_WARM_STEPS = 100
-_RAMP = (0.1, 0.4)
-"""Adversary and critic are let in between these shares of the run."""
 _LIKELY_JUMP = 0.25
 _NEAR = 0.12
 """Deviation of a resting knob from ½."""
@@ -81,39 +78,29 @@ class Training:
         self.objective.decoder.standardise(pitch_oct, frames)
         self.objective.adversary.fill_equally(np.column_stack([pitch_oct, frames]))
         self.objective.to(device)
-        self.average = copy.deepcopy(self._shipped())
-        """Weights averaged over the last steps: these are shipped."""
-        self.step = 0
+        shipped = torch.nn.ModuleDict({"decoder": self.objective.decoder, "encoder": self.objective.encoder})
+        self._descent = Descent(self.objective, shipped, recipe.steps, recipe.rate, (0.9, 0.99))
         self._world, self._rows = world, slice(rank, None, world)
         self._elements = Elements(CLIP_HOPS, recipe.seed, device)
-        self._optimiser = torch.optim.Adam(self.objective.parameters(), recipe.rate, betas=(0.9, 0.99))
         self._spread: torch.nn.Module = self.objective
         if world > 1:
             self._spread = torch.nn.parallel.DistributedDataParallel(self.objective)
 
-    def _shipped(self) -> torch.nn.ModuleDict:
-        return torch.nn.ModuleDict({"decoder": self.objective.decoder, "encoder": self.objective.encoder})
+    @property
+    def step(self) -> int:
+        return self._descent.step
+
+    @property
+    def average(self) -> torch.nn.Module:
+        """Decoder and encoder, their weights averaged over the last steps: these are shipped."""
+        return self._descent.average
 
     def advance(self) -> dict[str, float]:
         """One step; its weighted losses, over all processes. FloatingPointError names one that is no number."""
-        recipe = self.recipe
-        fall = 0.01 + 0.99 * math.cos(math.pi / 2 * self.step / recipe.steps) ** 2
-        rate = recipe.rate * min(1.0, (self.step + 1) / _WARM_STEPS) * fall
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        begin, end = _RAMP
-        ramp = min(1.0, max(0.0, (self.step / recipe.steps - begin) / (end - begin)))
-        losses = self._spread(self.lesson(np.random.default_rng((recipe.seed, self.step))), ramp)
+        random = np.random.default_rng((self.recipe.seed, self.step))
+        losses = self._spread(self.lesson(random), self._descent.ramp)
         said = self._said(losses)
-        self._optimiser.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
-        torch.nn.utils.clip_grad_norm_(self.objective.parameters(), 2.0, error_if_nonfinite=True)
-        self._optimiser.step()
-        keep = min(0.998, self.step / (self.step + 20.0))
-        with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self._shipped().parameters(), strict=True):
-                mean.lerp_(value, 1 - keep)
-        self.step += 1
+        self._descent.take(losses)
         return said
 
     def _said(self, losses: dict[str, torch.Tensor]) -> dict[str, float]:
@@ -202,19 +189,11 @@ class Training:
         return asked, travel
 
     def state(self) -> dict[str, object]:
-        return {
-            "step": self.step,
-            "objective": self.objective.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-        }
+        return self._descent.state()
 
     def load_state(self, state: dict) -> None:
         """Go on from the state of a run by the same recipe."""
-        self.step = state["step"]
-        self.objective.load_state_dict(state["objective"])
-        self.average.load_state_dict(state["average"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        self._descent.load_state(state)
 
 
 def draw_knobs(count: int, random: np.random.Generator) -> np.ndarray:

@@ -78,7 +78,7 @@ def test_two_processes_learn_what_one_does(tmp_path):
         assert done.returncode == 0, done.stderr[-2000:]
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert one.keys() == two.keys() and len(one["step"]) == 8
-    weights = [torch.load(tmp_path / name / NEWEST, weights_only=True)["state"]["objective"] for name in ("one", "two")]
+    weights = [torch.load(tmp_path / name / NEWEST, weights_only=True)["state"]["networks"] for name in ("one", "two")]
     for name, value in weights[0].items():
         assert torch.allclose(value.float(), weights[1][name].float(), rtol=1e-2, atol=2e-3), name
     for name in one:

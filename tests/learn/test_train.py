@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from recordings import few  # noqa: E402
 
 from neurorack.errors import BadInput  # noqa: E402
-from neurorack.learn import scales, train  # noqa: E402
+from neurorack.learn import descent, scales, train  # noqa: E402
 from neurorack.learn.clips import CLIP_HOPS  # noqa: E402
 from neurorack.learn.objective import Lesson, Weights  # noqa: E402
 from neurorack.learn.train import Recipe, Training  # noqa: E402
@@ -21,7 +21,7 @@ def quick():
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scales, "_FRAMES", 3000)
-        patch.setattr(train, "_WARM_STEPS", 5)
+        patch.setattr(descent, "_WARM_STEPS", 5)
         yield
     torch.set_num_threads(before)
 

@@ -6,7 +6,6 @@ the price of nats rises slowly, what the adversary is and that its weight rises 
 descriptors but the piece's own: nothing is swapped.
 """
 
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from neurorack.learn.baselines.backbone import FRAME, SMALL, Decoder, Encoder, d
 from neurorack.learn.baselines.pieces import PIECE_FRAMES, Pieces
 from neurorack.learn.baselines.pqmf import Bank
 from neurorack.learn.corpus import Corpus
+from neurorack.learn.descent import Descent
 from neurorack.learn.evaluate.instrument import Positions
 from neurorack.learn.losses import MultiScaleSpectrum
 from neurorack.learn.objective import Weights
@@ -36,8 +36,6 @@ _AUDIBLE_DB = -60.0
 _FARTHEST = 4.0
 """Deviations from the mean that a descriptor is held within."""
 _SURVEYED = 256
-_WARM_STEPS = 100
-_RAMP = (0.1, 0.4)
 _HOPS = FRAME // HOP
 
 
@@ -122,7 +120,7 @@ class RivalTraining:
 
     def __init__(self, recipe: RivalRecipe, corpus: Corpus) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.step = recipe, 0
+        self.recipe = recipe
         self.knobs: list[Knob] = scales.fit(*scales.sample(corpus, recipe.seed))
         self._pieces = Pieces(corpus)
         self.rival = Rival()
@@ -135,29 +133,22 @@ class RivalTraining:
         if self._reader is not None:
             self._reader.fill_equally(values)
             networks.append(self._reader)
-        self._networks = torch.nn.ModuleList(networks)
-        self.average = copy.deepcopy(self.rival)
-        """Weights averaged over the last steps: these are scored."""
+        self._descent = Descent(torch.nn.ModuleList(networks), self.rival, recipe.steps, recipe.rate, (0.5, 0.9))
         self._spectrum = MultiScaleSpectrum()
-        self._optimiser = torch.optim.Adam(self._networks.parameters(), recipe.rate, betas=(0.5, 0.9))
+
+    @property
+    def step(self) -> int:
+        return self._descent.step
+
+    @property
+    def average(self) -> torch.nn.Module:
+        """The backbone, its weights averaged over the last steps: these are scored."""
+        return self._descent.average
 
     def advance(self) -> dict[str, float]:
         """One step; its weighted losses."""
-        recipe = self.recipe
-        fall = 0.01 + 0.99 * math.cos(math.pi / 2 * self.step / recipe.steps) ** 2
-        for group in self._optimiser.param_groups:
-            group["lr"] = recipe.rate * min(1.0, (self.step + 1) / _WARM_STEPS) * fall
-        begin, end = _RAMP
-        losses = self._losses(min(1.0, max(0.0, (self.step / recipe.steps - begin) / (end - begin))))
-        self._optimiser.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
-        torch.nn.utils.clip_grad_norm_(self._networks.parameters(), 2.0, error_if_nonfinite=True)
-        self._optimiser.step()
-        keep = min(0.998, self.step / (self.step + 20.0))
-        with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self.rival.parameters(), strict=True):
-                mean.lerp_(value, 1 - keep)
-        self.step += 1
+        losses = self._losses(self._descent.ramp)
+        self._descent.take(losses)
         return {name: loss.item() for name, loss in losses.items()}
 
     def _losses(self, ramp: float) -> dict[str, torch.Tensor]:
@@ -180,19 +171,11 @@ class RivalTraining:
         return losses
 
     def state(self) -> dict[str, object]:
-        return {
-            "step": self.step,
-            "networks": self._networks.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-        }
+        return self._descent.state()
 
     def load_state(self, state: dict) -> None:
         """Go on from the state of a run by the same recipe."""
-        self.step = state["step"]
-        self._networks.load_state_dict(state["networks"])
-        self.average.load_state_dict(state["average"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        self._descent.load_state(state)
 
 
 def _level(audio: torch.Tensor) -> torch.Tensor:

@@ -21,14 +21,14 @@ from tqdm import tqdm
 from neurorack.bundle import Source
 from neurorack.ears.features import features
 from neurorack.errors import BadInput
-from neurorack.learn.corpus import KINDS, LOUD_DB, SOFT_DB, Corpus, Sound, load_corpus
+from neurorack.learn.corpus import LOUD_DB, SOFT_DB, Corpus, Sound, load_corpus
 from neurorack.learn.prepare.bandwidth import find_bandwidth_hz
 from neurorack.learn.prepare.cut import cut_sounds, loudest_db
 from neurorack.learn.prepare.kind import Traits, decide, traits_of
 from neurorack.learn.prepare.modes import find_modes
 from neurorack.learn.prepare.pitch import track_f0
 from neurorack.learn.prepare.read import examine, looks_like_audio, pieces
-from neurorack.words import HOP, SAMPLE_RATE_HZ
+from neurorack.words import HOP, KINDS, SAMPLE_RATE_HZ
 
 VERSION = 2
 """Of what is kept: a change of the work makes it anew."""
