@@ -101,28 +101,28 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_offline(command: Callable[..., argparse.ArgumentParser]) -> None:
-    from neurorack.learn import commands
+    from neurorack.learn.commands import options
 
-    commands.add_train(
+    options.add_train(
         command(
             "train",
-            commands.train,
+            options.train,
             "make an instrument of a folder of recordings",
             "neurorack train recordings/bells --out models/bells --minutes 45",
         )
     )
-    commands.add_evaluate(
+    options.add_evaluate(
         command(
             "evaluate",
-            commands.evaluate,
+            options.evaluate,
             "measure how well an instrument obeys and sounds",
             "neurorack evaluate models/bells --report bells.html",
         )
     )
-    commands.add_export(
+    options.add_export(
         command(
             "export",
-            commands.export,
+            options.export,
             "write a checkpoint or an instrument as an instrument of its own",
             "neurorack export models/bells.work/run-0123456789/checkpoint.pt --out models/early-bells",
         )

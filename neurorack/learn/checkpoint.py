@@ -64,7 +64,7 @@ def read(path: Path, device: str = "cpu") -> dict[str, Any]:
     try:
         checkpoint = torch.load(io.BytesIO(body), map_location=device, weights_only=True)
     except Exception as error:  # a stranger's file with a right checksum: torch has many ways to say no
-        raise Damaged(f"it cannot be read: {str(error)[:200]}") from error
+        raise Damaged("it holds more than tensors and plain values, or less") from error
     if not isinstance(checkpoint, dict) or not all(isinstance(checkpoint.get(k), t) for k, t in _PARTS.items()):
         raise Damaged("it holds something else")
     return checkpoint

@@ -24,8 +24,8 @@ from neurorack.ears.features import FEATURES
 from neurorack.ears.latent import AHEAD, BEHIND
 from neurorack.engine.excitation import F_TOP_HZ
 from neurorack.engine.modes import FADE
-from neurorack.learn import bank
-from neurorack.learn.decoder import (
+from neurorack.learn.networks import bank
+from neurorack.learn.networks.decoder import (
     BEFORE_LATENT,
     ENVELOPE,
     ENVELOPE_STEP,
@@ -34,7 +34,7 @@ from neurorack.learn.decoder import (
     RMS_COLUMN,
     Decoder,
 )
-from neurorack.learn.encoder import REACH, Encoder
+from neurorack.learn.networks.encoder import REACH, Encoder
 from neurorack.words import C4_HZ, HOP, SAMPLE_RATE_HZ
 
 OPSET, IR_VERSION = 17, 8

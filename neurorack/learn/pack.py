@@ -32,11 +32,11 @@ from neurorack.errors import BadInput
 from neurorack.learn import scales
 from neurorack.learn.choose import COUNT, choose
 from neurorack.learn.corpus import Corpus
-from neurorack.learn.decoder import Decoder
-from neurorack.learn.encoder import Encoder
 from neurorack.learn.export import export_decoder, export_encoder, macs_per_s
 from neurorack.learn.gestures import Cut, Encode, cut
 from neurorack.learn.loudness import even_medians
+from neurorack.learn.networks.decoder import Decoder
+from neurorack.learn.networks.encoder import Encoder
 from neurorack.patch.knobs import Scales
 from neurorack.place import put_in_place
 from neurorack.words import DESCRIPTORS, HOP, SAMPLE_RATE_HZ

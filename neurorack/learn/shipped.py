@@ -15,10 +15,10 @@ import torch
 
 from neurorack.errors import BadInput
 from neurorack.learn import loop
+from neurorack.learn.commands.finish import make_bundle, write_figures, write_preview
 from neurorack.learn.corpus import Corpus
 from neurorack.learn.evaluate import evaluate
 from neurorack.learn.evaluate.report import write_report
-from neurorack.learn.finish import make_bundle, write_figures, write_preview
 from neurorack.learn.log import read_table
 from neurorack.learn.sources import fluid, percussion, speech
 from neurorack.learn.train import LATENT, Recipe, Training

@@ -17,10 +17,10 @@ from neurorack.learn import scales
 from neurorack.learn.clips import CLIP_HOPS, FRAMES, Batch, Clips
 from neurorack.learn.corpus import Corpus
 from neurorack.learn.descent import Descent
-from neurorack.learn.excite import Elements
-from neurorack.learn.objective import COARSE, Lesson, Objective, Weights
+from neurorack.learn.networks.excite import Elements
+from neurorack.learn.networks.objective import COARSE, Lesson, Objective, Weights
 from neurorack.patch.knobs import Scales
-from neurorack.words import C4_HZ, DESCRIPTORS
+from neurorack.words import C4_HZ, DESCRIPTORS, KINDS
 
 STEPS_PER_MINUTE = 240
 """What two cores do; turns minutes into steps, so that a run depends on its seed and not on the machine's mood."""
@@ -50,6 +50,12 @@ class Recipe:
     latent: int = 8
     rate: float = 2e-3
     weights: Weights = field(default_factory=Weights)
+
+    def __post_init__(self) -> None:
+        """ValueError where no training could be made of it: a recipe may come out of a stranger's file."""
+        sizes = self.steps >= 1 and 1 <= self.batch <= 4096 and 1 <= self.width <= 4096 and 1 <= self.latent <= 64
+        if self.kind not in KINDS or not sizes or self.seed < 0 or not 0.0 < self.rate < 1.0:
+            raise ValueError("a recipe of impossible numbers")
 
 
 class Training:

@@ -8,11 +8,11 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 from neurorack.engine.excitation import excite  # noqa: E402
 from neurorack.engine.modes import ring  # noqa: E402
-from neurorack.learn import bank  # noqa: E402
 from neurorack.learn.corpus import MODES  # noqa: E402
-from neurorack.learn.decoder import BEFORE_LATENT, Decoder, mix  # noqa: E402
-from neurorack.learn.encoder import Encoder  # noqa: E402
 from neurorack.learn.export import export_decoder, export_encoder, macs_per_s  # noqa: E402
+from neurorack.learn.networks import bank  # noqa: E402
+from neurorack.learn.networks.decoder import BEFORE_LATENT, Decoder, mix  # noqa: E402
+from neurorack.learn.networks.encoder import Encoder  # noqa: E402
 from neurorack.words import C4_HZ, HOP  # noqa: E402
 
 HOPS = 48

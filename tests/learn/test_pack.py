@@ -15,9 +15,9 @@ from neurorack.errors import BadInput  # noqa: E402
 from neurorack.learn import pack as packing  # noqa: E402
 from neurorack.learn import scales  # noqa: E402
 from neurorack.learn.corpus import Corpus  # noqa: E402
-from neurorack.learn.decoder import Decoder  # noqa: E402
-from neurorack.learn.encoder import Encoder  # noqa: E402
 from neurorack.learn.loudness import EVEN_PHON, heard_phon  # noqa: E402
+from neurorack.learn.networks.decoder import Decoder  # noqa: E402
+from neurorack.learn.networks.encoder import Encoder  # noqa: E402
 from neurorack.learn.pack import pack, set_aside  # noqa: E402
 
 FILES = ["card.json", "decoder.onnx", "encoder.onnx", "gestures.safetensors"]

@@ -10,7 +10,7 @@ from recordings import few  # noqa: E402
 from neurorack.errors import BadInput  # noqa: E402
 from neurorack.learn import descent, scales, train  # noqa: E402
 from neurorack.learn.clips import CLIP_HOPS  # noqa: E402
-from neurorack.learn.objective import Lesson, Weights  # noqa: E402
+from neurorack.learn.networks.objective import Lesson, Weights  # noqa: E402
 from neurorack.learn.train import Recipe, Training  # noqa: E402
 from neurorack.words import C4_HZ  # noqa: E402
 

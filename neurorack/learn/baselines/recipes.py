@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 
 from neurorack.learn.baselines.rival import RivalInstrument, RivalRecipe, RivalTraining
+from neurorack.learn.commands.finish import make_bundle
 from neurorack.learn.corpus import Corpus
 from neurorack.learn.evaluate.instrument import Instrument, Playable
-from neurorack.learn.finish import make_bundle
-from neurorack.learn.objective import Weights
+from neurorack.learn.networks.objective import Weights
 from neurorack.learn.train import LATENT, Recipe, Training
 
 RIVALS = {"conditioned": False, "fader": True}

@@ -16,16 +16,16 @@ import torch
 from neurorack.bundle import Knob
 from neurorack.ears.features import FEATURE_HOP
 from neurorack.learn import scales
-from neurorack.learn.adversary import CLASSES
 from neurorack.learn.baselines.backbone import FRAME, SMALL, Decoder, Encoder, draw_noise
 from neurorack.learn.baselines.pieces import PIECE_FRAMES, Pieces
 from neurorack.learn.baselines.pqmf import Bank
 from neurorack.learn.corpus import Corpus
 from neurorack.learn.descent import Descent
 from neurorack.learn.evaluate.instrument import Positions
-from neurorack.learn.losses import MultiScaleSpectrum
-from neurorack.learn.objective import Weights
-from neurorack.learn.twins import Descriptors
+from neurorack.learn.networks.adversary import CLASSES
+from neurorack.learn.networks.losses import MultiScaleSpectrum
+from neurorack.learn.networks.objective import Weights
+from neurorack.learn.networks.twins import Descriptors
 from neurorack.patch.knobs import Scales
 from neurorack.words import DESCRIPTORS, HOP
 

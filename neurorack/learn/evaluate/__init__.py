@@ -23,7 +23,7 @@ import numpy as np
 from neurorack.bundle import Bundle
 from neurorack.errors import BadInput
 from neurorack.learn.corpus import Corpus
-from neurorack.learn.evaluate import clicks, cost, following, probe, purity, resynthesis, score, sweeps, transfer
+from neurorack.learn.evaluate import clicks, cost, following, probe, purity, resynthesis, sweeps, transfer
 from neurorack.learn.evaluate.clicks import Jump
 from neurorack.learn.evaluate.clips import Clip, choose, first, make_clip, scorer_off
 from neurorack.learn.evaluate.instrument import Instrument, streaming_difference
@@ -98,7 +98,7 @@ def evaluate(bundle: Bundle, corpus: Corpus, quick: bool = False, held_out: bool
         swept = first(clips, amount.clips * (1 if corpus.kind == "pitched" else 2))
         ramps = list(sweeps.sweep_all(instrument, corpus.kind, swept, amount.octaves))
         figures = {"held_out_sources": float(len({clip.sound.source for clip in clips}))}
-        figures |= {"held_out_sounds": float(len(clips)), "scored_independently": float(score.INDEPENDENT)}
+        figures |= {"held_out_sounds": float(len(clips))}
         figures |= sweeps.figures(ramps) | scorer_off(instrument, swept)
         begin("all knobs")
         some = first(clips, amount.follows)
@@ -124,8 +124,6 @@ def evaluate(bundle: Bundle, corpus: Corpus, quick: bool = False, held_out: bool
     if not held_out:
         figures |= {"held_out_sources": 0.0, "held_out_sounds": 0.0}
         notes.append("measured on sounds it has learned from, since none were held out: new ones may come out worse")
-    if not score.INDEPENDENT:
-        notes.append("scored with training's own descriptors: there is no independent scorer")
     if amount.cdpam and cdpam is None:
         notes.append("without cdpam: the package is not installed")
     return Results(_rounded(figures), ramps, sweeps.matrix(ramps), jumps, pairs, notes)

@@ -155,11 +155,10 @@ def _knobs(results: Results) -> str:
         for knob in DESCRIPTORS
     )
     heads = "".join(f"<th>{html.escape(heading)}</th>" for _, heading, _, _ in AIMS)
-    by = "" if figures["scored_independently"] else ", by training's own descriptors"
     return (
         f"<h2>What every knob does</h2><p>One knob goes from 0 to 1, the others stand at ½, the latent is a held-out "
         f"sound's. Lines are clips (dark low, bright high), the black one their median; the dotted one is what was "
-        f"asked. Rank correlation and travel are 1 where a knob obeys; errors are in knob positions{by}.</p>"
+        f"asked. Rank correlation and travel are 1 where a knob obeys; errors are in knob positions.</p>"
         f"{_image(pictures.responses(results.sweeps))}"
         f'<div class="scroll"><table><tr><th>knob</th>{heads}</tr>{rows}</table></div>'
         "<h2>Which knob moves what</h2><p>How far each descriptor moves while one knob goes from 5 % to 95 %, "

@@ -19,7 +19,7 @@ from neurorack.ears.features import mel_bank
 from neurorack.learn.evaluate import score
 from neurorack.learn.evaluate.clips import Clip
 from neurorack.learn.evaluate.instrument import Playable
-from neurorack.learn.losses import MultiScaleSpectrum
+from neurorack.learn.networks.losses import MultiScaleSpectrum
 from neurorack.words import SAMPLE_RATE_HZ
 
 _MEL_RANGE_DB = 50.0

@@ -1,18 +1,14 @@
 """What the figures are scored with, and the statistics they are made of.
 
-The scorer is `learn.judge`: another implementation than training's, behind a longer window. It gives descriptors in the
-card's units; a knob's *position* is what `patch.knobs.Scales` reads from them at the pitch that was played, each
-descriptor given the ones before it as the scorer heard them. Positions go on beyond 0…1. Nothing is fitted between the
-two implementations: how far apart they are on recordings is a figure of its own, `scorer_off_NAME`, below which no
-error can be told from the scorer's.
+The scorer is `judge`: another implementation than training's, behind a longer window. It gives descriptors in the
+card's units; a knob's *position* is what `patch.knobs.Scales` reads from them at the pitch that was played. Positions
+go on beyond 0…1. Nothing is fitted between the two implementations: how far apart they are on recordings is a figure of
+its own, `scorer_off_NAME`, below which no error can be told from the scorer's.
 """
-
-import importlib.util
-from collections.abc import Callable
 
 import numpy as np
 
-from neurorack.ears import descriptors
+from neurorack.learn.evaluate.judge import judge
 from neurorack.words import DESCRIPTORS, HOP
 
 SCORE_HOP = 512
@@ -23,22 +19,10 @@ POINT_HOPS = POINT * SCORE_HOP // HOP
 _WINDOW_HOPS = 32
 """What the scorer's window spans."""
 
-INDEPENDENT = importlib.util.find_spec("neurorack.learn.judge") is not None
-"""Whether figures come from the judge, and not from the descriptors that training used as well."""
-
-
-def scorer() -> Callable[[np.ndarray, int], np.ndarray]:
-    """(audio [samples], hop) → descriptors [samples // hop, 5 or more], frame t about sample (t + 1)·hop."""
-    if not INDEPENDENT:
-        return descriptors.describe
-    from neurorack.learn.judge import judge
-
-    return judge
-
 
 def points(audio: np.ndarray) -> np.ndarray:
     """Scored descriptors [points, 5] of a sound [samples], a point every POINT_HOPS hops."""
-    frames = scorer()(audio, SCORE_HOP)[:, : len(DESCRIPTORS)]
+    frames = judge(audio, SCORE_HOP)[:, : len(DESCRIPTORS)]
     whole = len(frames) // POINT
     averaged: np.ndarray = frames[: whole * POINT].reshape(whole, POINT, frames.shape[1]).mean(axis=1)
     return averaged

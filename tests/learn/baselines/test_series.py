@@ -17,7 +17,7 @@ from neurorack.learn.baselines.measure import Amount, measure  # noqa: E402
 from neurorack.learn.baselines.recipes import NAMES, OURS, make  # noqa: E402
 from neurorack.learn.baselines.tilt import Tilt  # noqa: E402
 from neurorack.learn.evaluate import probe  # noqa: E402
-from neurorack.learn.objective import Weights  # noqa: E402
+from neurorack.learn.networks.objective import Weights  # noqa: E402
 from neurorack.learn.sources import fluid  # noqa: E402
 from neurorack.words import DESCRIPTORS  # noqa: E402
 

@@ -21,15 +21,15 @@ from tqdm import tqdm
 
 from neurorack.errors import BadInput
 from neurorack.learn import loop
+from neurorack.learn.commands.finish import make_bundle, write_figures, write_preview
+from neurorack.learn.commands.work import TRAIN, Work, fingerprint, held_out, keep_sounds
 from neurorack.learn.corpus import load_corpus
 from neurorack.learn.evaluate import evaluate, sweeps
 from neurorack.learn.evaluate.report import write_report
-from neurorack.learn.finish import make_bundle, write_figures, write_preview
 from neurorack.learn.log import read_table
 from neurorack.learn.prepare import Prepared, prepare
 from neurorack.learn.scale import Team, team
 from neurorack.learn.train import LATENT, STEPS_PER_MINUTE, Recipe, Training
-from neurorack.learn.work import TRAIN, Work, fingerprint, held_out, keep_sounds
 from neurorack.terminal import complain, plain, tell
 from neurorack.words import SAMPLE_RATE_HZ
 

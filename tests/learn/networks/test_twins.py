@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from neurorack.ears import descriptors  # noqa: E402
-from neurorack.learn.twins import Descriptors, Noisiness  # noqa: E402
+from neurorack.learn.networks.twins import Descriptors, Noisiness  # noqa: E402
 
 
 @pytest.mark.parametrize("hop", [64, 256])

@@ -15,16 +15,16 @@ import torch
 from neurorack.ears.descriptors import WINDOW
 from neurorack.ears.features import FEATURE_HOP
 from neurorack.ears.latent import AHEAD, BEHIND
-from neurorack.learn.adversary import Adversary
 from neurorack.learn.clips import CLIP_HOPS, FRAMES
 from neurorack.learn.corpus import LEVEL_WINDOW
-from neurorack.learn.critic import Critic
-from neurorack.learn.decoder import Decoder, mix
-from neurorack.learn.encoder import Encoder
-from neurorack.learn.listening import Features, Level
-from neurorack.learn.losses import MultiScaleSpectrum
-from neurorack.learn.room import Room
-from neurorack.learn.twins import Descriptors
+from neurorack.learn.networks.adversary import Adversary
+from neurorack.learn.networks.critic import Critic
+from neurorack.learn.networks.decoder import Decoder, mix
+from neurorack.learn.networks.encoder import Encoder
+from neurorack.learn.networks.listening import Features, Level
+from neurorack.learn.networks.losses import MultiScaleSpectrum
+from neurorack.learn.networks.room import Room
+from neurorack.learn.networks.twins import Descriptors
 from neurorack.words import HOP
 
 COARSE = FEATURE_HOP // HOP

@@ -6,8 +6,8 @@ import torch
 
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS, schroeder_phases
 from neurorack.engine.modes import FADE
-from neurorack.learn import bank
 from neurorack.learn.corpus import MODES
+from neurorack.learn.networks import bank
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
 _POOL_S = 8

@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from neurorack.ears.features import FEATURES  # noqa: E402
-from neurorack.learn.encoder import REACH, Encoder  # noqa: E402
+from neurorack.learn.networks.encoder import REACH, Encoder  # noqa: E402
 
 FRAMES = 20
 

@@ -7,7 +7,7 @@ off the decoder's hands, too little to colour a dry sound.
 import numpy as np
 import torch
 
-from neurorack.learn import bank
+from neurorack.learn.networks import bank
 from neurorack.words import SAMPLE_RATE_HZ
 
 LENGTH = SAMPLE_RATE_HZ // 5

@@ -8,7 +8,7 @@ pytest.importorskip("librosa")
 pytest.importorskip("mosqito")
 
 from neurorack.ears import descriptors
-from neurorack.learn.judge import judge
+from neurorack.learn.evaluate.judge import judge
 
 HOP = 256
 INNER = slice(6, -6)

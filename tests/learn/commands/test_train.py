@@ -25,10 +25,12 @@ from recordings import hit, phrase  # noqa: E402
 
 from neurorack import bundle, cli  # noqa: E402
 from neurorack.engine.proof import prove  # noqa: E402
-from neurorack.learn import checkpoint, command_evaluate, command_train  # noqa: E402
+from neurorack.learn import checkpoint  # noqa: E402
+from neurorack.learn.commands import evaluate as command_evaluate  # noqa: E402
+from neurorack.learn.commands import train as command_train  # noqa: E402
+from neurorack.learn.commands.work import VALIDATION, Work  # noqa: E402
 from neurorack.learn.evaluate import Results  # noqa: E402
 from neurorack.learn.train import Recipe, Training  # noqa: E402
-from neurorack.learn.work import VALIDATION, Work  # noqa: E402
 
 STEPS, NOTES = 4, 13
 
@@ -419,3 +421,24 @@ def test_where_nothing_was_held_out_the_measuring_knows(made, sounds, tmp_path, 
     monkeypatch.setattr(command_evaluate, "evaluate", lambda *all: given.append(all) or FIGURES)
     assert cli.main(["evaluate", str(out)]) == 0
     assert len(given[0][1]) == NOTES - 1 and not given[0][3]
+
+
+def forged(path: Path, made: Path, **changes: object) -> Path:
+    """A checkpoint with a right checksum, beside the sounds of a real one."""
+    shutil.copytree(run_of(made), path)
+    checkpoint.write(path, checkpoint.read(path / checkpoint.NEWEST) | changes)
+    return path / checkpoint.NEWEST
+
+
+@pytest.mark.parametrize("change", [{"width": -1}, {"width": 10**6}, {"latent": 0}, {"kind": "foo"}, {"seed": -5}])
+def test_a_checkpoint_of_an_impossible_recipe_is_refused(made, tmp_path, capsys, change):
+    recipe = json.loads(checkpoint.read(run_of(made) / checkpoint.NEWEST)["recipe"]) | change
+    path = forged(tmp_path / "run", made, recipe=json.dumps(recipe))
+    assert cli.main(["export", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert "not a whole checkpoint" in complaint(capsys)
+
+
+def test_a_checkpoint_whose_weights_do_not_fit_is_refused(made, tmp_path, capsys):
+    path = forged(tmp_path / "run", made, state={})
+    assert cli.main(["export", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert "do not fit" in complaint(capsys)

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neurorack.learn.adversary import CLASSES, Adversary  # noqa: E402
+from neurorack.learn.networks.adversary import CLASSES, Adversary  # noqa: E402
 from neurorack.words import KNOBS  # noqa: E402
 
 LATENT, ROWS = 4, 512

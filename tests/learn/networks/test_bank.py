@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neurorack.learn import bank
+from neurorack.learn.networks import bank
 from neurorack.words import SAMPLE_RATE_HZ
 
 

@@ -12,7 +12,7 @@ from recordings import few  # noqa: E402
 from neurorack.ears.descriptors import WINDOW, describe  # noqa: E402
 from neurorack.learn import scales  # noqa: E402
 from neurorack.learn.clips import CLIP_HOPS, FRAMES  # noqa: E402
-from neurorack.learn.objective import Lesson, Objective, Weights, to_hops  # noqa: E402
+from neurorack.learn.networks.objective import Lesson, Objective, Weights, to_hops  # noqa: E402
 from neurorack.learn.train import Recipe, Training  # noqa: E402
 from neurorack.words import HOP  # noqa: E402
 

@@ -20,8 +20,8 @@ import torch
 
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS
 from neurorack.engine.modes import FADE
-from neurorack.learn import bank
 from neurorack.learn.corpus import MODES
+from neurorack.learn.networks import bank
 from neurorack.words import C4_HZ, DESCRIPTORS, HOP
 
 BEFORE_LATENT = 1 + len(DESCRIPTORS)

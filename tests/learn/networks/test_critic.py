@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from neurorack.ears.features import FEATURES  # noqa: E402
-from neurorack.learn.critic import Critic  # noqa: E402
+from neurorack.learn.networks.critic import Critic  # noqa: E402
 
 FRAMES = 20
 

@@ -7,9 +7,9 @@ torch = pytest.importorskip("torch")
 
 from neurorack.engine.excitation import HARMONICS, Excitation  # noqa: E402
 from neurorack.engine.modes import ring  # noqa: E402
-from neurorack.learn import bank  # noqa: E402
 from neurorack.learn.corpus import MODES  # noqa: E402
-from neurorack.learn.excite import Elements, pulse  # noqa: E402
+from neurorack.learn.networks import bank  # noqa: E402
+from neurorack.learn.networks.excite import Elements, pulse  # noqa: E402
 from neurorack.words import HOP, SAMPLE_RATE_HZ  # noqa: E402
 
 OCTAVES = np.linspace(0, 5.5, MODES).astype(np.float32)

@@ -5,7 +5,7 @@ import torch
 
 from neurorack.ears import descriptors as reference
 from neurorack.ears import features
-from neurorack.learn.twins import Noisiness
+from neurorack.learn.networks.twins import Noisiness
 from neurorack.words import HOP
 
 

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neurorack.learn.room import LENGTH, Room  # noqa: E402
+from neurorack.learn.networks.room import LENGTH, Room  # noqa: E402
 from neurorack.words import SAMPLE_RATE_HZ  # noqa: E402
 
 CLIP = 2 * LENGTH

@@ -3,7 +3,7 @@
 import pytest
 
 from neurorack.errors import BadInput
-from neurorack.learn.work import Work
+from neurorack.learn.commands.work import Work
 
 
 def test_a_second_training_in_the_same_place_is_refused_until_the_first_has_ended(tmp_path):

@@ -76,7 +76,7 @@ def export(options: argparse.Namespace) -> int:
 def _offline(name: str, options: argparse.Namespace) -> int:
     """Run the command; BadInput where a package it needs is not installed."""
     try:
-        status: int = importlib.import_module(f"neurorack.learn.command_{name}").run(options)
+        status: int = importlib.import_module(f"neurorack.learn.commands.{name}").run(options)
         return status
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("neurorack"):

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neurorack.learn.losses import WINDOWS, MultiScaleSpectrum  # noqa: E402
+from neurorack.learn.networks.losses import WINDOWS, MultiScaleSpectrum  # noqa: E402
 from neurorack.words import SAMPLE_RATE_HZ  # noqa: E402
 
 LENGTH = 8192

@@ -9,13 +9,13 @@ import torch
 
 from neurorack import bundle
 from neurorack.errors import BadInput
-from neurorack.learn import work
-from neurorack.learn.command_export import export_checkpoint
+from neurorack.learn.commands import work
+from neurorack.learn.commands.export import export_checkpoint
+from neurorack.learn.commands.finish import write_figures
 from neurorack.learn.corpus import Corpus
 from neurorack.learn.evaluate import evaluate
 from neurorack.learn.evaluate.__main__ import held_out
 from neurorack.learn.evaluate.report import write_report
-from neurorack.learn.finish import write_figures
 from neurorack.learn.prepare import prepare
 from neurorack.terminal import plain, tell
 

@@ -6,10 +6,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS  # noqa: E402
-from neurorack.learn import bank  # noqa: E402
 from neurorack.learn.corpus import MODES  # noqa: E402
-from neurorack.learn.decoder import BEFORE_LATENT, Decoder, element_scale, mix  # noqa: E402
-from neurorack.learn.excite import Elements  # noqa: E402
+from neurorack.learn.networks import bank  # noqa: E402
+from neurorack.learn.networks.decoder import BEFORE_LATENT, Decoder, element_scale, mix  # noqa: E402
+from neurorack.learn.networks.excite import Elements  # noqa: E402
 from neurorack.words import C4_HZ, HOP  # noqa: E402
 
 CONTROLS = BEFORE_LATENT + 8

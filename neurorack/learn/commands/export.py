@@ -10,11 +10,11 @@ from neurorack import bundle
 from neurorack.bundle import Bundle, Gestures, Network, read_file, write_card
 from neurorack.errors import BadInput
 from neurorack.learn import checkpoint
+from neurorack.learn.commands.finish import make_bundle
+from neurorack.learn.commands.work import TRAIN, Work, check_place
 from neurorack.learn.corpus import load_corpus
-from neurorack.learn.finish import make_bundle
 from neurorack.learn.pack import pack_random, set_aside
 from neurorack.learn.train import Recipe, Training
-from neurorack.learn.work import TRAIN, Work, check_place
 from neurorack.terminal import plain, tell
 
 
@@ -48,7 +48,10 @@ def export_checkpoint(path: Path, folder: Path, title: str, licence: str) -> Bun
     training = Training(recipe, corpus)
     if msgspec.json.encode(training.knobs).decode() != found["knobs"]:
         raise BadInput("the sounds beside the checkpoint are not its own", str(path.parent), "train again")
-    training.load_state(found["state"])
+    try:
+        training.load_state(found["state"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:  # torch and its optimiser have one for each misfit
+        raise BadInput("the checkpoint's weights do not fit its recipe", str(path), "train again") from error
     return make_bundle(training, corpus, folder, title, licence)
 
 

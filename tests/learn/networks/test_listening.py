@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from recordings import hit, phrase  # noqa: E402
 
 from neurorack.ears import features as reference  # noqa: E402
-from neurorack.learn.listening import Features, Level  # noqa: E402
+from neurorack.learn.networks.listening import Features, Level  # noqa: E402
 from neurorack.words import HOP, SAMPLE_RATE_HZ  # noqa: E402
 
 
