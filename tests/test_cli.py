@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 import wave
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -220,7 +221,13 @@ def test_without_a_terminal_the_demo_is_played_and_told(place):
 def test_an_interrupt_ends_everything_quietly(place):
     command = [sys.executable, "-m", "neurorack", "run", "--rack", "--headless", "--device", "null", "--bundle", "tiny"]
     environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
+    )
     give_up = time.monotonic() + 30
     while not holder(place / "run" / "engine.lock") and time.monotonic() < give_up:
         time.sleep(0.02)
