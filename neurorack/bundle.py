@@ -22,9 +22,9 @@ import numpy as np
 
 from neurorack.errors import BadInput
 from neurorack.onnx_graph import Graph, Port, Refused, read_graph
-from neurorack.words import DESCRIPTORS, HOP, KINDS, SAMPLE_RATE_HZ
+from neurorack.words import BANDS, DESCRIPTORS, HOP, KINDS, SAMPLE_RATE_HZ
 
-SCHEMA = 1
+SCHEMA = 2
 CARD = "card.json"
 CARD_BYTES_MAX = 1 << 20
 ONNX_BYTES_MAX = 32 << 20
@@ -377,11 +377,12 @@ def _check_decoder(card: Card, network: Network, data: bytes, folder: Path) -> N
     expected_in: Ports = {
         "controls": ("frames", CONTROLS_BEFORE_LATENT + card.latent),
         "harmonics": ("frames", HOP, card.harmonics),
-        "pulse": ("frames", HOP),
-        "noise": ("frames", HOP),
+        "noise": ("frames", HOP, BANDS),
     }
     if "partials" in inputs:
         expected_in["partials"] = ("frames", card.harmonics)
+    else:
+        expected_in["pulse"] = ("frames", HOP, BANDS)
     expected_out: Ports = {"audio": ("frames", HOP)}
     total = 0
     for state, following in network.states:

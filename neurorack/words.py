@@ -9,6 +9,15 @@ SAMPLE_RATE_HZ = 48_000
 HOP = 64
 """Samples per control frame (1.33 ms): the decoder's control period."""
 
+BAND_EDGES_HZ = (
+    *(20, 100, 200, 300, 420, 570, 760, 1_000, 1_300, 1_680),
+    *(2_150, 2_730, 3_450, 4_350, 5_500, 7_000, 9_100, 12_400, 18_000),
+)
+"""Of the bands in which pulse and noise reach the decoder: about a critical band wide at the bottom, half an octave at
+the top, beyond which nothing is excited."""
+
+BANDS = len(BAND_EDGES_HZ) - 1
+
 BLOCKS = (64, 128, 256, 512)
 """Block sizes, in samples, that a sound card may ask for."""
 

@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from neurorack.bundle import (
+    SCHEMA,
     Card,
     Condition,
     Cost,
@@ -19,6 +20,7 @@ from neurorack.bundle import (
     write_card,
 )
 from neurorack.ears.features import BANDS, FEATURES
+from neurorack.words import BANDS as EXCITED
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
 pytest_plugins = ["live", "struck"]
@@ -48,8 +50,8 @@ def write_tiny_decoder(path: Path, *, noise_gain: float = 0.05, parameters: int 
         constant("weights", weights[:, None]),
         constant("ramp", np.arange(1, HOP + 1)[None] / HOP),
         constant("db", np.log(10) / 20),
-        constant("noise_gain", noise_gain),
-        constant("pulse_gain", 0.1),
+        constant("noise_gains", np.full((EXCITED, 1), noise_gain / np.sqrt(EXCITED))),
+        constant("pulse_gains", np.full((EXCITED, 1), 0.1 / np.sqrt(EXCITED))),
         constant("one", [1], np.int64),
         constant("two", [2], np.int64),
         constant("zero", [0], np.int64),
@@ -73,8 +75,10 @@ def write_tiny_decoder(path: Path, *, noise_gain: float = 0.05, parameters: int 
         make("Add", ["before", "risen"], ["curve"]),
         make("MatMul", ["harmonics", "weights"], ["tone_3d"]),
         make("Reshape", ["tone_3d", "grid"], ["tone"]),
-        make("Mul", ["pulse", "pulse_gain"], ["buzz"]),
-        make("Mul", ["noise", "noise_gain"], ["air"]),
+        make("MatMul", ["pulse", "pulse_gains"], ["buzz_3d"]),
+        make("Reshape", ["buzz_3d", "grid"], ["buzz"]),
+        make("MatMul", ["noise", "noise_gains"], ["air_3d"]),
+        make("Reshape", ["air_3d", "grid"], ["air"]),
         make("Sum", ["tone", "buzz", "air"], ["body"]),
         make("Mul", ["body", "curve"], ["shaped"]),
         make("Reshape", ["shaped", "row"], ["flat"]),
@@ -103,8 +107,8 @@ def write_tiny_decoder(path: Path, *, noise_gain: float = 0.05, parameters: int 
         [
             value("controls", f32, ["frames", 6 + TINY_LATENT]),
             value("harmonics", f32, ["frames", HOP, TINY_HARMONICS]),
-            value("pulse", f32, ["frames", HOP]),
-            value("noise", f32, ["frames", HOP]),
+            value("pulse", f32, ["frames", HOP, EXCITED]),
+            value("noise", f32, ["frames", HOP, EXCITED]),
             value("state_gain", f32, [1, 1]),
             value("state_tail", f32, [1, TINY_DELAY]),
         ],
@@ -216,7 +220,7 @@ def write_tiny_bundle(folder: Path, *, encoder: bool = False, **decoder: float) 
     }
     save_file(held, folder / "gestures.safetensors")
     card = Card(
-        schema=1,
+        schema=SCHEMA,
         name=folder.name,
         title="Tiny",
         version="1",

@@ -156,7 +156,7 @@ def test_a_damaged_card_is_refused(folder: Path, text: str, pattern: str) -> Non
 @pytest.mark.parametrize(
     ("change", "pattern"),
     [
-        ({"schema": 2}, "schema 2"),
+        ({"schema": 1}, "schema 1"),
         ({"sample_rate_hz": 44100}, "44100 Hz"),
         ({"hop": 128}, "hops of 128"),
         ({"latent": 0}, "latent must be"),
@@ -395,7 +395,7 @@ def test_texts_of_a_card_are_bounded(folder: Path, field: str, length: int) -> N
     refused(folder, "characters")
 
 
-@pytest.mark.parametrize("name", ["weights", "noise_gain"])
+@pytest.mark.parametrize("name", ["weights", "noise_gains"])
 def test_a_graph_that_takes_what_nothing_gives_is_refused(folder: Path, name: str) -> None:
     def rename(model: onnx.ModelProto) -> None:
         next(tensor for tensor in model.graph.initializer if tensor.name == name).name = "other"

@@ -253,8 +253,9 @@ def test_what_loads_but_does_not_play_replaces_nothing(models, tmp_path, tiny_bu
     odd = shutil.copytree(tiny_bundle, tmp_path / "tiny")
     model = onnx.load(str(odd / "decoder.onnx"))
     for tensor in model.graph.initializer:
-        if tensor.name == "noise_gain":
-            tensor.CopyFrom(numpy_helper.from_array(np.float32(np.nan), tensor.name))
+        if tensor.name == "noise_gains":
+            spoilt = np.full_like(numpy_helper.to_array(tensor), np.nan)
+            tensor.CopyFrom(numpy_helper.from_array(spoilt, tensor.name))
     (odd / "decoder.onnx").write_bytes(model.SerializeToString())
     described = describe_network(odd / "decoder.onnx")
     write_card(odd, msgspec.structs.replace(read_card(odd), decoder=described))

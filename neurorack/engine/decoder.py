@@ -20,16 +20,17 @@ WARM_RUNS = 4
 
 
 class Decoder:
-    """`frames` hops per call. Fill `controls` [frames, C], `harmonics` [frames, 64, H], `pulse` and `noise`
-    [frames, 64], and `partials` [frames, H] where they are not None, all float32, then `run`. States start at zero.
+    """`frames` hops per call. Fill `controls` [frames, C], `harmonics` [frames, 64, H], `noise` [frames, 64, BANDS],
+    and `pulse` [frames, 64, BANDS] or `partials` [frames, H], whichever is not None, all float32, then `run`. States
+    start at zero.
     """
 
     def __init__(self, bundle: Bundle, frames: int, provider: str = CPU) -> None:
         network = bundle.card.decoder
         self.frames = frames
         arrays = {t.name: _zeros(t.shape, frames) for t in network.inputs}
-        self.controls, self.harmonics = arrays["controls"], arrays["harmonics"]
-        self.pulse, self.noise, self.partials = arrays["pulse"], arrays["noise"], arrays.get("partials")
+        self.controls, self.harmonics, self.noise = arrays["controls"], arrays["harmonics"], arrays["noise"]
+        self.pulse, self.partials = arrays.get("pulse"), arrays.get("partials")
         states = {state for state, _ in network.states}
         self._inputs = [array for name, array in arrays.items() if name not in states]
         audio = _zeros(next(t.shape for t in network.outputs if t.name == "audio"), frames)

@@ -1,25 +1,29 @@
-"""What the decoder shapes: harmonics of the pitch, a pulse train above them, and white noise.
+"""What the decoder shapes: harmonics of the pitch, a pulse train above them, and white noise, these two in bands.
 
 The pitch is the host's: phase is float64 and exact, so the sound is in tune whatever the network does. With cycles φ
 and r = F_TOP_HZ / f the weight of harmonic k is w_k = clip(r − k + 1, 0, 1): the top harmonic fades, it never jumps.
 
     harmonics[n, k-1] = w_k · cos(2πkφ + θ_k)                        k = 1…H, θ_k = −πk(k−1)/H (Schroeder 1970)
-    pulse[n]          = 2·sqrt(f/fs) · Σ_{k>H} w_k · cos(2πkφ)       as dense in power as white noise of variance 1
-    noise[n]          = white, variance 1
+    pulse[n, b]       = sqrt(2f / width_b) · Σ_{k>H} w_kb · cos(2πkφ)
+    noise[n, b]       = a band of white noise                        (see `bands`)
 
 Struck sounds have modes in place of harmonics and no pulse: see `modes`.
 
-The pulse is a difference of Dirichlet kernels, Σ_{k≤N} cos(2πkφ) = (sin((2N+1)πφ) / sin(πφ) − 1) / 2, so its cost does
-not grow with the number of harmonics: N = floor(r) and N + 1 are mixed by the fraction of r, less the first H.
+A harmonic of the pulse belongs to the band it lies in, w_kb = clip(r_b+1 − k + 1, 0, 1) − clip(r_b − k + 1, 0, 1) with
+r_b = edge_b / f, and glides into the next one as the pitch does. Σ_{k≤N} cos(2πkφ) = (sin((2N+1)πφ) / sin(πφ) − 1) / 2
+is a Dirichlet kernel, so the cost does not grow with the number of harmonics: at an edge N = floor(r_b) and N + 1 are
+mixed by the fraction of r_b, never below H, and a band is what its upper edge has more than its lower one.
 """
 
+from bisect import bisect_right
 from typing import Any
 
 import numpy as np
 
-from neurorack.words import HOP, SAMPLE_RATE_HZ
+from neurorack.engine.bands import WIDTHS_HZ, Hiss
+from neurorack.words import BAND_EDGES_HZ, BANDS, HOP, SAMPLE_RATE_HZ
 
-F_TOP_HZ = 18_000.0
+F_TOP_HZ = float(BAND_EDGES_HZ[-1])
 """Above this nothing is excited harmonically; the top harmonic fades over the last f Hz below it."""
 
 F0_MIN_HZ, F0_MAX_HZ = 8.0, 8_000.0
@@ -41,8 +45,8 @@ def schroeder_phases(harmonics: int) -> np.ndarray:
 class Source:
     """What every excitation has: arrays to fill, a pitch that glides, and noise.
 
-    `harmonics` [hops, HOP, count], `pulse` [hops, HOP] and `noise` [hops, HOP], float32, may be handed in
-    (C-contiguous: the decoder's inputs) or are made.
+    `harmonics` [hops, HOP, count] and `noise` [hops, HOP, BANDS], float32, may be handed in (C-contiguous: the
+    decoder's inputs) or are made.
     """
 
     def __init__(
@@ -52,20 +56,15 @@ class Source:
         *,
         count: int,
         harmonics: np.ndarray | None = None,
-        pulse: np.ndarray | None = None,
         noise: np.ndarray | None = None,
         noisy: bool = True,
     ) -> None:
-        self.hops, self.count, self._seed, self._noisy = hops, count, seed, noisy
+        self.hops, self.count, self._noisy = hops, count, noisy
         n = hops * HOP
         self.harmonics = np.zeros((hops, HOP, count), np.float32) if harmonics is None else harmonics
-        self.pulse = np.zeros((hops, HOP), np.float32) if pulse is None else pulse
-        self.noise = np.zeros((hops, HOP), np.float32) if noise is None else noise
-        self._harmonics, self._pulse, self._noise = (
-            _flat(self.harmonics, (n, count)),
-            _flat(self.pulse, (n,)),
-            _flat(self.noise, (n,)),
-        )
+        self.noise = np.zeros((hops, HOP, BANDS), np.float32) if noise is None else noise
+        self._harmonics, self._noise = flat(self.harmonics, (n, count)), flat(self.noise, (n, BANDS))
+        self._hiss = Hiss(seed)
         self._ramp = np.arange(1, HOP + 1, dtype=np.float64) / HOP
         self._frames = np.empty((hops, 1))  # pitch at the end of each hop
         self._before = np.empty((hops, 1))  # at its beginning
@@ -80,7 +79,7 @@ class Source:
         """Back to phase 0 and the seed's first noise; the next pitch starts without a glide."""
         self._cycle = 0.0
         self._last_hz = 0.0
-        self._random = np.random.Generator(np.random.SFC64(self._seed))
+        self._hiss.reset()
 
     def _glide(self, f0_hz: np.ndarray) -> None:
         """`f0_hz` [hops] → `_f` [samples]: from one hop's end to the next in a straight line."""
@@ -94,24 +93,34 @@ class Source:
         self._f_hz += self._before
         np.add(frames, self._before, out=frames)
 
-    def _hiss(self) -> None:
+    def _breathe(self) -> None:
         if self._noisy:
-            self._random.standard_normal(out=self._noise, dtype=np.float32)
+            self._hiss.read(self._noise)
 
 
 class Excitation(Source):
     """Harmonics, pulse and noise, hop after hop, with no allocation: `render(f0_hz)` writes the next `hops` hops."""
 
-    def __init__(self, hops: int, seed: int = 0, *, count: int = HARMONICS, **arrays: Any) -> None:
-        """`arrays` as `Source` takes them."""
+    def __init__(
+        self, hops: int, seed: int = 0, *, count: int = HARMONICS, pulse: np.ndarray | None = None, **arrays: Any
+    ) -> None:
+        """`pulse` [hops, HOP, BANDS] may be handed in; `arrays` as `Source` takes them."""
         super().__init__(hops, seed, count=count, **arrays)
         n = hops * HOP
+        self.pulse = np.zeros((hops, HOP, BANDS), np.float32) if pulse is None else pulse
+        self._pulse = flat(self.pulse, (n, BANDS))
+        self._sounding = 0  # bands of the pulse that the newest block wrote, from the top
         self._numbers = np.arange(1, count + 1, dtype=np.float64)
         self._numbers_less_1 = np.arange(count, dtype=np.float32)
         self._theta = schroeder_phases(count)
         self._r, self._whole = np.empty(n), np.empty(n)
         self._r32 = np.empty((n, 1), np.float32)
-        self._kernels = np.empty((4, n))  # angles, then sines, of φ times 1, 2N+1, 2N+3 and 2H+1
+        self._edges = np.array(BAND_EDGES_HZ, np.float64)[:, None]
+        self._amplitudes = np.sqrt(2.0 / WIDTHS_HZ).astype(np.float32)[:, None]
+        self._at_edge, self._nearest = np.empty((2, BANDS + 1, n)), np.empty((2, BANDS + 1, n))
+        self._kernels = np.empty((2, BANDS + 1, n), np.float32)
+        self._bend = np.empty((BANDS + 1, n), np.float32)
+        self._even, self._slope = np.empty(n), np.empty(n, np.float32)
 
     def render(self, f0_hz: np.ndarray) -> None:
         """`f0_hz` [hops]: pitch at the end of each hop; within a hop it glides there from the hop before."""
@@ -119,13 +128,15 @@ class Excitation(Source):
         self._run_phase()
         low_hz = min(self._frames[:, 0].min(), self._before[0, 0])
         high_hz = max(self._frames[:, 0].max(), self._before[0, 0])
-        np.divide(F_TOP_HZ, self._f, out=self._r)
         self._render_harmonics(every=F_TOP_HZ / high_hz >= self.count)
-        if F_TOP_HZ / low_hz <= self.count:
-            self._pulse.fill(0.0)
-        else:
-            self._render_pulse()
-        self._hiss()
+        silent = bisect_right(BAND_EDGES_HZ, self.count * low_hz) - 1  # of the bands, from the bottom
+        silent = min(max(silent, 0), BANDS)
+        if BANDS - silent < self._sounding:
+            self._pulse[:, BANDS - self._sounding : silent] = 0.0
+        self._sounding = BANDS - silent
+        if silent < BANDS:
+            self._render_pulse(silent)
+        self._breathe()
 
     def _run_phase(self) -> None:
         phase = self._phase
@@ -145,47 +156,52 @@ class Excitation(Source):
         out *= np.float32(2 * np.pi)
         np.cos(out, out=out)
         if not every:
+            np.divide(F_TOP_HZ, self._f, out=self._r)
             np.copyto(self._r32[:, 0], self._r, casting="same_kind")
             np.subtract(self._r32, self._numbers_less_1, out=self._weights)
             np.clip(self._weights, 0.0, 1.0, out=self._weights)
             out *= self._weights
 
-    def _render_pulse(self) -> None:
-        r, whole, angle = self._r, self._whole, self._kernels
-        one, lower, upper, first = angle
-        np.abs(self._phase, out=one)  # the kernels are even
-        np.maximum(one, _NEAR_ZERO, out=one)
-        one *= np.pi
-        np.floor(r, out=whole)
-        np.multiply(whole, 2.0, out=lower)
-        np.add(lower, 3.0, out=upper)
-        lower += 1.0
-        lower *= one
-        upper *= one
-        np.multiply(one, 2.0 * self.count + 1.0, out=first)
-        np.sin(angle, out=angle)
-        np.subtract(r, whole, out=whole)  # the fraction
+    def _render_pulse(self, first: int) -> None:
+        """Bands from `first` on; those below lie under the H-th harmonic."""
+        turns, nearest, kernels = self._at_edge[:, first:], self._nearest[:, first:], self._kernels[:, first:]
+        (below, r), (lower, upper), bend, even = turns, kernels, self._bend[first:], self._even
+        np.divide(self._edges[first:], self._f, out=r)
+        np.maximum(r, self.count, out=r)
+        np.floor(r, out=below)
+        np.subtract(r, below, out=bend, casting="same_kind")  # the fraction
+        np.abs(self._phase, out=even)  # the kernels are
+        np.maximum(even, _NEAR_ZERO, out=even)
+        below += 0.5  # sin((2N+1)πφ) is sin(2π·(N+½)φ)
+        below *= even
+        np.add(below, even, out=r)
+        np.rint(turns, out=nearest)
+        np.subtract(turns, nearest, out=kernels, casting="same_kind")
+        kernels *= np.float32(2 * np.pi)
+        np.sin(kernels, out=kernels)
         upper -= lower
-        upper *= whole
+        upper *= bend
         lower += upper
-        lower -= first
-        lower /= one
-        np.multiply(self._f, 1.0 / SAMPLE_RATE_HZ, out=first)
-        np.sqrt(first, out=first)  # 2·sqrt(f/fs), and the kernel's ½
-        np.greater(r, self.count, out=whole)
-        first *= whole
-        np.multiply(lower, first, out=self._pulse, casting="same_kind")
+        bands = bend[1:]
+        np.subtract(lower[1:], lower[:-1], out=bands)
+        even *= np.pi
+        np.sin(even, out=even)
+        np.sqrt(self._f, out=self._r)
+        np.divide(self._r, even, out=self._slope, casting="same_kind")
+        self._slope *= np.float32(0.5)
+        bands *= self._slope
+        bands *= self._amplitudes[first:]
+        np.copyto(self._pulse[:, first:], bands.T)
 
 
 def excite(f0_hz: np.ndarray, seed: int = 0, *, count: int = HARMONICS) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same, offline: `f0_hz` [N] → harmonics [N, HOP, H], pulse [N, HOP], noise [N, HOP], float32.
+    """The same, offline: `f0_hz` [N] → harmonics [N, HOP, H], pulse and noise [N, HOP, BANDS], float32.
 
-    Bit for bit what blocks of any size give from the same seed. 10 KB a hop at H = 40.
+    Bit for bit what blocks of any size give from the same seed. 19 KB a hop at H = 40.
     """
     total, step = len(f0_hz), 32  # 32 hops of float64 work stay inside a core's cache
-    harmonics = np.empty((total, HOP, count), np.float32)
-    pulse, noise = np.empty((total, HOP), np.float32), np.empty((total, HOP), np.float32)
     source = Excitation(step, seed, count=count)
+    harmonics, pulse, noise = (np.empty((total, HOP, size), np.float32) for size in (count, BANDS, BANDS))
     padded = np.concatenate([f0_hz, np.full(-total % step, f0_hz[-1])])
     for at in range(0, total, step):
         source.render(padded[at : at + step])
@@ -195,7 +211,7 @@ def excite(f0_hz: np.ndarray, seed: int = 0, *, count: int = HARMONICS) -> tuple
     return harmonics, pulse, noise
 
 
-def _flat(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def flat(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The same memory with hops and samples in one axis."""
     if array.dtype != np.float32 or not array.flags.c_contiguous:
         raise ValueError("excitation writes into C-contiguous float32 arrays")

@@ -1,4 +1,4 @@
-"""What the decoder of a struck sound shapes: the modes of what is struck, and white noise.
+"""What the decoder of a struck sound shapes: the modes of what is struck, and white noise in bands.
 
 A mode k rings at f·2^p_k, with p_k octaves above the pitch, and stays pure: how it decays the decoder says. With cycles
 φ of the pitch since the strike, in float64,
@@ -20,7 +20,7 @@ FADE = 0.2
 
 
 class Modes(Source):
-    """Modes and noise, hop after hop, with no allocation; `pulse` is left alone.
+    """Modes and noise, hop after hop, with no allocation.
 
     `strike` in the order of time, then `render(f0_hz)`. `partials` [hops, count] float32, which may be handed in,
     tells the octaves above the pitch that are in force at each hop's end.
@@ -65,7 +65,7 @@ class Modes(Source):
             begin = offset
         self._ring(begin, len(self._f))
         self._strikes.clear()
-        self._hiss()
+        self._breathe()
 
     def _tune(self, octaves: np.ndarray) -> None:
         self._octaves[:] = octaves
@@ -95,10 +95,10 @@ class Modes(Source):
             out *= weights
 
 
-def ring(f0_hz: np.ndarray, partials: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same, offline, struck on the first sample: `f0_hz` [N], `partials` [count] → harmonics [N, HOP, count], pulse
-    [N, HOP], all zeros, and noise [N, HOP], float32."""
+def ring(f0_hz: np.ndarray, partials: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The same, offline, struck on the first sample: `f0_hz` [N], `partials` [count] → harmonics [N, HOP, count] and
+    noise [N, HOP, BANDS], float32."""
     source = Modes(len(f0_hz), seed, count=len(partials))
     source.strike(0, partials)
     source.render(f0_hz)
-    return source.harmonics, source.pulse, source.noise
+    return source.harmonics, source.noise

@@ -33,13 +33,12 @@ class Player:
         options: dict[str, Any] = {
             "count": bundle.card.harmonics,
             "harmonics": decoder.harmonics,
-            "pulse": decoder.pulse,
             "noise": decoder.noise,
             "noisy": noisy,
         }
         self._excitation: Excitation | Modes
         if decoder.partials is None:
-            self._excitation = Excitation(hops, seed, **options)
+            self._excitation = Excitation(hops, seed, pulse=decoder.pulse, **options)
         else:
             self._excitation = self._modes = Modes(hops, seed, partials=decoder.partials, **options)
         self._voice = Voice(bundle, block, decoder.controls)

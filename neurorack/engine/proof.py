@@ -65,13 +65,12 @@ def _controls(bundle: Bundle) -> np.ndarray:
 
 def _excitation(bundle: Bundle, f0_hz: np.ndarray) -> dict[str, np.ndarray]:
     """What the decoder takes besides `controls`; a gesture that has partials is struck on its first sample."""
-    names = ("harmonics", "pulse", "noise")
     partials = [gesture.partials for gesture in bundle.gestures if gesture.partials is not None]
     if not partials:
-        return dict(zip(names, excite(f0_hz, count=bundle.card.harmonics), strict=True))
+        return dict(zip(("harmonics", "pulse", "noise"), excite(f0_hz, count=bundle.card.harmonics), strict=True))
     struck = [ring(pitch_hz, octaves) for pitch_hz, octaves in zip(f0_hz.reshape(-1, HOPS), partials, strict=True)]
-    elements = map(np.concatenate, zip(*struck, strict=True))
-    return {**dict(zip(names, elements, strict=True)), "partials": np.repeat(partials, HOPS, axis=0)}
+    harmonics, noise = map(np.concatenate, zip(*struck, strict=True))
+    return {"harmonics": harmonics, "noise": noise, "partials": np.repeat(partials, HOPS, axis=0)}
 
 
 def _play(bundle: Bundle, frames: int, arrays: dict[str, np.ndarray]) -> np.ndarray:

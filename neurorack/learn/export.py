@@ -1,12 +1,12 @@
 """Networks → ONNX, written node by node: few nodes, fp32, opset 17, every state an input and an output.
 
-The decoder's graph is `decoder.Decoder` and `decoder.mix` behind the filter bank, for any number of frames:
+The decoder's graph is `decoder.Decoder` and `decoder.mix`, for any number of frames:
 
     controls [frames, 6 + latent]                                          → audio [frames, 64]
-    harmonics [frames, 64, H]  pulse [frames, 64]  noise [frames, 64]
+    harmonics [frames, 64, H]  noise [frames, 64, BANDS]
+    pulse [frames, 64, BANDS]  a harmonic decoder's alone
     partials [frames, H]  modes in octaves above the pitch; a modal decoder's alone
     state_gains [1, E]    gains of the last frame                          → next_gains
-    state_bands [2, 256]  the bank's memory of pulse and noise             → next_bands
 
 Standardisation is folded into the first layer, the envelope's step into the last.
 
@@ -24,23 +24,24 @@ from neurorack.ears.features import FEATURES
 from neurorack.ears.latent import AHEAD, BEHIND
 from neurorack.engine.excitation import F_TOP_HZ
 from neurorack.engine.modes import FADE
-from neurorack.learn.networks import bank
 from neurorack.learn.networks.decoder import (
     BEFORE_LATENT,
     ENVELOPE,
+    ENVELOPE_LOW,
     ENVELOPE_STEP,
     LEVEL_RANGE_DB,
     MASK_FLOOR,
     RMS_COLUMN,
+    WIDTH,
     Decoder,
 )
 from neurorack.learn.networks.encoder import REACH, Encoder
-from neurorack.words import C4_HZ, HOP, SAMPLE_RATE_HZ
+from neurorack.words import BANDS, C4_HZ, HOP, SAMPLE_RATE_HZ
 
 OPSET, IR_VERSION = 17, 8
 """Old enough for the ONNX Runtime of JetPack 6."""
 
-MEMORY = bank.TAPS - 1
+_POINTS_OCT = ENVELOPE_LOW + ENVELOPE_STEP * np.arange(ENVELOPE)
 
 
 class _Graph:
@@ -52,7 +53,7 @@ class _Graph:
 
     def constant(self, name: str, values: np.ndarray) -> str:
         kind = np.int64 if np.issubdtype(np.asarray(values).dtype, np.integer) else np.float32
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values, kind), name))
+        self.constants.append(numpy_helper.from_array(np.array(values, kind, order="C"), name))
         return name
 
     def add(self, operator: str, *inputs: str, out: str, **attributes: object) -> str:
@@ -82,48 +83,37 @@ def export_decoder(decoder: Decoder, path: Path) -> None:
     g = _Graph()
     weights = {name: value.detach().double().numpy() for name, value in decoder.state_dict().items()}
     gains = _gains(g, decoder, weights)
-    zero, one, last, two = (
-        g.constant(n, np.array([v])) for n, v in (("zero", 0), ("one", 1), ("last", -1), ("two", 2))
-    )
+    zero, last = (g.constant(n, np.array([v])) for n, v in (("zero", 0), ("last", -1)))
     end = g.constant("end", np.array([np.iinfo(np.int64).max]))
 
     both = g.add("Concat", "state_gains", gains, out="gains_and_before", axis=0)
-    before = g.add("Slice", both, zero, last, zero, out="gains_before")
     g.add("Slice", both, last, end, zero, out="next_gains")
-    columns = (g.add("Unsqueeze", x, two, out=f"{x}_column") for x in (before, gains))
-    pair = g.add("Concat", *columns, out="pair", axis=2)
+    pair = g.add("Gather", both, _before_and_now(g), out="pair", axis=0)
 
-    row = g.constant("row", np.array([1, -1]))
-    rows = (g.add("Reshape", x, row, out=f"{x}_row") for x in ("pulse", "noise"))
-    fresh = g.add("Concat", *rows, out="fresh", axis=0)
-    held = g.add("Concat", "state_bands", fresh, out="held", axis=1)
-    g.add("Slice", held, g.constant("memory", np.array([-MEMORY])), end, one, out="next_bands")
-    taps = g.constant("taps", bank.responses()[:, None, ::-1])
-    bands = g.add("Conv", g.add("Unsqueeze", held, one, out="held_channel"), taps, out="bands")
-    split = g.add("Reshape", bands, g.constant("split", np.array([2 * bank.BANDS, -1, HOP])), out="bands_by_hop")
-    bands = g.add("Transpose", split, out="bands_last", perm=[1, 2, 0])
-    elements = g.add("Concat", "harmonics", bands, out="elements", axis=2)
+    sounds = {"harmonics": decoder.partials} | ({} if decoder.modal else {"pulse": BANDS}) | {"noise": BANDS}
+    elements = g.add("Concat", *sounds, out="elements", axis=2)
 
     up = np.arange(1, HOP + 1) / HOP
-    ends = g.add("MatMul", elements, pair, out="ends")
+    ends = g.add("MatMul", elements, g.add("Transpose", pair, out="pair_last", perm=[0, 2, 1]), out="ends")
     glide = g.add("Mul", ends, g.constant("glide", np.stack([1 - up, up], 1)), out="gliding")
     g.add("ReduceSum", glide, last, out="audio", keepdims=0)
-    inputs: dict[str, list] = {
-        "controls": ["frames", BEFORE_LATENT + decoder.latent],
-        "harmonics": ["frames", HOP, decoder.partials],
-        "pulse": ["frames", HOP],
-        "noise": ["frames", HOP],
-        "state_gains": [1, decoder.elements],
-        "state_bands": [2, MEMORY],
-    }
+    inputs: dict[str, list] = {"controls": ["frames", BEFORE_LATENT + decoder.latent]}
+    inputs |= {name: ["frames", HOP, size] for name, size in sounds.items()}
+    inputs["state_gains"] = [1, decoder.elements]
     if decoder.modal:
         inputs["partials"] = ["frames", decoder.partials]
-    outputs: dict[str, list] = {
-        "audio": ["frames", HOP],
-        "next_gains": [1, decoder.elements],
-        "next_bands": [2, MEMORY],
-    }
+    outputs: dict[str, list] = {"audio": ["frames", HOP], "next_gains": [1, decoder.elements]}
     g.save(path, "decoder", inputs, outputs)
+
+
+def _before_and_now(g: _Graph) -> str:
+    """[frames, 2]: rows of the frame before and of the frame itself. Constant once the number of frames is fixed, as
+    ONNX Runtime finds out when it loads the graph: what is counted here costs nothing at run time."""
+    first, step = (g.constant(n, np.array(v)) for n, v in (("first_row", 0), ("row_step", 1)))
+    frames = g.add("Gather", g.add("Shape", "controls", out="controls_shape"), first, out="frames_count")
+    rows = g.add("Range", first, frames, step, out="rows_before")
+    column = g.add("Unsqueeze", rows, g.constant("as_column", np.array([1])), out="rows_column")
+    return g.add("Add", column, g.constant("before_and_now", np.array([[0, 1]])), out="rows_pair")
 
 
 def _gains(g: _Graph, decoder: Decoder, weights: dict[str, np.ndarray]) -> str:
@@ -171,7 +161,7 @@ def _harmonics(g: _Graph, decoder: Decoder, weights: dict[str, np.ndarray]) -> t
     """(pitch [frames, 1, 1], what to add to it for the distance to each envelope point [1, elements, ENVELOPE],
     unclipped mask [frames, elements])."""
     far = np.full((1, decoder.elements, ENVELOPE), _NOWHERE)
-    far[0, : decoder.partials] = weights["octaves"][:, None] - weights["point_oct"]
+    far[0, : decoder.partials] = weights["octaves"][:, None] - _POINTS_OCT
     pitch = g.add("Gather", "controls", g.constant("pitch_column", np.array([[0]])), out="pitch", axis=1)
     octave = np.zeros((BEFORE_LATENT + decoder.latent, 2))
     octave[0] = -np.log(2), np.log(2)
@@ -184,7 +174,7 @@ def _modes(g: _Graph, decoder: Decoder, weights: dict[str, np.ndarray]) -> tuple
     """The same for modes, whose places are an input."""
     bands = decoder.elements - decoder.partials
     far = np.full((1, decoder.elements, ENVELOPE), _NOWHERE)
-    far[0, : decoder.partials] = -weights["point_oct"]
+    far[0, : decoder.partials] = -_POINTS_OCT
     pitch = g.add("Gather", "controls", g.constant("pitch_column", np.array([0])), out="pitch", axis=1)
     modes = g.add("Add", "partials", pitch, out="mode_places")
     places = g.add("Pad", modes, g.constant("for_bands", np.array([0, 0, 0, bands])), out="places")
@@ -208,23 +198,24 @@ def export_encoder(encoder: Encoder, path: Path) -> None:
         weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
         last = i == len(encoder.layers) - 1
         kept = slice(encoder.latent) if last else slice(None)
-        names = g.constant(f"weight_{i}", weight[kept]), g.constant(f"bias_{i}", bias[kept])
+        scale = 1.0 / REACH if last else 1.0
+        names = g.constant(f"weight_{i}", scale * weight[kept]), g.constant(f"bias_{i}", scale * bias[kept])
         pads = [BEHIND, AHEAD] if i == 0 else [0, 0]
         x = g.add("Conv", x, *names, out=f"conv_{i}", pads=pads)
         x = x if last else g.add("Elu", x, out=f"elu_{i}")
-    limits = [g.constant(n, np.array(v, np.float32)) for n, v in (("low", -REACH), ("high", REACH))]
-    x = g.add("Transpose", g.add("Clip", x, *limits, out="bounded"), out="rows", perm=[0, 2, 1])
+    bent = g.add("Tanh", x, out="bent")
+    bounded = g.add("Mul", bent, g.constant("reach", np.array(REACH)), out="bounded")
+    x = g.add("Transpose", bounded, out="rows", perm=[0, 2, 1])
     g.add("Squeeze", x, rows, out="latent")
     g.save(path, "encoder", {"features": ["frames", FEATURES]}, {"latent": ["frames", encoder.latent]})
 
 
 def macs_per_s(decoder: Decoder) -> float:
-    """Multiply-accumulates of the exported decoder per second of audio: layers, envelope, bank and mix."""
+    """Multiply-accumulates of the exported decoder per second of audio: layers, envelope and mix."""
     layers = sum(p.numel() for name, p in decoder.named_parameters() if name.endswith("weight"))
     envelope = decoder.elements * ENVELOPE
-    filters = 2 * bank.BANDS * bank.TAPS * HOP
     mixing = 2 * decoder.elements * HOP
-    return (layers + envelope + filters + mixing) * SAMPLE_RATE_HZ / HOP
+    return (layers + envelope + mixing) * SAMPLE_RATE_HZ / HOP
 
 
 def main() -> None:
@@ -234,7 +225,7 @@ def main() -> None:
         epilog="example: python -m neurorack.learn.export --random --width 64 --out out/learn/w64",
     )
     parser.add_argument("--random", action="store_true", required=True, help="random weights (the only kind made here)")
-    parser.add_argument("--width", type=int, default=192, help="width of the hidden layers (default 192)")
+    parser.add_argument("--width", type=int, default=WIDTH, help=f"width of the hidden layers (default {WIDTH})")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="folder of the bundle to write")
     arguments = parser.parse_args()

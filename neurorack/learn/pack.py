@@ -129,7 +129,7 @@ def _write(part: Path, about: _About, decoder: Decoder, knobs: list[Knob], cuts:
         hop=HOP,
         latent=int(shapes["controls"][1]) - CONTROLS_BEFORE_LATENT,
         harmonics=int(shapes["harmonics"][2]),
-        delay_samples=0,  # gains act behind the filter bank: what a frame asks for sounds at once
+        delay_samples=0,  # what a frame asks for sounds at once
         decoder=network,
         gestures=describe_gestures(part / GESTURES, [each.name for each in cuts]),
         knobs=knobs,

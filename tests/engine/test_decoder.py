@@ -118,7 +118,7 @@ def test_a_graph_that_asks_for_all_memory_is_bad_input(tiny_bundle: Path, tmp_pa
         graph.node.insert(0, helper.make_node("ConstantOfShape", ["huge"], ["zeros"]))
         graph.node.insert(1, helper.make_node("ReduceSum", ["zeros"], ["nought"], keepdims=0))
         graph.node.insert(2, helper.make_node("Add", ["pulse", "nought"], ["swollen"]))
-        next(node for node in graph.node if node.output[0] == "buzz").input[0] = "swollen"
+        next(node for node in graph.node if node.output[0] == "buzz_3d").input[0] = "swollen"
 
     before = resource.getrlimit(resource.RLIMIT_AS)
     with pytest.raises(BadInput, match="does not run"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS, Excitation, excite, schroeder_phases
-from neurorack.words import HOP, SAMPLE_RATE_HZ
+from neurorack.words import BAND_EDGES_HZ, BANDS, HOP, SAMPLE_RATE_HZ
 
 SECOND = SAMPLE_RATE_HZ // HOP
 
@@ -23,7 +23,7 @@ def off_harmonic_db(signal: np.ndarray, f_hz: float) -> float:
 def test_a_steady_pitch_is_harmonic_to_90_db_below(octave: int) -> None:
     f_hz = 261.6255653 * 2.0 ** (octave - 4)
     harmonics, pulse, _ = excite(np.full(32, f_hz))
-    for signal in (harmonics.sum(axis=2).ravel().astype(np.float64), pulse.ravel().astype(np.float64)):
+    for signal in (x.sum(axis=2).ravel().astype(np.float64) for x in (harmonics, pulse)):
         if np.any(signal):
             assert off_harmonic_db(signal, f_hz) <= -90
 
@@ -39,34 +39,43 @@ def test_a_minute_in_the_phase_has_not_drifted() -> None:
 
 
 @pytest.mark.parametrize("f_hz", [33.0, 65.4, 130.8, 261.6, 400.0])
-def test_the_pulse_is_the_sum_of_the_weighted_cosines_above_the_first(f_hz: float) -> None:
+def test_a_band_of_the_pulse_is_the_sum_of_the_cosines_within_it_above_the_first(f_hz: float) -> None:
     _, pulse, _ = excite(np.full(20, f_hz))
     n = np.arange(1, 20 * HOP + 1)
     k = np.arange(HARMONICS + 1, int(F_TOP_HZ / f_hz) + 2)
-    weights = np.clip(F_TOP_HZ / f_hz - k + 1, 0, 1)
     cosines = np.cos(2 * np.pi * np.mod(np.outer(n, k) * (f_hz / SAMPLE_RATE_HZ), 1.0))
-    expected = 2 * np.sqrt(f_hz / SAMPLE_RATE_HZ) * (cosines @ weights)
-    np.testing.assert_allclose(pulse.ravel(), expected, atol=1e-4)
+    for band in range(BANDS):
+        low, high = (np.clip(edge / f_hz - k + 1, 0, 1) for edge in BAND_EDGES_HZ[band : band + 2])
+        width_hz = BAND_EDGES_HZ[band + 1] - BAND_EDGES_HZ[band]
+        expected = np.sqrt(2 * f_hz / width_hz) * (cosines @ (high - low))
+        np.testing.assert_allclose(pulse[..., band].ravel(), expected, atol=2e-4)
 
 
 def test_the_pulse_is_finite_and_exact_on_its_very_peak() -> None:
     f_hz = SAMPLE_RATE_HZ / 1024  # the phase comes back to exactly 0
     _, pulse, _ = excite(np.full(32, f_hz))
-    peak = 2 * np.sqrt(f_hz / SAMPLE_RATE_HZ) * (F_TOP_HZ / f_hz - HARMONICS)
+    peak = np.sqrt(2 * f_hz / (18_000 - 12_400)) * (18_000 - 12_400) / f_hz
     assert np.isfinite(pulse).all()
-    assert pulse.ravel()[1023] == pytest.approx(peak, rel=1e-6)
+    assert pulse.reshape(-1, BANDS)[1023, -1] == pytest.approx(peak, rel=1e-6)
 
 
-def test_the_pulse_is_as_dense_in_power_as_the_noise() -> None:
-    _, pulse, noise = excite(np.full(SECOND, 50.0))
-    band = slice(3_000, 17_000)  # Hz, one bin each
-    density = [np.mean(np.abs(np.fft.rfft(signal.ravel()))[band] ** 2) for signal in (pulse, noise)]
-    assert 10 * np.log10(density[0] / density[1]) == pytest.approx(0.0, abs=0.2)
+@pytest.mark.parametrize("f_hz", [25.0, 50.0])
+def test_bands_of_pulse_and_noise_have_a_mean_square_of_1(f_hz: float) -> None:
+    _, pulse, noise = excite(np.full(2 * SECOND, f_hz))
+    whole = np.array(BAND_EDGES_HZ[:-1]) > (HARMONICS + 1) * f_hz
+    assert 6 < whole.sum() < BANDS
+    np.testing.assert_allclose(np.mean(pulse**2, axis=(0, 1))[whole], 1.0, rtol=0.05)
+    np.testing.assert_allclose(np.mean(noise**2, axis=(0, 1)), 1.0, rtol=0.25)
 
 
-def test_the_pulse_is_silent_where_the_harmonics_reach_the_top() -> None:
-    _, pulse, _ = excite(np.full(8, F_TOP_HZ / HARMONICS + 1))
-    assert not pulse.any()
+def test_bands_of_the_pulse_begin_where_the_harmonics_end_and_go_as_the_pitch_rises() -> None:
+    source = Excitation(1)
+    for f_hz in (30.0, 100.0, 300.0, F_TOP_HZ / HARMONICS + 1, 50.0):
+        for _ in range(2):
+            source.render(np.array([f_hz]))
+        under = np.array(BAND_EDGES_HZ[1:]) <= HARMONICS * f_hz
+        assert not source.pulse[..., under].any()
+        assert np.abs(source.pulse[..., ~under]).max(axis=(0, 1)).all()
 
 
 def test_every_partial_fades_out_on_its_way_up() -> None:
@@ -107,6 +116,15 @@ def test_blocks_of_every_size_give_the_offline_pass_bit_for_bit(hops: int) -> No
         source.render(f0_hz[at : at + hops])
         for streamed, offline in zip((source.harmonics, source.pulse, source.noise), whole, strict=True):
             np.testing.assert_array_equal(streamed, offline[at : at + hops])
+
+
+def test_a_harmonic_of_the_pulse_glides_from_band_to_band() -> None:
+    """While the pitch sweeps, ever other harmonics cross an edge: a band of 15 must not jump by one."""
+    _, pulse, _ = excite(np.linspace(100.0, 110.0, 4_800))
+    band = BAND_EDGES_HZ.index(5_500)
+    level = np.sqrt(np.mean(pulse.reshape(-1, 150 * HOP, BANDS)[..., band] ** 2, axis=1))
+    assert np.abs(np.diff(level)).max() < 0.05
+    assert np.ptp(level) < 0.08
 
 
 def test_a_seed_repeats_and_another_differs() -> None:

@@ -43,8 +43,9 @@ def test_an_instrument_that_plays_is_proven(name: str | Path, tiny_bundle: Path,
 def test_modes_that_make_no_sound_are_refused(struck_bundle: Path, tmp_path: Path) -> None:
     def damp(model: onnx.ModelProto) -> None:
         for tensor in model.graph.initializer:
-            if tensor.name in ("fall", "noise_gain"):
-                tensor.CopyFrom(numpy_helper.from_array(np.float32(-1e3 if tensor.name == "fall" else 0), tensor.name))
+            if tensor.name in ("fall", "noise_gains"):
+                gain = np.full_like(numpy_helper.to_array(tensor), -1e3 if tensor.name == "fall" else 0)
+                tensor.CopyFrom(numpy_helper.from_array(gain, tensor.name))
 
     refused(changed(struck_bundle, tmp_path / "odd", damp), "is no number|without bounds")
 
@@ -56,7 +57,7 @@ def test_modes_that_make_no_sound_are_refused(struck_bundle: Path, tmp_path: Pat
 def test_weights_that_make_no_sound_are_refused(tiny_bundle: Path, tmp_path: Path, gain: float, pattern: str) -> None:
     def spoil(model: onnx.ModelProto) -> None:
         for tensor in model.graph.initializer:
-            if tensor.name in ("weights", "noise_gain", "pulse_gain"):
+            if tensor.name in ("weights", "noise_gains", "pulse_gains"):
                 tensor.CopyFrom(numpy_helper.from_array(gain * numpy_helper.to_array(tensor), tensor.name))
 
     refused(changed(tiny_bundle, tmp_path / "odd", spoil), pattern)
@@ -82,7 +83,7 @@ def test_what_fails_only_as_it_plays_is_refused(tiny_bundle: Path, tmp_path: Pat
         graph.node.insert(4, helper.make_node("ConstantOfShape", ["size"], ["zeros"]))
         graph.node.insert(5, helper.make_node("ReduceSum", ["zeros"], ["nought"], keepdims=0))
         graph.node.insert(6, helper.make_node("Add", ["pulse", "nought"], ["swollen"]))
-        next(node for node in graph.node if node.output[0] == "buzz").input[0] = "swollen"
+        next(node for node in graph.node if node.output[0] == "buzz_3d").input[0] = "swollen"
 
     refused(changed(tiny_bundle, tmp_path / "odd", swell), "does not play")
 

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from neurorack.bundle import CARD, describe_gestures, describe_network, read_card, write_card
-from neurorack.words import HOP
+from neurorack.words import BANDS, HOP
 
 MODES = 24
 LATENT = 8
@@ -31,7 +31,7 @@ def write_modal_decoder(path: Path, noise_gain: float = 0.05) -> None:
         constant("ramp", np.arange(1, HOP + 1)[None] / HOP),
         constant("db", np.log(10) / 20),
         constant("fall", -np.log(2)),
-        constant("noise_gain", noise_gain),
+        constant("noise_gains", np.full((BANDS, 1), noise_gain / np.sqrt(BANDS))),
         constant("one", [1], np.int64),
         constant("two", [2], np.int64),
         constant("zero", [0], np.int64),
@@ -55,15 +55,15 @@ def write_modal_decoder(path: Path, noise_gain: float = 0.05) -> None:
         make("Unsqueeze", ["shares", "two"], ["shares_column"]),
         make("MatMul", ["harmonics", "shares_column"], ["tone_3d"]),
         make("Reshape", ["tone_3d", "grid"], ["tone"]),
-        make("Mul", ["noise", "noise_gain"], ["air"]),
-        make("Sum", ["tone", "air", "pulse"], ["body"]),
+        make("MatMul", ["noise", "noise_gains"], ["air_3d"]),
+        make("Reshape", ["air_3d", "grid"], ["air"]),
+        make("Add", ["tone", "air"], ["body"]),
         make("Mul", ["body", "curve"], ["audio"]),
     ]
     shapes: dict[str, list[int | str]] = {
         "controls": ["frames", 6 + LATENT],
         "harmonics": ["frames", HOP, MODES],
-        "pulse": ["frames", HOP],
-        "noise": ["frames", HOP],
+        "noise": ["frames", HOP, BANDS],
         "partials": ["frames", MODES],
         "state_gain": [1, 1],
         "audio": ["frames", HOP],

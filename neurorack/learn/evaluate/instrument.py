@@ -123,13 +123,12 @@ class Instrument:
                 "seed": 1,
                 "count": self.bundle.card.harmonics,
                 "harmonics": decoder.harmonics,
-                "pulse": decoder.pulse,
                 "noise": decoder.noise,
                 "noisy": noisy,
             }
             excitation: Excitation | Modes
             if decoder.partials is None:
-                excitation = Excitation(frames, **options)
+                excitation = Excitation(frames, pulse=decoder.pulse, **options)
             else:
                 excitation = Modes(frames, partials=decoder.partials, **options)
             self._engines[frames, noisy] = decoder, excitation

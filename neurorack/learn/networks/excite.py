@@ -1,17 +1,18 @@
-"""Elements of the excitation for whole batches of clips, already cut into bands: training's side of
-`engine.excitation` and `bank`, equal to them to float32 but for where the phase starts."""
+"""Elements of the excitation for whole batches of clips: training's side of `engine.excitation` and `engine.modes`,
+equal to them to float32 but for where the phase starts."""
+
+from bisect import bisect_right
 
 import numpy as np
 import torch
 
+from neurorack.engine.bands import WIDTHS_HZ, Hiss
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS, schroeder_phases
 from neurorack.engine.modes import FADE
 from neurorack.learn.corpus import MODES
-from neurorack.learn.networks import bank
-from neurorack.words import HOP, SAMPLE_RATE_HZ
+from neurorack.words import BAND_EDGES_HZ, BANDS, HOP, SAMPLE_RATE_HZ
 
 _POOL_S = 8
-_LEAD = 256  # the bank's memory
 
 
 class Elements:
@@ -19,33 +20,26 @@ class Elements:
 
     def __init__(self, hops: int, seed: int = 0, device: str = "cpu") -> None:
         self.hops, self.samples, self._device = hops, hops * HOP, device
-        self._length = self.samples + _LEAD
-        response = np.fft.rfft(bank.responses(), self._length)
-        self._response = torch.from_numpy(response.astype(np.complex64)).to(device)
-        noise = np.random.default_rng(seed).standard_normal(_POOL_S * SAMPLE_RATE_HZ)
-        bands = np.fft.irfft(np.fft.rfft(noise) * np.fft.rfft(bank.responses(), len(noise)), len(noise))
-        self._pool = torch.from_numpy(np.ascontiguousarray(bands.T).astype(np.float32)).to(device)  # [samples, BANDS]
+        pool = np.empty((_POOL_S * SAMPLE_RATE_HZ, BANDS), np.float32)
+        Hiss(seed).read(pool)
+        self._pool = torch.from_numpy(pool).to(device)
+        self._numbers = torch.arange(1.0, HARMONICS + 1, device=device)
+        self._theta = torch.from_numpy(schroeder_phases(HARMONICS).astype(np.float32)).to(device)[None] * (2 * np.pi)
 
     def harmonic(self, f0_hz: np.ndarray, random: np.random.Generator) -> torch.Tensor:
         """`f0_hz` [batch, hops]: pitch at each hop's end; phases and noise are drawn from `random`."""
-        f_hz, phase = self._phase(f0_hz, random.random(len(f0_hz)))
-        out = torch.empty(len(f0_hz), self.samples, HARMONICS + 2 * bank.BANDS, device=self._device)
-        turns = self._device_array(phase[:, _LEAD:, None]) * torch.arange(1.0, HARMONICS + 1, device=self._device)
-        turns += self._device_array(schroeder_phases(HARMONICS))
-        turns *= 2 * np.pi
-        torch.cos_(turns)
-        r = F_TOP_HZ / f_hz
-        if r.min() < HARMONICS:
-            reach = self._device_array(r[:, _LEAD:, None]) - torch.arange(0.0, HARMONICS, device=self._device)
-            turns *= reach.clamp_(0.0, 1.0)
-        out[..., :HARMONICS] = turns
-        middle = out[..., HARMONICS : HARMONICS + bank.BANDS]
-        middle.zero_()
-        low = np.nonzero(r.max(axis=1) > HARMONICS)[0]
-        if len(low):
-            spectrum = torch.fft.rfft(self._device_array(pulse(phase[low], f_hz[low])))
-            bands = torch.fft.irfft(spectrum[:, None] * self._response, self._length)[..., _LEAD:]
-            middle[torch.from_numpy(low).to(self._device)] = bands.transpose(1, 2)
+        f_hz = self._glide(f0_hz)
+        cycles = random.random((len(f0_hz), 1)) + np.cumsum(f_hz / SAMPLE_RATE_HZ, axis=1)
+        phase = cycles - np.rint(cycles)
+        out = torch.empty(len(f0_hz), self.samples, HARMONICS + 2 * BANDS, device=self._device)
+        for row, pitch_hz, at in zip(out, self._device_array(f_hz), self._device_array(phase), strict=True):
+            # a clip at a time stays inside a core's cache
+            harmonics = torch.addr(self._theta, at, self._numbers, alpha=2 * np.pi).cos_()
+            if F_TOP_HZ / pitch_hz.max() < HARMONICS:
+                reach = (F_TOP_HZ / pitch_hz)[:, None] - (self._numbers - 1.0)
+                harmonics *= reach.clamp_(0.0, 1.0)
+            row[:, :HARMONICS] = harmonics
+            _pulse(at, pitch_hz, row[:, HARMONICS : HARMONICS + BANDS])
         return self._with_noise(out, random)
 
     def modal(
@@ -54,44 +48,50 @@ class Elements:
         """`octaves` [batch, MODES] of the modes above `f0_hz` [batch, hops]; `start` [batch] is the sample of the
         strike in the clip, before which the modes are silent (a clip that begins later than its strike has it below
         0, where the pitch counts as standing)."""
-        f_hz, phase = self._phase(f0_hz, np.zeros(len(f0_hz)), wrapped=False)
-        cycles = phase[:, _LEAD:] - (phase[:, _LEAD] - f_hz[:, _LEAD] / SAMPLE_RATE_HZ)[:, None]
-        at = np.clip(start, 0, self.samples - 1)
-        struck = np.take_along_axis(cycles, at[:, None], axis=1)
-        since = cycles - struck + (np.maximum(-start, 0) * f_hz[:, _LEAD] / SAMPLE_RATE_HZ)[:, None]
+        f_hz = self._glide(f0_hz)
+        cycles = np.cumsum(f_hz / SAMPLE_RATE_HZ, axis=1)
+        cycles -= cycles[:, :1]
+        struck = np.take_along_axis(cycles, np.clip(start, 0, self.samples - 1)[:, None], axis=1)
+        since = cycles - struck + (np.maximum(-start, 0) * f_hz[:, 0] / SAMPLE_RATE_HZ)[:, None]
         ratio = np.exp2(octaves)[:, None, :]
-        out = torch.empty(len(f0_hz), self.samples, MODES + 2 * bank.BANDS, device=self._device)
+        out = torch.empty(len(f0_hz), self.samples, MODES + BANDS, device=self._device)
         turns = self._device_array(np.mod(since[:, :, None] * ratio, 1.0))
-        fade = np.clip((1.0 - f_hz[:, _LEAD::HOP, None] * ratio / F_TOP_HZ) / FADE, 0.0, 1.0)
+        fade = np.clip((1.0 - f_hz[:, ::HOP, None] * ratio / F_TOP_HZ) / FADE, 0.0, 1.0)
         weights = np.repeat(fade, HOP, axis=1) * (np.arange(self.samples) >= start[:, None])[:, :, None]
         out[..., :MODES] = torch.sin(turns * (2 * np.pi)) * self._device_array(weights)
-        out[..., MODES : MODES + bank.BANDS] = 0.0
         return self._with_noise(out, random)
 
-    def _phase(self, f0_hz: np.ndarray, begin: np.ndarray, *, wrapped: bool = True) -> tuple[np.ndarray, np.ndarray]:
-        """Frequency and phase in cycles, both [batch, _LEAD + samples]; pitch glides within a hop."""
+    def _glide(self, f0_hz: np.ndarray) -> np.ndarray:
+        """Frequency in Hz [batch, samples]; pitch glides within a hop."""
         ends = np.concatenate([f0_hz[:, :1], f0_hz], axis=1).astype(np.float64)
-        at = np.arange(1, self.samples + 1) / HOP
-        hop = np.minimum(np.ceil(at).astype(int) - 1, f0_hz.shape[1] - 1)
-        glide = ends[:, hop] + (ends[:, hop + 1] - ends[:, hop]) * (at - hop)
-        f_hz = np.concatenate([np.repeat(f0_hz[:, :1], _LEAD, axis=1), glide], axis=1)
-        phase = begin[:, None] + np.cumsum(f_hz / SAMPLE_RATE_HZ, axis=1)
-        return f_hz, np.mod(phase, 1.0) if wrapped else phase
+        part = np.arange(1, HOP + 1) / HOP
+        glide: np.ndarray = ends[:, :-1, None] + (ends[:, 1:] - ends[:, :-1])[..., None] * part
+        return glide.reshape(len(f0_hz), self.samples)
 
     def _with_noise(self, out: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
-        for row, begin in enumerate(random.integers(0, len(self._pool) - self.samples, len(out))):
-            out[row, :, -bank.BANDS :] = self._pool[begin : begin + self.samples]
+        for row, begin in zip(out, random.integers(0, len(self._pool) - self.samples, len(out)), strict=True):
+            row[:, -BANDS:] = self._pool[begin : begin + self.samples]
         return out.view(len(out), self.hops, HOP, -1)
 
     def _device_array(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values.astype(np.float32)).to(self._device)
 
 
-def pulse(phase: np.ndarray, f_hz: np.ndarray | float) -> np.ndarray:
-    """The band-limited pulse above the H-th harmonic, at phases in cycles (see `engine.excitation`); shapes agree."""
-    r = F_TOP_HZ / f_hz
-    whole = np.floor(r)
-    angle = np.pi * np.maximum(np.abs(phase - np.rint(phase)), 1e-9)
-    lower, upper, first = (np.sin((2 * k + 1) * angle) for k in (whole, whole + 1, HARMONICS))
-    kernel: np.ndarray = (lower + (r - whole) * (upper - lower) - first) / (2 * np.sin(angle))
-    return np.where(r > HARMONICS, 2.0 * np.sqrt(f_hz / SAMPLE_RATE_HZ) * kernel, 0.0)
+def _pulse(phase: torch.Tensor, f_hz: torch.Tensor, out: torch.Tensor) -> None:
+    """The pulse's bands into `out` [samples, BANDS], at phases −½…½ in cycles and pitches [samples]."""
+    silent = bisect_right(BAND_EDGES_HZ, HARMONICS * float(f_hz.min())) - 1
+    silent = min(max(silent, 0), BANDS)
+    out[:, :silent] = 0.0
+    if silent == BANDS:
+        return
+    edges = torch.tensor(BAND_EDGES_HZ[silent:], dtype=f_hz.dtype, device=f_hz.device)[:, None]
+    even = phase.abs().clamp(min=1e-9)
+    still = f_hz[:1] if f_hz.min() == f_hz.max() else f_hz  # most pitches stand: then a number for each edge will do
+    r = (edges / still).clamp_(min=HARMONICS)
+    whole = r.floor()
+    turns = torch.stack([(whole + 0.5) * even, (whole + 1.5) * even])
+    lower, upper = torch.sin(turns.sub_(turns.round()).mul_(2 * np.pi))
+    kernels = torch.lerp(lower, upper, r - whole)
+    slope = 0.5 * f_hz.sqrt() / torch.sin(np.pi * even)
+    amplitudes = torch.from_numpy(np.sqrt(2.0 / WIDTHS_HZ[silent:])).to(f_hz)
+    out[:, silent:] = ((kernels[1:] - kernels[:-1]) * slope).T * amplitudes

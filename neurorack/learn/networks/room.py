@@ -7,8 +7,8 @@ off the decoder's hands, too little to colour a dry sound.
 import numpy as np
 import torch
 
-from neurorack.learn.networks import bank
-from neurorack.words import SAMPLE_RATE_HZ
+from neurorack.engine.bands import noise_shape
+from neurorack.words import BANDS, SAMPLE_RATE_HZ
 
 LENGTH = SAMPLE_RATE_HZ // 5
 """0.2 s: what a clip of 0.256 s can show."""
@@ -19,12 +19,13 @@ class Room(torch.nn.Module):
         super().__init__()
         noise = np.random.default_rng(seed).standard_normal(LENGTH)
         spectrum = np.fft.rfft(noise, 2 * LENGTH)
-        bands = np.fft.irfft(spectrum * np.fft.rfft(bank.responses(), 2 * LENGTH), 2 * LENGTH)[:, :LENGTH]
+        f_hz = np.fft.rfftfreq(2 * LENGTH, 1 / SAMPLE_RATE_HZ)
+        bands = np.fft.irfft(spectrum * noise_shape(f_hz), 2 * LENGTH)[:, :LENGTH]
         bands /= np.sqrt((bands**2).sum(axis=1, keepdims=True))
         self.register_buffer("bands", torch.from_numpy(bands.astype(np.float32)), persistent=False)
         self.register_buffer("time_s", torch.arange(LENGTH) / SAMPLE_RATE_HZ, persistent=False)
-        self.level_bel = torch.nn.Parameter(torch.full((bank.BANDS,), -4.0))
-        self.decay_log = torch.nn.Parameter(torch.full((bank.BANDS,), float(np.log(0.05))))
+        self.level_bel = torch.nn.Parameter(torch.full((BANDS,), -4.0))
+        self.decay_log = torch.nn.Parameter(torch.full((BANDS,), float(np.log(0.05))))
 
     def forward(self, dry: torch.Tensor) -> torch.Tensor:
         """[batch, samples] → the same with its reflections."""

@@ -7,14 +7,18 @@ torch = pytest.importorskip("torch")
 
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS  # noqa: E402
 from neurorack.learn.corpus import MODES  # noqa: E402
-from neurorack.learn.networks import bank  # noqa: E402
-from neurorack.learn.networks.decoder import BEFORE_LATENT, Decoder, element_scale, mix  # noqa: E402
+from neurorack.learn.networks.decoder import (  # noqa: E402
+    BEFORE_LATENT,
+    ENVELOPE,
+    Decoder,
+    _read_envelope,
+    mix,
+)
 from neurorack.learn.networks.excite import Elements  # noqa: E402
-from neurorack.words import C4_HZ, HOP  # noqa: E402
+from neurorack.words import BANDS, C4_HZ, HOP  # noqa: E402
 
 CONTROLS = BEFORE_LATENT + 8
-ELEMENTS = HARMONICS + 2 * bank.BANDS
-SCALE = torch.from_numpy(element_scale(HARMONICS)).float()
+ELEMENTS = HARMONICS + 2 * BANDS
 
 
 def wild_controls(rows: int, spread: float = 10.0) -> "torch.Tensor":
@@ -34,7 +38,7 @@ def test_power_is_what_the_level_knob_says_whatever_else_is_asked(decoder):
     controls[:, 1] = -20.0
     with torch.no_grad():
         gains = decoder(controls)
-    power = ((gains / SCALE) ** 2).sum(-1)
+    power = ((gains / decoder.scale) ** 2).sum(-1)
     torch.testing.assert_close(10 * torch.log10(power), torch.full((200,), -20.0), atol=1e-3, rtol=0)
 
 
@@ -43,7 +47,7 @@ def test_no_level_is_above_full_scale(decoder, level_db):
     controls = wild_controls(50)
     controls[:, 1] = level_db
     with torch.no_grad():
-        assert ((decoder(controls) / SCALE) ** 2).sum(-1).max() < 1.001
+        assert ((decoder(controls) / decoder.scale) ** 2).sum(-1).max() < 1.001
 
 
 def test_inaudible_harmonics_get_nothing(decoder):
@@ -53,7 +57,7 @@ def test_inaudible_harmonics_get_nothing(decoder):
     with torch.no_grad():
         gains = decoder(controls)
     assert gains[:, top + 1 : HARMONICS].max() < 1e-3 * gains.max()
-    assert gains[:, HARMONICS : HARMONICS + bank.BANDS].max() < 1e-3 * gains.max()
+    assert gains[:, HARMONICS : HARMONICS + BANDS].max() < 1e-3 * gains.max()
 
 
 def test_sound_has_the_level_asked_for(decoder):
@@ -74,7 +78,14 @@ def test_gains_glide_in_a_straight_line_from_frame_to_frame():
     np.testing.assert_allclose(audio, np.interp(np.arange(1, 3 * HOP + 1), [0, 64, 128, 192], [0, 1, 3, 2]), atol=1e-5)
 
 
-def test_modes_above_the_top_get_nothing_and_no_pulse_is_played():
+def test_an_envelope_is_read_in_straight_lines_and_ends_in_nothing():
+    points = torch.arange(1.0, ENVELOPE + 1)[None]
+    at = torch.tensor([[-5.0, -1.0, -0.5, 0.0, 0.25, 7.5, ENVELOPE - 1.0, ENVELOPE - 0.5, ENVELOPE, 99.0]])
+    said = [0.0, 0.0, 0.5, 1.0, 1.25, 8.5, ENVELOPE, ENVELOPE / 2, 0.0, 0.0]
+    torch.testing.assert_close(_read_envelope(points, at), torch.tensor([said]))
+
+
+def test_modes_above_the_top_get_nothing():
     torch.manual_seed(0)
     struck = Decoder(64, modal=True)
     octaves = torch.linspace(0, 8, MODES)
@@ -85,7 +96,7 @@ def test_modes_above_the_top_get_nothing_and_no_pulse_is_played():
     inaudible = 2 * C4_HZ * 2**octaves > F_TOP_HZ
     assert inaudible.any() and not inaudible.all()
     assert gains[:, :MODES][:, inaudible].max() < 1e-3 * gains.max()
-    assert gains[:, MODES : MODES + bank.BANDS].max() < 1e-3 * gains.max()
+    assert gains.shape == (20, MODES + BANDS)
 
 
 def test_a_modes_brightness_goes_by_where_it_is():
