@@ -44,6 +44,8 @@ class Size:
 
 SMALL = Size(16, 16)
 """0.8 M parameters in the decoder, 0.3 M in the encoder: what learns in minutes on two cores."""
+LEAN = Size(6, 16)
+"""0.12 M parameters in the decoder, which multiplies as often as ours does: 39.5 million times a second."""
 PUBLISHED = Size(64, 128)
 """12.8 M parameters in the decoder."""
 

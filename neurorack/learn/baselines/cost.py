@@ -4,8 +4,8 @@
 
 Its decoder is built with random weights (what it plays does not matter) and run in ONNX Runtime, one thread, a latent
 frame of 1024 samples at a time: its smallest block. The state a streaming one would carry between blocks is left out,
-and so is drawing its noise: it is no slower than this. The player, excitation and knobs included, runs at blocks of 64
-and 128 in turn with it. Of several turns the one least disturbed counts, for all.
+and so is drawing its noise: it is no slower than this. The player, excitation and knobs included, runs at blocks of
+64, 128 and at its own block in turn with it. Of several turns the one least disturbed counts, for all.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from neurorack.terminal import complain, tell
 from neurorack.words import SAMPLE_RATE_HZ
 
 TURNS = 4
+BLOCKS = (*cost.BLOCKS, FRAME)
 
 
 class Whole(torch.nn.Module):
@@ -63,7 +64,7 @@ def compare(bundle: Bundle, seconds: float, size: Size = PUBLISHED) -> dict[str,
     for _ in range(TURNS):
         cost.durations_s(lambda _: session.run(None, given), 4)
         published.append(np.median(cost.durations_s(lambda _: session.run(None, given), count)) * frames_per_s)
-        ours.append(cost.figures(bundle, seconds / TURNS))
+        ours.append(cost.figures(bundle, seconds / TURNS, BLOCKS))
     bank_macs = BANDS * TAPS * FRAME // BANDS
     found = {
         "published_parameters": float(sum(p.numel() for p in whole.decoder.parameters())),
@@ -73,7 +74,7 @@ def compare(bundle: Bundle, seconds: float, size: Size = PUBLISHED) -> dict[str,
         "player_macs_per_s": ours[0]["macs_per_s"],
     }
     found["times_fewer_macs"] = found["published_macs_per_s"] / found["player_macs_per_s"]
-    for block in cost.BLOCKS:
+    for block in BLOCKS:
         found[f"player_realtime_{block}"] = min(turn[f"realtime_{block}"] for turn in ours)
         found[f"times_cheaper_{block}"] = found[f"published_realtime_{FRAME}"] / found[f"player_realtime_{block}"]
     return found

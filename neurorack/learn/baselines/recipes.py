@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from neurorack.learn.baselines.backbone import LEAN, SMALL
 from neurorack.learn.baselines.rival import RivalInstrument, RivalRecipe, RivalTraining
 from neurorack.learn.commands.finish import make_bundle
 from neurorack.learn.corpus import Corpus
@@ -11,8 +12,8 @@ from neurorack.learn.evaluate.instrument import Instrument, Playable
 from neurorack.learn.networks.objective import Weights
 from neurorack.learn.train import LATENT, Recipe, Training
 
-RIVALS = {"conditioned": False, "fader": True}
-"""Whether there is an adversary."""
+RIVALS = {"conditioned": (False, SMALL), "fader": (True, SMALL), "lean": (False, LEAN)}
+"""Whether there is an adversary, and the size."""
 
 TILT = "tilt"
 
@@ -21,12 +22,16 @@ OURS = {
     "no-swap": Weights(swap=0.0),
     "no-cycle": Weights(cycle=0.0),
     "no-adversary": Weights(adversary=0.0),
+    "mild": Weights(adversary=Weights.adversary / 4),
+    "strict": Weights(adversary=4 * Weights.adversary),
+    "no-keep": Weights(keep=0.0),
     "no-spread": Weights(spread=0.0),
     "no-kl": Weights(kl=0.0),
     "critic": Weights(critic=0.1),
     "bare": Weights(swap=0.0, cycle=0.0, adversary=0.0),
 }
-"""What ships, and what one ingredient less, or more, makes of it; `bare` is our decoder, conditioned and no more."""
+"""What ships, and what one ingredient less, or more, makes of it; `bare` is our decoder, conditioned and no more; from
+`mild` to `strict` the latent tells less of the knobs, and keeps less of the source."""
 
 NAMES = ("ours", *RIVALS, TILT, *(name for name in OURS if name != "ours"))
 
@@ -34,7 +39,8 @@ NAMES = ("ours", *RIVALS, TILT, *(name for name in OURS if name != "ours"))
 def make(name: str, steps: int, seed: int, corpus: Corpus) -> Training | RivalTraining:
     """A run of this recipe (any but the tilt, which learns nothing), at its beginning."""
     if name in RIVALS:
-        return RivalTraining(RivalRecipe(steps, seed, RIVALS[name], corpus.kind), corpus)
+        fader, size = RIVALS[name]
+        return RivalTraining(RivalRecipe(steps, seed, fader, corpus.kind, size=size), corpus)
     return Training(Recipe(corpus.kind, steps, seed, latent=LATENT[corpus.kind], weights=OURS[name]), corpus)
 
 

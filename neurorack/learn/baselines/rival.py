@@ -16,13 +16,12 @@ import torch
 from neurorack.bundle import Knob
 from neurorack.ears.features import FEATURE_HOP
 from neurorack.learn import scales
-from neurorack.learn.baselines.backbone import FRAME, SMALL, Decoder, Encoder, draw_noise
+from neurorack.learn.baselines.backbone import FRAME, SMALL, Decoder, Encoder, Size, draw_noise
 from neurorack.learn.baselines.pieces import PIECE_FRAMES, Pieces
 from neurorack.learn.baselines.pqmf import Bank
 from neurorack.learn.corpus import Corpus
 from neurorack.learn.descent import Descent
 from neurorack.learn.evaluate.instrument import Positions
-from neurorack.learn.networks.adversary import CLASSES
 from neurorack.learn.networks.losses import MultiScaleSpectrum
 from neurorack.learn.networks.objective import Weights
 from neurorack.learn.networks.twins import Descriptors
@@ -30,6 +29,8 @@ from neurorack.patch.knobs import Scales
 from neurorack.words import DESCRIPTORS, HOP
 
 ADVERSARY_WEIGHT = 0.5
+CLASSES = 16
+"""Equally filled ones of each descriptor, among which the adversary guesses."""
 
 _KL = Weights.kl * FRAME / FEATURE_HOP
 _AUDIBLE_DB = -60.0
@@ -49,6 +50,7 @@ class RivalRecipe:
     kind: str = "pitched"
     batch: int = 4
     rate: float = 1e-3
+    size: Size = SMALL
 
 
 class Reader(torch.nn.Module):
@@ -85,9 +87,9 @@ class Reader(torch.nn.Module):
 class Rival(torch.nn.Module):
     """Bank, encoder and decoder, and what descriptors are like. Descriptors are [n, frames, 5] in their units."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: Size) -> None:
         super().__init__()
-        self.bank, self.encoder, self.decoder = Bank(), Encoder(SMALL), Decoder(SMALL)
+        self.bank, self.encoder, self.decoder = Bank(), Encoder(size), Decoder(size)
         self.describe = Descriptors(FEATURE_HOP)
         self.register_buffer("centre", torch.zeros(len(DESCRIPTORS)))
         self.register_buffer("spread", torch.ones(len(DESCRIPTORS)))
@@ -123,8 +125,8 @@ class RivalTraining:
         self.recipe = recipe
         self.knobs: list[Knob] = scales.fit(*scales.sample(corpus, recipe.seed))
         self._pieces = Pieces(corpus)
-        self.rival = Rival()
-        self._reader = Reader(SMALL.latent) if recipe.fader else None
+        self.rival = Rival(recipe.size)
+        self._reader = Reader(recipe.size.latent) if recipe.fader else None
         surveyed = torch.from_numpy(self._pieces.draw(_SURVEYED, np.random.default_rng(recipe.seed)))
         values = self.rival.described(surveyed).flatten(0, 1).numpy()
         values = values[values[:, 0] > _AUDIBLE_DB]

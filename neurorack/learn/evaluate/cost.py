@@ -5,7 +5,7 @@ Times are those of a tight loop on this machine; `neurorack bench` measures a re
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -34,11 +34,11 @@ def durations_s(call: Callable[[int], None], count: int) -> np.ndarray:
     return out * 1e-9
 
 
-def figures(bundle: Bundle, seconds: float) -> dict[str, float]:
+def figures(bundle: Bundle, seconds: float, blocks: Sequence[int] = BLOCKS) -> dict[str, float]:
     """`parameters`, `macs_per_s`, and per block `realtime_BLOCK` with its p999: render's time, less the empty call's,
     as a share of the block's length."""
     found = {"parameters": float(bundle.card.cost.parameters), "macs_per_s": float(bundle.card.cost.macs_per_s)}
-    for block in BLOCKS:
+    for block in blocks:
         player, out = Player(bundle, block), np.zeros(block, np.float32)
         knobs = np.full(len(DESCRIPTORS), 0.5)
         period_s = block / SAMPLE_RATE_HZ

@@ -7,7 +7,11 @@ torch = pytest.importorskip("torch")
 from neurorack.learn.baselines import backbone, cost  # noqa: E402
 from neurorack.learn.baselines.backbone import FRAME, PUBLISHED, SMALL, Decoder, Encoder, draw_noise  # noqa: E402
 from neurorack.learn.baselines.pqmf import BANDS  # noqa: E402
+from neurorack.learn.export import macs_per_s  # noqa: E402
+from neurorack.learn.networks import decoder as ours  # noqa: E402
+from neurorack.learn.train import LATENT  # noqa: E402
 from neurorack.onnx_session import open_session  # noqa: E402
+from neurorack.words import SAMPLE_RATE_HZ  # noqa: E402
 
 
 def size_of(network: torch.nn.Module) -> int:
@@ -63,3 +67,9 @@ def test_the_exported_graph_plays_what_the_network_plays():
         wanted = whole(*(torch.from_numpy(value) for value in given.values())).numpy()
     assert played.shape == (1, FRAME)
     assert abs(played - wanted).max() < 1e-5
+
+
+def test_ours_multiplies_a_hundred_times_less_often():
+    theirs = backbone.macs_per_frame(Decoder(PUBLISHED)) * SAMPLE_RATE_HZ / FRAME
+    for shape in ({}, {"modal": True}, {"latent": LATENT["speaking"]}):
+        assert 100 * macs_per_s(ours.Decoder(**shape)) < theirs

@@ -12,14 +12,16 @@ pytest.importorskip("matplotlib")
 from neurorack.errors import BadInput  # noqa: E402
 from neurorack.learn import scales  # noqa: E402
 from neurorack.learn.baselines import __main__ as series  # noqa: E402
-from neurorack.learn.baselines import budget, report  # noqa: E402
+from neurorack.learn.baselines import backbone, budget, report  # noqa: E402
 from neurorack.learn.baselines.measure import Amount, measure  # noqa: E402
 from neurorack.learn.baselines.recipes import NAMES, OURS, make  # noqa: E402
 from neurorack.learn.baselines.tilt import Tilt  # noqa: E402
 from neurorack.learn.evaluate import probe  # noqa: E402
+from neurorack.learn.export import macs_per_s  # noqa: E402
+from neurorack.learn.networks.decoder import Decoder  # noqa: E402
 from neurorack.learn.networks.objective import Weights  # noqa: E402
 from neurorack.learn.sources import fluid  # noqa: E402
-from neurorack.words import DESCRIPTORS  # noqa: E402
+from neurorack.words import DESCRIPTORS, SAMPLE_RATE_HZ  # noqa: E402
 
 
 def run(folder, *names, steps=2, minutes=None, seeds=(0,), split="validation") -> None:
@@ -71,7 +73,8 @@ def test_every_ablation_differs_from_ours_by_what_its_name_says():
         assert changed == {name}
         assert getattr(OURS[f"no-{name}"], name) == 0
     assert OURS["critic"].critic > 0
-    assert set(NAMES) == {*OURS, "conditioned", "fader", "tilt"}
+    assert OURS["mild"].adversary < Weights.adversary < OURS["strict"].adversary
+    assert set(NAMES) == {*OURS, "conditioned", "fader", "lean", "tilt"}
 
 
 def test_equal_minutes_are_more_steps_for_the_faster(tmp_path, notes, monkeypatch):
@@ -123,3 +126,10 @@ def test_the_table_says_median_lowest_and_highest():
 def test_only_the_fader_is_made_with_an_adversary(notes):
     assert make("fader", 5, 7, notes).recipe.fader
     assert not make("conditioned", 5, 7, notes).recipe.fader
+
+
+def test_the_lean_rival_multiplies_about_as_often_as_ours(notes):
+    lean = make("lean", 5, 0, notes)
+    assert not lean.recipe.fader
+    theirs = backbone.macs_per_frame(lean.rival.decoder) * SAMPLE_RATE_HZ / backbone.FRAME
+    assert theirs == pytest.approx(macs_per_s(Decoder()), rel=0.15)
