@@ -10,6 +10,7 @@ from neurorack.ears import descriptors
 from neurorack.learn.corpus import Corpus, Sound
 from neurorack.learn.evaluate import score
 from neurorack.learn.evaluate.instrument import Playable
+from neurorack.learn.heard import as_heard
 from neurorack.words import C4_HZ, DESCRIPTORS, HOP
 
 LOWEST_DB, FAINT_DB = -55.0, -40.0
@@ -66,9 +67,8 @@ def scorer_off(instrument: Playable, clips: list[Clip]) -> dict[str, float]:
         heard = score.points(clip.audio)
         sounds = score.pooled(clip.sounding.astype(float))[: len(heard)] == 1.0
         if sounds.any():
-            pitch_oct, defined = (
-                score.pooled(x)[: len(heard)][sounds] for x in (clip.pitch_oct, score.as_heard(clip.targets))
-            )
+            seen = as_heard(clip.targets, score.WINDOW_HOPS)
+            pitch_oct, defined = (score.pooled(x)[: len(heard)][sounds] for x in (clip.pitch_oct, seen))
             positions = [instrument.positions.of(pitch_oct, y) for y in (heard[sounds], defined)]
             off.append(np.abs(positions[0] - positions[1]).mean(axis=0))
     return {f"scorer_off_{name}": float(np.median([o[k] for o in off])) for k, name in enumerate(DESCRIPTORS) if off}

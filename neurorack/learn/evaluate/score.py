@@ -16,7 +16,7 @@ POINT = 2
 """Frames of the scorer that are averaged into one point: 21 ms, about the period of the lowest notes' ripple."""
 POINT_HOPS = POINT * SCORE_HOP // HOP
 
-_WINDOW_HOPS = 32
+WINDOW_HOPS = 32
 """What the scorer's window spans."""
 
 
@@ -33,21 +33,6 @@ def pooled(values: np.ndarray) -> np.ndarray:
     whole = len(values) // POINT_HOPS
     averaged: np.ndarray = values[: whole * POINT_HOPS].reshape(whole, POINT_HOPS, *values.shape[1:]).mean(axis=1)
     return averaged
-
-
-def as_heard(values: np.ndarray) -> np.ndarray:
-    """Descriptors [hops, 5] as the scorer's longer window shows them: power averaged, the others weighted by power."""
-    shape = np.hanning(_WINDOW_HOPS + 2)[1:-1] ** 2
-
-    def smooth(column: np.ndarray) -> np.ndarray:
-        padded = np.pad(column, (_WINDOW_HOPS // 2, _WINDOW_HOPS // 2 - 1), mode="edge")
-        smoothed: np.ndarray = np.convolve(padded, shape / shape.sum(), "valid")
-        return smoothed
-
-    power = 10 ** (values[:, 0] / 10)
-    total = smooth(power)
-    rest = [smooth(power * column) / total for column in values[:, 1:].T]
-    return np.column_stack([10 * np.log10(total), *rest])
 
 
 def ranks(values: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from neurorack.learn.evaluate import score
 from neurorack.learn.evaluate.clips import make_clip
 from neurorack.learn.evaluate.following import Follow, figures, follow, partner
 
@@ -37,6 +38,14 @@ def test_a_curve_that_stands_still_does_not_count():
     found = figures([still])
     assert found["rms_follow_clips"] == 0
     assert "rms_follow_spearman" not in found
+
+
+def test_where_a_curve_rests_noise_has_no_say():
+    random = np.random.default_rng(0)
+    asked = np.concatenate([np.linspace(0, 1, 20), np.ones(100)])[:, None] + np.zeros(5)
+    heard = asked + np.where(np.arange(120) > 24, random.normal(0, 0.01, 120), 0.0)[:, None]
+    assert score.spearman(asked[:, 0], heard[:, 0]) < 0.9
+    assert Follow(asked, heard, asked).spearman(1) > 0.95
 
 
 def test_the_rescaled_figure_is_flattered_by_differences_between_clips():
