@@ -13,7 +13,8 @@ import numpy as np
 
 from neurorack.ears.features import FEATURE_HOP, features
 from neurorack.learn.corpus import Corpus, Sound
-from neurorack.learn.gestures import Encode, clarity, levelled
+from neurorack.learn.gestures import Encode, clarity
+from neurorack.learn.level import levelled
 from neurorack.words import C4_HZ, HOP, SAMPLE_RATE_HZ
 
 COUNT, LEAST = 16, 12

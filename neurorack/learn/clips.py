@@ -4,16 +4,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurorack.ears.descriptors import WINDOW
+from neurorack.ears.descriptors import RMS_FLOOR_DB, WINDOW, WINDOW_SHAPE, describe_spectra
 from neurorack.ears.features import FEATURE_HOP, FEATURES, features
 from neurorack.ears.latent import AHEAD, BEHIND
-from neurorack.learn.corpus import MODES, Corpus
-from neurorack.words import HOP
+from neurorack.learn.corpus import MODES, Corpus, Sound
+from neurorack.learn.glances import Glances
+from neurorack.learn.level import hit_level_db, level_db, levelled, onset
+from neurorack.words import DESCRIPTORS, HOP
 
 CLIP_HOPS = 192
 """0.256 s."""
 CLIP = CLIP_HOPS * HOP
 FRAMES = CLIP // FEATURE_HOP
+COARSE = FEATURE_HOP // HOP
+"""Hops between frames."""
 
 _LEAD = 2048
 """Samples of silence ahead of every sound, so that attacks are learnt from before they begin."""
@@ -28,12 +32,13 @@ _LEVELS_DB = (-12.0, 3.0)
 class Batch:
     """`audio` [n, CLIP + WINDOW] with half a window to each side; `features` [n, 1 + FRAMES + BEHIND + AHEAD,
     FEATURES], from a frame ahead of the clip on, with what an encoder sees around; `f0_hz` [n, CLIP_HOPS];
-    `bandwidth_hz` [n]; `octaves` [n, MODES]; `strike` [n] sample of the clip at which the sound begins, below 0 where
-    that was before."""
+    `said` [n, CLIP_HOPS, 5] descriptors at the end of each hop, as a gesture says them; `bandwidth_hz` [n]; `octaves`
+    [n, MODES]; `strike` [n] sample of the clip at which the sound begins, below 0 where that was before."""
 
     audio: np.ndarray
     features: np.ndarray
     f0_hz: np.ndarray
+    said: np.ndarray
     bandwidth_hz: np.ndarray
     octaves: np.ndarray
     strike: np.ndarray
@@ -48,7 +53,9 @@ class Clips:
         self.gain = np.array([s.gain for s in corpus.sounds]) / 32768.0
         self._bandwidth_hz = np.array([s.bandwidth_hz for s in corpus.sounds], np.float32)
         self._octaves = np.zeros((len(corpus), MODES), np.float32)
-        self._audio, self._features, self._f0_hz = [], [], []
+        self._struck = corpus.kind == "percussive"
+        self._audio, self._features, self._f0_hz, self._level_db, self._onset = [], [], [], [], []
+        self.glances = Glances()
         for i, sound in enumerate(tqdm(corpus.sounds, desc="hearing", unit="sound", disable=not progress)):
             behind = max(_LEAD, WINDOW // 2 + CLIP + WINDOW - len(sound.audio))
             behind += -(_LEAD + len(sound.audio) + behind) % FEATURE_HOP
@@ -58,8 +65,12 @@ class Clips:
             self._audio.append(audio)
             self._features.append(np.pad(shown, ((BEHIND + 1, AHEAD), (0, 0))))
             self._f0_hz.append(np.pad(sound.f0_hz, (_LEAD // HOP, hops), mode="edge"))
+            self.glances.add(audio * self.gain[i], self._features[-1], self._f0_hz[-1])
             if len(sound.partials):
                 self._octaves[i] = sound.partials
+            first = onset(sound.audio.astype(np.float64), corpus.kind) if self._struck else 0
+            self._onset.append(_LEAD + first)
+            self._level_db.append(_level(sound, corpus.kind, first, len(audio) // HOP).astype(np.float32))
         length = np.minimum([len(s.audio) for s in corpus.sounds], _WHOLE).astype(float)
         self._share = length / length.sum()
 
@@ -71,6 +82,7 @@ class Clips:
         audio = np.empty((count, WINDOW + CLIP), np.float32)
         shown = np.empty((count, 1 + FRAMES + BEHIND + AHEAD, FEATURES), np.float32)
         f0_hz = np.empty((count, CLIP_HOPS), np.float32)
+        said = np.empty((count, CLIP_HOPS, len(DESCRIPTORS)))
         strike = np.empty(count, np.int64)
         first = WINDOW // 2 // FEATURE_HOP
         for row, i in enumerate(index):
@@ -81,5 +93,32 @@ class Clips:
             audio[row] = self._audio[i][begin - WINDOW // 2 :][: WINDOW + CLIP] * gain[row]
             shown[row] = self._features[i][frame:][: shown.shape[1]]
             f0_hz[row] = self._f0_hz[i][begin // HOP :][:CLIP_HOPS]
-            strike[row] = _LEAD - begin
-        return Batch(audio, shown, f0_hz, self._bandwidth_hz[index], self._octaves[index], strike)
+            strike[row] = self._onset[i] - begin
+            said[row, :, 0] = self._level_db[i][begin // HOP :][:CLIP_HOPS] + 20 * np.log10(gain[row] / self.gain[i])
+        said[..., 1:] = _described(audio)
+        if self._struck:  # before a strike the frames stand ready at its first row, and nothing sounds
+            for rows, struck in zip(said, np.clip(strike // HOP, 0, CLIP_HOPS - 1), strict=True):
+                rows[:struck] = rows[struck]
+        np.maximum(said[..., 0], RMS_FLOOR_DB, out=said[..., 0])
+        return Batch(audio, shown, f0_hz, said, self._bandwidth_hz[index], self._octaves[index], strike)
+
+
+def _level(sound: Sound, kind: str, first: int, hops: int) -> np.ndarray:
+    """dBFS [hops] at the end of each hop of a levelled sound that has _LEAD samples of silence ahead of it."""
+    audio = np.pad(levelled(sound), (_LEAD, max(0, hops * HOP - _LEAD - len(sound.audio))))
+    ends = (np.arange(hops) + 1) * HOP - 1
+    if kind != "percussive":
+        return level_db(audio, sound, kind, ends)
+    struck = _LEAD + first
+    return hit_level_db(audio[struck:], sound, np.maximum(ends - struck, 0))
+
+
+def _described(audio: np.ndarray) -> np.ndarray:
+    """Of clips with their margins: the descriptors but the level [n, CLIP_HOPS, 4], every COARSE hops and in straight
+    lines between."""
+    frames = np.lib.stride_tricks.sliding_window_view(audio, WINDOW, axis=1)[:, ::FEATURE_HOP] * WINDOW_SHAPE
+    power = np.abs(np.fft.rfft(frames)) ** 2
+    rows = describe_spectra(power.reshape(-1, power.shape[-1]))[:, 1:].reshape(len(audio), 1 + FRAMES, -1)
+    part = np.arange(1, COARSE + 1)[:, None] / COARSE
+    lines: np.ndarray = rows[:, :-1, None] + (rows[:, 1:, None] - rows[:, :-1, None]) * part
+    return lines.reshape(len(audio), CLIP_HOPS, -1)

@@ -18,9 +18,6 @@ LOUD_DB, SOFT_DB = -14.0, -6.0
 MODES = 24
 """Partials of a struck sound."""
 
-LEVEL_WINDOW = {"pitched": 512, "percussive": 128, "speaking": 512}
-"""Samples of the window through which a level is read, shorter than the descriptors', so that an attack stays one."""
-
 
 @dataclass(frozen=True, eq=False)
 class Sound:

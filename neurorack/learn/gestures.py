@@ -14,12 +14,12 @@ import numpy as np
 
 from neurorack.ears import descriptors
 from neurorack.ears.features import FEATURE_HOP, features
-from neurorack.learn.corpus import LEVEL_WINDOW, Sound
+from neurorack.learn.corpus import Sound
+from neurorack.learn.heard import ripple_hops
+from neurorack.learn.level import hit_level_db, level_db, levelled, onset
 from neurorack.patch.knobs import Scales
 from neurorack.words import C4_HZ, HOP, SAMPLE_RATE_HZ
 
-ONSET_DB = {"pitched": -25.0, "percussive": -30.0, "speaking": -40.0}
-"""A gesture begins where its sound first comes this near to its loudest: a hit's peak, or the level of the others."""
 BODY_DB = {"pitched": -6.0, "percussive": -6.0, "speaking": -12.0}
 """The medians are taken over what is this near to the loudest: a knob sets the level of the body, not of its tail."""
 FAINT_DB = -50.0
@@ -30,12 +30,6 @@ END_HOPS = 60
 """80 ms after its last row a gesture has faded out."""
 LONGEST_HOPS = 6 * SAMPLE_RATE_HZ // HOP
 """6 s: a gesture takes some 50 kB a second."""
-
-LONGEST_WINDOW = 2048
-"""Samples. A level is read through LEVEL_WINDOW, or through two periods of a low pitch, or it would follow each of
-them; of a hit through half as many."""
-CREST_DB = 3.0
-"""How far LEVEL_WINDOW of a low hit stands above its mean where it holds the crest of a wave; a click stands higher."""
 
 LEAST_LOOP_HOPS = 45
 """60 ms: the shortest vowel worth going round in."""
@@ -91,21 +85,25 @@ def cut(name: str, sound: Sound, kind: str, scales: Scales, encode: Encode) -> C
     audio = levelled(sound)
     first = onset(audio, kind)
     audio = audio[: first + LONGEST_HOPS * HOP]
-    level_db = _hit_level_db(audio[first:], sound) if kind == "percussive" else _level_db(audio, first, sound)
-    level_db = level_db[: int(np.nonzero(level_db > level_db.max() + TAIL_DB)[0][-1]) + 1]
-    hops = len(level_db)
+    at = HOP * np.arange((len(audio) - first) // HOP)
+    if kind == "percussive":
+        loud_db = hit_level_db(audio[first:], sound, at)
+    else:
+        loud_db = level_db(audio, sound, kind, first + at)
+    loud_db = loud_db[: int(np.nonzero(loud_db > loud_db.max() + TAIL_DB)[0][-1]) + 1]
+    hops = len(loud_db)
     track = _track(sound, first, hops)
     if kind == "pitched":
-        released = _released(level_db, (sound.held - first) // HOP if sound.held < len(sound.audio) else None)
+        released = _released(loud_db, (sound.held - first) // HOP if sound.held < len(sound.audio) else None)
         middle = float(np.median(track[:released]))
         moving = _vibrato(track - middle, released)
         pitch_oct = middle + moving
     elif kind == "speaking":
-        voiced = (clarity(audio, track, first + np.arange(hops) * HOP) > VOICED) & (level_db > level_db.max() - 30)
+        voiced = (clarity(audio, track, first + np.arange(hops) * HOP) > VOICED) & (loud_db > loud_db.max() - 30)
         moving = pitch_oct = _bridged(track, voiced)
     else:
         moving = pitch_oct = track
-    knobs, latent = _heard(audio, first, level_db, pitch_oct, scales, encode)
+    knobs, latent = _heard(audio, first, loud_db, pitch_oct, scales, encode)
     rows = np.column_stack([moving, knobs, latent])
 
     marks = hops, hops
@@ -119,7 +117,7 @@ def cut(name: str, sound: Sound, kind: str, scales: Scales, encode: Encode) -> C
         else:
             begin, end = stretch
             marks = _loop(rows, begin, (end - begin) * 3 // 4, (end - begin) // 4, end)
-    body = level_db > level_db.max() + BODY_DB[kind]
+    body = loud_db > loud_db.max() + BODY_DB[kind]
     if kind == "pitched":
         body[released:] = False
     rows = np.concatenate([rows, np.repeat(rows[-1:], END_HOPS, axis=0)])
@@ -133,21 +131,6 @@ def cut(name: str, sound: Sound, kind: str, scales: Scales, encode: Encode) -> C
         pitch=np.ascontiguousarray(rows[:, 0], np.float32),
         partials=sound.partials.astype(np.float32) if kind == "percussive" else None,
     )
-
-
-def levelled(sound: Sound) -> np.ndarray:
-    """[samples] at the level that all sounds are brought to."""
-    audio: np.ndarray = sound.audio * (sound.gain / 32768.0)
-    return audio
-
-
-def onset(audio: np.ndarray, kind: str) -> int:
-    """The sample at which a sound begins; of a hit it is the very first."""
-    if kind == "percussive":
-        size = np.abs(audio)
-        return int(np.argmax(size >= size.max() * 10 ** (ONSET_DB[kind] / 20)))
-    level_db = _read_level(audio**2, np.arange(0, len(audio), HOP), LEVEL_WINDOW[kind] // 2)
-    return max(int(np.argmax(level_db > level_db.max() + ONSET_DB[kind])) - 1, 0) * HOP
 
 
 def clarity(audio: np.ndarray, pitch_oct: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -173,34 +156,6 @@ def _track(sound: Sound, first: int, hops: int) -> np.ndarray:
     return track
 
 
-def _level_db(audio: np.ndarray, first: int, sound: Sound) -> np.ndarray:
-    """Of each row of a note or phrase."""
-    lowest_hz = float(np.quantile(sound.f0_hz, 0.1))
-    half = int(np.clip(SAMPLE_RATE_HZ / lowest_hz, LEVEL_WINDOW["pitched"] // 2, LONGEST_WINDOW // 2))
-    return _read_level(audio**2, np.arange(first, len(audio) - HOP + 1, HOP), half)
-
-
-def _hit_level_db(hit: np.ndarray, sound: Sound) -> np.ndarray:
-    """Of each row of a hit that begins with its first sample, whose power is mirrored there: no silence is read.
-
-    A decaying sine of 60 Hz has its mean power only over a period; a click is over in 2.7 ms.
-    """
-    lowest_hz = float(np.median(sound.f0_hz)) * 2 ** float(sound.partials[0])
-    short = LEVEL_WINDOW["percussive"] // 2
-    half = int(np.clip(SAMPLE_RATE_HZ / lowest_hz / 2, short, LONGEST_WINDOW // 4))
-    power = np.concatenate([hit[half:0:-1], hit]) ** 2
-    at = len(power) - len(hit) + HOP * np.arange(len(hit) // HOP)
-    return np.maximum(_read_level(power, at, half), _read_level(power, at, short) - CREST_DB)
-
-
-def _read_level(power: np.ndarray, at: np.ndarray, half: int) -> np.ndarray:
-    """Mean [rows] in dB of `power` [samples] under a Hann window of `half` samples to each side of the samples `at`."""
-    window = np.hanning(2 * half + 3)[1:-1]
-    views = np.lib.stride_tricks.sliding_window_view(np.pad(power, half), len(window))
-    level_db: np.ndarray = 10 * np.log10(views[at] @ (window / window.sum()) + 1e-12)
-    return level_db
-
-
 def _heard(
     audio: np.ndarray, first: int, level_db: np.ndarray, pitch_oct: np.ndarray, scales: Scales, encode: Encode
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -217,7 +172,7 @@ def _heard(
     at = (begin + np.arange(hops)) * HOP
     latent = np.column_stack([np.interp(at, ends, column) for column in frames.T])
     latest = np.maximum.accumulate(np.where(level_db > level_db.max() + FAINT_DB, np.arange(hops), 0))
-    knobs = _smooth(knobs[latest])
+    knobs = _smooth(knobs[latest], ripple_hops(C4_HZ * 2 ** float(np.median(pitch_oct))) | 1)
     knobs[:, 0] = level_db
     return knobs, latent[latest]
 

@@ -10,25 +10,33 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from threadpoolctl import ThreadpoolController
 
 from neurorack.bundle import Knob
+from neurorack.ears.descriptors import WINDOW
 from neurorack.errors import BadInput
 from neurorack.learn import scales
-from neurorack.learn.clips import CLIP_HOPS, FRAMES, Batch, Clips
+from neurorack.learn.clips import CLIP_HOPS, COARSE, FRAMES, Batch, Clips
 from neurorack.learn.corpus import Corpus
 from neurorack.learn.descent import Descent
+from neurorack.learn.heard import as_heard, ripple_hops
+from neurorack.learn.networks.decoder import WIDTH
 from neurorack.learn.networks.excite import Elements
-from neurorack.learn.networks.objective import COARSE, Lesson, Objective, Weights
+from neurorack.learn.networks.objective import Lesson, Objective, Weights
 from neurorack.patch.knobs import Scales
-from neurorack.words import C4_HZ, DESCRIPTORS, KINDS
+from neurorack.words import C4_HZ, HOP, KINDS
 
-STEPS_PER_MINUTE = 240
+STEPS_PER_MINUTE = 300
 """What two cores do; turns minutes into steps, so that a run depends on its seed and not on the machine's mood."""
 
 LATENT = {"pitched": 8, "percussive": 8, "speaking": 16}
 
 _GROUPS = 4
 """One, two or four processes share the very same clips and draws."""
+_CURVES = 0.3
+"""Share of the swaps that are asked to go where another clip's descriptors go."""
+_GLANCES = 128
+"""Frames that the adversary reads for each clip of a step."""
 _LIKELY_JUMP = 0.25
 _NEAR = 0.12
 """Deviation of a resting knob from ½."""
@@ -46,7 +54,7 @@ class Recipe:
     steps: int
     seed: int = 0
     batch: int = 12
-    width: int = 192
+    width: int = WIDTH
     latent: int = 8
     rate: float = 2e-3
     weights: Weights = field(default_factory=Weights)
@@ -82,10 +90,11 @@ class Training:
         self.scales = Scales(self.knobs)
         self.objective = Objective(recipe.kind, recipe.width, recipe.latent, recipe.weights, recipe.seed)
         self.objective.decoder.standardise(pitch_oct, frames)
-        self.objective.adversary.fill_equally(np.column_stack([pitch_oct, frames]))
+        self.objective.adversary.standardise(np.column_stack([pitch_oct, frames]))
         self.objective.to(device)
         shipped = torch.nn.ModuleDict({"decoder": self.objective.decoder, "encoder": self.objective.encoder})
         self._descent = Descent(self.objective, shipped, recipe.steps, recipe.rate, (0.9, 0.99))
+        self._blas = ThreadpoolController().select(user_api="blas")
         self._world, self._rows = world, slice(rank, None, world)
         self._elements = Elements(CLIP_HOPS, recipe.seed, device)
         self._spread: torch.nn.Module = self.objective
@@ -104,7 +113,9 @@ class Training:
     def advance(self) -> dict[str, float]:
         """One step; its weighted losses, over all processes. FloatingPointError names one that is no number."""
         random = np.random.default_rng((self.recipe.seed, self.step))
-        losses = self._spread(self.lesson(random), self._descent.ramp)
+        with self._blas.limit(limits=1):  # numpy's second thread spins where torch's wants to work: 125 ms, not 55
+            lesson = self.lesson(random)
+        losses = self._spread(lesson, self._descent.ramp)
         said = self._said(losses)
         self._descent.take(losses)
         return said
@@ -135,9 +146,11 @@ class Training:
         else:
             elements = self._elements.harmonic(clips.f0_hz, random)
             swap_elements = self._elements.harmonic(swap_f0_hz, random)
-        asked, travel = self._ask(swap_f0_hz, random)
+        asked = self._ask(clips, orders[1], swap_f0_hz, random)
+        wanted, travel = self._want(swap_f0_hz, asked)
         blend = random.random((count, 1, 1)) * (random.random((count, 1, 1)) < 0.5)
         held = np.where(random.random(count) < 0.5, random.integers(0, FRAMES + 1, count), -1)
+        glances, glanced = self.clips.glances.draw(_GLANCES * count, random)
         draw = random.standard_normal((count, FRAMES + 1, recipe.latent), np.float32)
         rows = self._rows
 
@@ -149,6 +162,9 @@ class Training:
             audio=tensor(clips.audio),
             features=tensor(clips.features),
             pitch_oct=tensor(_octaves(clips.f0_hz)[..., None]),
+            said=tensor(clips.said),
+            glances=tensor(glances),
+            glanced=tensor(glanced),
             bandwidth_hz=tensor(clips.bandwidth_hz),
             octaves=tensor(clips.octaves[:, None]) if modal else None,
             strike=tensor(clips.strike),
@@ -158,6 +174,7 @@ class Training:
             swap_octaves=tensor(swap_octaves[:, None]) if modal else None,
             swap_elements=swap_elements[rows],
             asked=tensor(asked),
+            wanted=tensor(wanted),
             travel=tensor(travel),
             orders=torch.from_numpy(orders[:, rows] // self._world).to(self.device),
             blend=tensor(blend),
@@ -184,15 +201,27 @@ class Training:
         limits = C4_HZ * np.exp2([-_OCTAVES_MAX, _OCTAVES_MAX])
         return np.clip(np.where(keep, own, played), *limits)
 
-    def _ask(self, f0_hz: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Descriptors of random knob positions [n, hops, 5] and each knob's travel there [n, frames, 5]."""
-        pitch = _octaves(f0_hz)
-        knobs = draw_knobs(len(pitch), random).reshape(-1, len(DESCRIPTORS))
-        asked = self.scales.physical_frames(pitch.reshape(-1), knobs).reshape(*pitch.shape, -1)
-        coarse = asked[:, COARSE - 1 :: COARSE]
-        places = pitch[:, COARSE - 1 :: COARSE].reshape(-1)
-        travel = self.scales.travel(places, coarse.reshape(-1, len(DESCRIPTORS))).reshape(coarse.shape)
-        return asked, travel
+    def _ask(self, clips: Batch, order: np.ndarray, f0_hz: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Descriptors [n, hops, 5] of random knob positions or, of some clips, of where those of another clip go."""
+        pitch_oct = _octaves(f0_hz)
+        knobs = draw_knobs(len(f0_hz), random)
+        asked = self.scales.physical_frames(pitch_oct.reshape(-1), _rows(knobs)).reshape(knobs.shape)
+        curve = random.random(len(f0_hz)) < _CURVES
+        if curve.any():
+            own = order[curve]
+            there = _octaves(clips.f0_hz[own])
+            said = np.stack([as_heard(clips.said[i], ripple_hops(float(np.median(clips.f0_hz[i])))) for i in own])
+            places = self.scales.position_frames(there.reshape(-1), _rows(said))
+            curves = self.scales.physical_frames(pitch_oct[curve].reshape(-1), places, said[..., 0].reshape(-1))
+            asked[curve] = curves.reshape(said.shape)
+        return asked
+
+    def _want(self, f0_hz: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What a window should hear of what is asked [n, frames, 5], and how far each knob travels there."""
+        wanted = as_heard(asked, WINDOW // HOP)[:, COARSE - 1 :: COARSE]
+        places = _octaves(f0_hz)[:, COARSE - 1 :: COARSE].reshape(-1)
+        travel = self.scales.travel(places, _rows(wanted))
+        return wanted, travel.reshape(wanted.shape)
 
     def state(self) -> dict[str, object]:
         return self._descent.state()
@@ -218,6 +247,10 @@ def draw_knobs(count: int, random: np.random.Generator) -> np.ndarray:
     way = np.where(random.random((count, 1)) < _LIKELY_JUMP, jump, line)[..., None]
     knobs: np.ndarray = ends[0][:, None] + (ends[1] - ends[0])[:, None] * way
     return knobs
+
+
+def _rows(values: np.ndarray) -> np.ndarray:
+    return values.reshape(-1, values.shape[-1])
 
 
 def _octaves(f0_hz: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ pytest.importorskip("tqdm")
 
 from recordings import corpus, hit, sound
 
-from neurorack.ears.descriptors import WINDOW
+from neurorack.ears.descriptors import WINDOW, describe
 from neurorack.ears.features import FEATURE_HOP, features
 from neurorack.ears.latent import AHEAD, BEHIND
 from neurorack.learn.clips import CLIP, CLIP_HOPS, FRAMES, Batch, Clips
@@ -66,6 +66,42 @@ def test_features_stand_where_the_audio_stands():
         assert len(shown) == 1 + BEHIND + FRAMES + AHEAD
         apart = np.abs(shown[1 + BEHIND :][:FRAMES] - heard)
         assert np.median(apart) < 0.01 and np.quantile(apart, 0.95) < 0.05  # a dip may lie below what is silent
+
+
+def test_what_a_clip_says_are_the_descriptors_at_the_end_of_each_hop():
+    for audio, said in zip((batch := draw(noise(), count=8)).audio, batch.said, strict=True):
+        whole = describe(audio, HOP)[MARGIN // HOP :][:CLIP_HOPS]
+        ends = slice(3, None, 4)
+        sounding = whole[ends, 0] > -45
+        np.testing.assert_allclose(said[ends, 1:][sounding], whole[ends, 1:][sounding], atol=0.01)
+        between = said[5:-3:4] - (0.5 * said[3:-5:4] + 0.5 * said[7:-1:4])
+        np.testing.assert_allclose(between[:, 1:], 0.0, atol=1e-6)
+
+
+def test_its_level_follows_an_attack_more_closely_than_the_other_descriptors_and_has_the_clips_gain():
+    silent = np.arange(SAMPLE_RATE_HZ) > 12_000
+    batch = draw(sound(0.2 * np.random.default_rng(0).standard_normal(SAMPLE_RATE_HZ) * silent, 3000.0), count=60)
+    seen = 0
+    for audio, said in zip(batch.audio, batch.said, strict=True):
+        loud = np.nonzero(audio)[0]
+        if len(loud) and MARGIN + 1_000 < loud[0] < len(audio) - MARGIN - 4_000:
+            first = (loud[0] - MARGIN) // HOP
+            assert (said[: first - 5, 0] < -90).all()
+            body_db = 20 * np.log10(audio[loud[0] :].std())
+            np.testing.assert_allclose(said[first + 5 : first + 50, 0].mean(), body_db, atol=1.0)
+            seen += 1
+    assert seen
+
+
+def test_before_a_strike_the_frames_stand_ready_at_its_first_row():
+    batch = draw(hit(f0_hz=80.0), kind="percussive", count=60)
+    seen = 0
+    for said, strike in zip(batch.said, batch.strike, strict=True):
+        if strike > 2 * HOP:
+            np.testing.assert_array_equal(said[: strike // HOP], np.tile(said[strike // HOP], (strike // HOP, 1)))
+            assert said[0, 0] > said[:, 0].max() - 3
+            seen += 1
+    assert seen > 10
 
 
 def test_two_in_five_clips_begin_before_their_sound_and_none_far_before():

@@ -6,6 +6,7 @@ import pytest
 from recordings import PHRASE_GAP_S, hit, note, phrase, sound
 
 from neurorack.learn import gestures, scales
+from neurorack.learn.level import levelled, onset
 from neurorack.patch.knobs import Scales
 from neurorack.words import C4_HZ, HOP, SAMPLE_RATE_HZ
 
@@ -117,7 +118,7 @@ def test_a_hit_keeps_its_pitch_and_its_modes(cut):
 def test_a_phrase_keeps_its_melody(cut):
     spoken, f0_hz = phrase()
     said = cut(spoken, "speaking")
-    first = gestures.onset(gestures.levelled(spoken), "speaking")
+    first = onset(levelled(spoken), "speaking")
     true_oct = np.log2(f0_hz[first::HOP] / C4_HZ)[: len(said.pitch) - gestures.END_HOPS - 100]
     t = seconds(np.arange(len(true_oct))) + first / SAMPLE_RATE_HZ
     inside = (t < PHRASE_GAP_S[0] - 0.03) | (t > PHRASE_GAP_S[1] + 0.03)

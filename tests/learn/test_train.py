@@ -10,6 +10,7 @@ from recordings import few  # noqa: E402
 from neurorack.errors import BadInput  # noqa: E402
 from neurorack.learn import descent, scales, train  # noqa: E402
 from neurorack.learn.clips import CLIP_HOPS  # noqa: E402
+from neurorack.learn.heard import as_heard, ripple_hops  # noqa: E402
 from neurorack.learn.networks.objective import Lesson, Weights  # noqa: E402
 from neurorack.learn.train import Recipe, Training  # noqa: E402
 from neurorack.words import C4_HZ  # noqa: E402
@@ -165,12 +166,38 @@ def test_what_is_asked_lies_on_the_knobs_scales():
     run = small(batch=24)
     lesson = drawn(run)
     pitch_oct = lesson.swap_pitch_oct.flatten().numpy()
-    knobs = run.scales.position_frames(pitch_oct, lesson.asked.flatten(0, 1).numpy())
-    again = run.scales.physical_frames(pitch_oct, knobs)
-    np.testing.assert_allclose(again, lesson.asked.flatten(0, 1), atol=1e-3)
-    assert (lesson.travel > 0).all()
-    ends = lesson.asked[:, 3::4].flatten(0, 1).numpy()
+    asked = lesson.asked.flatten(0, 1).numpy()
+    knobs = run.scales.position_frames(pitch_oct, asked)
+    again = run.scales.physical_frames(pitch_oct, knobs, asked[:, 0])
+    np.testing.assert_allclose(again, asked, atol=1e-3)
+    ends = lesson.wanted.flatten(0, 1).numpy()
     np.testing.assert_allclose(lesson.travel.flatten(0, 1), run.scales.travel(pitch_oct[3::4], ends), rtol=1e-3)
+    assert (lesson.travel > 0).all()
+
+
+def test_some_swaps_are_asked_to_go_where_another_clip_goes(monkeypatch):
+    run = small(batch=24)
+    clips = run.clips.draw(24, np.random.default_rng(0))
+    order, f0_hz = np.roll(np.arange(24), 4), np.full((24, CLIP_HOPS), 300.0)
+    monkeypatch.setattr(train, "_CURVES", 1.0)
+    asked = run._ask(clips, order, f0_hz, np.random.default_rng(0))
+    curves = [as_heard(clips.said[i], ripple_hops(float(np.median(clips.f0_hz[i])))) for i in order]
+    np.testing.assert_allclose(asked[..., 0], np.array(curves)[..., 0])
+    there = np.log2(clips.f0_hz[order] / C4_HZ).reshape(-1)
+    own = run.scales.position_frames(there, np.concatenate(curves))
+    got = run.scales.position_frames(np.full(24 * CLIP_HOPS, np.log2(300 / C4_HZ)), asked.reshape(-1, 5))
+    np.testing.assert_allclose(got[:, 1:], own[:, 1:], atol=1e-6)
+    monkeypatch.setattr(train, "_CURVES", 0.0)
+    drawn_db = run._ask(clips, order, f0_hz, np.random.default_rng(0))[..., 0]
+    assert drawn_db.min() >= -60
+
+
+def test_what_is_wanted_is_what_is_asked_where_it_rests():
+    run = small(batch=24)
+    lesson = drawn(run)
+    still = (lesson.asked.std(1) < 1e-6).all(-1)
+    assert still.any()
+    torch.testing.assert_close(lesson.wanted[still], lesson.asked[still][:, 3::4], atol=1e-4, rtol=0)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from neurorack.ears.features import FEATURES
 from neurorack.ears.latent import AHEAD, BEHIND
 
 REACH = 4.0
-"""Bound of an exported latent: four standard deviations."""
+"""Bound of a latent, which it nears softly: four standard deviations."""
 
 
 class Encoder(torch.nn.Module):
@@ -30,10 +30,16 @@ class Encoder(torch.nn.Module):
         with torch.no_grad():
             self.layers[2].bias[latent:] = -2.0
 
+    def frame(self, glances: torch.Tensor) -> torch.Tensor:
+        """Means [rows, latent] of single frames [rows, BEHIND + 1 + AHEAD, FEATURES]."""
+        return self._read(glances.transpose(1, 2))[0][:, 0]
+
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        x = torch.nn.functional.pad(features.transpose(1, 2), (BEHIND, AHEAD))
+        return self._read(torch.nn.functional.pad(features.transpose(1, 2), (BEHIND, AHEAD)))
+
+    def _read(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         for layer in self.layers[:2]:
             x = torch.nn.functional.elu(layer(x))
         x = self.layers[2](x).transpose(1, 2)
         mean, log_variance = x[..., : self.latent], x[..., self.latent :].clamp(-8.0, 2.0)
-        return mean.clamp(-REACH, REACH), log_variance
+        return REACH * torch.tanh(mean / REACH), log_variance

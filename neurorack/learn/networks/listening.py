@@ -6,24 +6,6 @@ import torch
 from neurorack.ears import descriptors as reference
 from neurorack.ears import features
 from neurorack.learn.networks.twins import Noisiness
-from neurorack.words import HOP
-
-
-class Level(torch.nn.Module):
-    """Level in dBFS through a short Hann window of `size` samples, centred on the last sample of every hop."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-        window = np.hanning(size + 2)[1:-1]
-        self.register_buffer("window", torch.from_numpy((window / window.sum()).astype(np.float32)), persistent=False)
-
-    def forward(self, audio: torch.Tensor, margin: int) -> torch.Tensor:
-        """[batch, margin + hops·HOP + margin] → [batch, hops]."""
-        half = self.size // 2
-        inner = audio[:, margin + HOP - half : audio.shape[1] - margin + half]
-        power = (inner.unfold(1, self.size, HOP) ** 2) @ self.window
-        return 10.0 * torch.log10(power + 10 ** (reference.RMS_FLOOR_DB / 10))
 
 
 class Features(torch.nn.Module):

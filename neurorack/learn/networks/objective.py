@@ -2,10 +2,13 @@
 
 Every step plays the decoder twice:
 - the clip itself: its measured descriptors, its latent from the encoder; judged by multi-scale spectra;
-- a *swap*: knobs anywhere in 0…1, at rest, moving or jumping, at a pitch of any kind, and the latent of another clip;
-  judged by the descriptors of what comes out against what was asked, each in units of its knob's local travel. This is
-  what makes the knobs obey where no recording shows how. Encoded again, the swap must give the latent it was made from
-  (cycle): whatever the knobs do, the latent means the same.
+- a *swap*: knobs anywhere in 0…1, at rest, moving, jumping or where those of a third clip go, at a pitch of any kind,
+  and the latent of another clip; judged by the descriptors of what comes out against what was asked, each in units of
+  its knob's local travel. This is what makes the knobs obey where no recording shows how. Encoded again, the swap must
+  give the latent it was made from (cycle): whatever the knobs do, the latent means the same.
+
+And the latents of frames of many sounds are read: the teller must find in them what knobs leave open of a spectrum, the
+adversary must not find the knobs.
 """
 
 from dataclasses import dataclass
@@ -15,19 +18,17 @@ import torch
 from neurorack.ears.descriptors import WINDOW
 from neurorack.ears.features import FEATURE_HOP
 from neurorack.ears.latent import AHEAD, BEHIND
-from neurorack.learn.clips import CLIP_HOPS, FRAMES
-from neurorack.learn.corpus import LEVEL_WINDOW
+from neurorack.learn.clips import COARSE, FRAMES
 from neurorack.learn.networks.adversary import Adversary
 from neurorack.learn.networks.critic import Critic
 from neurorack.learn.networks.decoder import Decoder, mix
 from neurorack.learn.networks.encoder import Encoder
-from neurorack.learn.networks.listening import Features, Level
+from neurorack.learn.networks.listening import Features
 from neurorack.learn.networks.losses import MultiScaleSpectrum
 from neurorack.learn.networks.room import Room
+from neurorack.learn.networks.teller import Teller
 from neurorack.learn.networks.twins import Descriptors
-from neurorack.words import HOP
 
-COARSE = FEATURE_HOP // HOP
 _POOL = 4  # coarse frames averaged before descriptors are compared: 21 ms, a low note's ripple
 _INNER = slice(2, FRAMES - 2)  # the outer frames see beyond the clip
 _AUDIBLE_DB = -60.0
@@ -45,11 +46,14 @@ class Weights:
     kl: float = 1e-3
     """Per nat of latent and frame."""
     spread: float = 0.1
-    """Keeps every latent's deviation over a batch at 1 or above (Bardes et al. 2022): a decoder that learns the
-    descriptors first would let the latent collapse."""
+    """Keeps every latent's deviation over frames of many sounds at 1 or above (Bardes et al. 2022): a decoder that
+    learns the descriptors first would let the latent collapse."""
     smooth: float = 0.02
     cycle: float = 0.2
-    adversary: float = 0.5
+    adversary: float = 0.2
+    """Per unit of what the latent tells of pitch and descriptors: the mean of their R²."""
+    keep: float = 0.5
+    """Per unit of a frame's spectrum that latent, pitch and descriptors together leave untold."""
     critic: float = 0.0
     room: float = 1e-2
     """Per unit of the room's energy, so that a dry sound stays dry; 0: no room."""
@@ -62,6 +66,9 @@ class Lesson:
     audio: torch.Tensor  # [n, T·HOP + WINDOW]
     features: torch.Tensor  # [n, 1 + FRAMES + BEHIND + AHEAD, FEATURES]
     pitch_oct: torch.Tensor  # [n, T, 1]
+    said: torch.Tensor  # [n, T, 5] descriptors of the clip
+    glances: torch.Tensor  # [many, BEHIND + 1 + AHEAD, FEATURES] what an encoder sees of frames of many sounds
+    glanced: torch.Tensor  # [many, 6] their pitch and descriptors
     bandwidth_hz: torch.Tensor  # [n]
     octaves: torch.Tensor | None  # [n, 1, MODES]
     strike: torch.Tensor  # [n]
@@ -71,6 +78,7 @@ class Lesson:
     swap_octaves: torch.Tensor | None
     swap_elements: torch.Tensor
     asked: torch.Tensor  # [n, T, 5]
+    wanted: torch.Tensor  # [n, FRAMES, 5] what a window should hear of it
     travel: torch.Tensor  # [n, FRAMES, 5]
     orders: torch.Tensor  # [2, n] clips whose latents are swapped in
     blend: torch.Tensor  # [n, 1, 1] share of the second
@@ -86,20 +94,21 @@ class Objective(torch.nn.Module):
         self.modal = kind == "percussive"
         self.decoder = Decoder(width, latent, modal=self.modal)
         self.encoder = Encoder(latent)
-        self.adversary = Adversary(latent)
+        self.adversary = Adversary(latent, seed)
+        self.teller = Teller(latent) if weights.keep else None
         self.critic = Critic() if weights.critic else None
         self.room = Room(seed) if weights.room else None
         self._spectrum = MultiScaleSpectrum()
-        self._level = Level(LEVEL_WINDOW[kind])
-        self._fine, self._coarse, self._features = Descriptors(2 * HOP), Descriptors(FEATURE_HOP), Features()
+        self._describe, self._features = Descriptors(FEATURE_HOP), Features()
 
     def forward(self, lesson: Lesson, ramp: float) -> dict[str, torch.Tensor]:
         """Weighted losses [] by name; `ramp` 0…1 is how far adversary and critic have been let in."""
         weights = self.weights
         target = lesson.audio[:, WINDOW // 2 : -WINDOW // 2]
-        said = self._describe(lesson)
+        said = lesson.said
         mean, log_variance = self.encoder(lesson.features)
         mean, log_variance = mean[:, BEHIND:-AHEAD], log_variance[:, BEHIND:-AHEAD]
+        glanced = self.encoder.frame(lesson.glances)
         latent = mean + torch.exp(0.5 * log_variance) * lesson.draw
         again = self._play(lesson.pitch_oct, said, to_hops(latent), lesson.octaves, lesson.elements)
         if self.modal:
@@ -112,16 +121,16 @@ class Objective(torch.nn.Module):
         obeyed = self._play(
             lesson.swap_pitch_oct, lesson.asked, to_hops(swapped), lesson.swap_octaves, lesson.swap_elements
         )
-        wanted = lesson.asked[:, COARSE - 1 :: COARSE]
-        off = _pooled(((self._coarse(obeyed) - wanted) / lesson.travel)[:, _INNER]).abs()
+        off = _pooled(((self._describe(obeyed) - lesson.wanted) / lesson.travel)[:, _INNER]).abs()
         off = off * (1.0 + _FAR * off.clamp(max=1.0))
+        sounding = _pooled((lesson.wanted[:, _INNER, :1] > _AUDIBLE_DB).float())
 
         losses = {
             "spectrum": self._spectrum(heard, target, lesson.bandwidth_hz).mean(),
-            "swap": weights.swap * off.mean(),
+            "swap": weights.swap * (off * sounding).mean(),
             "copy": weights.copy * self._copy(again, said, lesson),
             "kl": weights.kl * 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(-1).mean(),
-            "spread": weights.spread * torch.relu(1.0 - mean.flatten(0, 1).std(0)).mean(),
+            "spread": weights.spread * torch.relu(1.0 - glanced.std(0)).mean(),
             "smooth": weights.smooth * (mean[:, 1:] - mean[:, :-1]).abs().mean(),
         }
         if weights.cycle or weights.critic:
@@ -129,11 +138,12 @@ class Objective(torch.nn.Module):
         if weights.cycle:
             back, _ = self.encoder(shown)
             losses["cycle"] = weights.cycle * (back - swapped[:, 1:])[:, BEHIND + 2 : -AHEAD - 2].abs().mean()
+        if self.teller is not None:
+            known, seen = self.adversary.standard(lesson.glanced), lesson.glances[:, BEHIND]
+            losses["keep"] = weights.keep * self.teller.missed(glanced, known, seen)
         if weights.adversary:
-            values = torch.cat([lesson.pitch_oct, said], -1)[:, COARSE - 1 :: COARSE]
-            audible = values[..., 1] > _AUDIBLE_DB
-            losses["adversary"] = self.adversary.error(coarse_mean[:, 1:][audible], values[audible])
-            losses["certainty"] = weights.adversary * ramp * self.adversary.certainty(mean[:, 1:][audible])
+            told = self.adversary.told(glanced, lesson.glanced).mean()
+            losses["told"] = weights.adversary * ramp * told
         if self.critic is not None:
             real = self._features(target)
             losses["critic"] = self.critic.error(real, shown.detach())
@@ -141,23 +151,6 @@ class Objective(torch.nn.Module):
         if self.room is not None:
             losses["room"] = weights.room * self.room.energy()
         return losses
-
-    def _describe(self, lesson: Lesson) -> torch.Tensor:
-        """Descriptors of the clip by hop [n, T, 5], as gestures will say them: level through its short window."""
-        half = WINDOW // 2
-        skip = half // (2 * HOP)
-        with torch.no_grad():
-            described = self._fine(lesson.audio)[:, skip - 1 : skip + CLIP_HOPS // 2]
-            part = torch.tensor([0.5, 1.0], device=described.device)[:, None]
-            said = torch.lerp(described[:, :-1, None], described[:, 1:, None], part).flatten(1, 2)
-            said[..., 0] = self._level(lesson.audio, half)
-            if self.modal:  # before a strike the frames stand ready at its first row, and nothing sounds
-                first = (lesson.strike + self._level.size // 2).clamp(min=0) // HOP
-                hop = torch.maximum(
-                    torch.arange(CLIP_HOPS, device=said.device), first.clamp(max=CLIP_HOPS - 1)[:, None]
-                )
-                said = said.gather(1, hop[..., None].expand_as(said))
-        return said
 
     def _play(
         self,
@@ -181,7 +174,7 @@ class Objective(torch.nn.Module):
         wide = (lesson.bandwidth_hz > _WIDE_HZ)[:, None, None]
         audible = (heard[:, _INNER, :1] > _AUDIBLE_DB) & wide
         spread = lesson.travel.mean((0, 1))
-        off = ((self._coarse(again) - heard)[..., 1:] / spread[1:])[:, _INNER].abs().clamp(max=_COPY_LIMIT)
+        off = ((self._describe(again) - heard)[..., 1:] / spread[1:])[:, _INNER].abs().clamp(max=_COPY_LIMIT)
         return (off * audible).sum() / (audible.sum() * 4 + 1)
 
 
