@@ -108,14 +108,16 @@ def test_the_pitch_glides_over_one_hop() -> None:
 
 
 @pytest.mark.parametrize("hops", [1, 2, 4, 8])
-def test_blocks_of_every_size_give_the_offline_pass_bit_for_bit(hops: int) -> None:
-    f0_hz = np.geomspace(40, 6_000, 80)
-    whole = excite(f0_hz, seed=3)
+@pytest.mark.parametrize("f0_hz", [np.geomspace(40, 6_000, 256), np.full(256, 261.6256), np.full(256, 25.3)])
+def test_blocks_of_every_size_give_the_offline_pass(hops: int, f0_hz: np.ndarray) -> None:
+    harmonics, pulse, noise = excite(f0_hz, seed=3)
     source = Excitation(hops, seed=3)
-    for at in range(0, 80, hops):
+    for at in range(0, 256, hops):
         source.render(f0_hz[at : at + hops])
-        for streamed, offline in zip((source.harmonics, source.pulse, source.noise), whole, strict=True):
-            np.testing.assert_array_equal(streamed, offline[at : at + hops])
+        rows = slice(at, at + hops)
+        np.testing.assert_allclose(source.harmonics, harmonics[rows], atol=5e-7)
+        np.testing.assert_allclose(source.pulse, pulse[rows], atol=1e-5)  # of peaks of some 20
+        np.testing.assert_array_equal(source.noise, noise[rows])
 
 
 def test_a_harmonic_of_the_pulse_glides_from_band_to_band() -> None:

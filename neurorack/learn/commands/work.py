@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from neurorack.bundle import CARD, NAME_CHARACTERS_MAX
+from neurorack.bundle import CARD, NAME_CHARACTERS_MAX, SCHEMA
 from neurorack.errors import BadInput
 from neurorack.learn.corpus import Corpus, load_corpus
 
@@ -103,8 +103,9 @@ class Work:
 
 
 def fingerprint(folder: Path, *asked: object) -> str:
-    """Of the files in a folder, by name, size and time, and of what is asked for beside them."""
-    digest = hashlib.sha256(repr(asked).encode())
+    """Of the files in a folder, by name, size and time, of what is asked for beside them, and of what bundles are like:
+    one of an older schema is not finished, it plays no longer."""
+    digest = hashlib.sha256(repr((SCHEMA, *asked)).encode())
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             status = path.stat()

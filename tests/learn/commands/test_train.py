@@ -28,6 +28,7 @@ from neurorack.engine.proof import prove  # noqa: E402
 from neurorack.learn import checkpoint  # noqa: E402
 from neurorack.learn.commands import evaluate as command_evaluate  # noqa: E402
 from neurorack.learn.commands import train as command_train  # noqa: E402
+from neurorack.learn.commands import work  # noqa: E402
 from neurorack.learn.commands.work import VALIDATION, Work  # noqa: E402
 from neurorack.learn.evaluate import Results  # noqa: E402
 from neurorack.learn.train import Recipe, Training  # noqa: E402
@@ -134,6 +135,13 @@ def test_the_same_command_again_says_at_once_that_it_is_finished(made, sounds, c
     assert train(sounds, made) == 0
     told = capsys.readouterr().out
     assert "is finished" in told and f"neurorack run --rack --bundle {made}" in told
+
+
+def test_a_bundle_of_an_older_schema_is_not_finished(sounds, monkeypatch):
+    now = work.fingerprint(sounds, "asked")
+    assert work.fingerprint(sounds, "asked") == now
+    monkeypatch.setattr(work, "SCHEMA", work.SCHEMA - 1)
+    assert work.fingerprint(sounds, "asked") != now
 
 
 def test_interrupted_and_given_again_it_ends_with_the_same_weights(made, sounds, out, capsys, monkeypatch):
