@@ -129,7 +129,7 @@ def _draw(runs: Runs, path: Path) -> None:
             found = [spread(own, _figure(kind.format(knob))) for knob in DESCRIPTORS]
             low, middle, high = (np.array([s[k] if s else np.nan for s in found]) for k in ("low", "median", "high"))
             axis.errorbar(at, middle, [middle - low, high - middle], fmt="o", ms=4, label=name, color=f"C{row % 10}")
-        axis.set_xticks(range(len(DESCRIPTORS)), DESCRIPTORS)
+        axis.set_xticks(range(len(DESCRIPTORS)), DESCRIPTORS, rotation=20)
         axis.set_title(title, loc="left")
         axis.set_ylabel("rank correlation")
         axis.grid(axis="y", alpha=0.3)
@@ -144,6 +144,8 @@ def _draw(runs: Runs, path: Path) -> None:
     axes[2].set_title("what the latent says", loc="left")
     axes[2].set_xlabel("R² of descriptors read from it")
     axes[2].set_ylabel("share of sources read from it")
+    axes[2].set_xlim(left=0.0)
+    axes[2].set_ylim(bottom=0.0)
     axes[2].grid(alpha=0.3)
     if runs:
         axes[0].legend(frameon=False, fontsize=8)
