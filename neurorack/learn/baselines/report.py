@@ -144,8 +144,8 @@ def _draw(runs: Runs, path: Path) -> None:
     axes[2].set_title("what the latent says", loc="left")
     axes[2].set_xlabel("R² of descriptors read from it")
     axes[2].set_ylabel("share of sources read from it")
-    axes[2].set_xlim(left=0.0)
-    axes[2].set_ylim(bottom=0.0)
+    axes[2].set_xlim(0.0, 1.0)
+    axes[2].set_ylim(0.0, 1.0)
     axes[2].grid(alpha=0.3)
     if runs:
         axes[0].legend(frameon=False, fontsize=8)

@@ -340,6 +340,9 @@ def _told(paths: list[Path], keys: list[str], cache: Path, run: Run, progress: b
     return kind, why
 
 
+_SAME = "the same as"
+
+
 def _distinct(folder: Path, paths: list[Path], skipped: list[Skipped]) -> tuple[list[str], list[Path]]:
     """(content hashes, paths) of the files that can be read, each content once; the others join `skipped`."""
     first: dict[str, Path] = {}
@@ -352,7 +355,7 @@ def _distinct(folder: Path, paths: list[Path], skipped: list[Skipped]) -> tuple[
             skipped.append(Skipped(path, f"cannot be opened: {error.strerror}"))
             continue
         if key in first:
-            skipped.append(Skipped(path, f"the same as {first[key].relative_to(folder)}"))
+            skipped.append(Skipped(path, f"{_SAME} {first[key].relative_to(folder)}"))
         else:
             first[key] = path
     return list(first), list(first.values())
@@ -414,5 +417,6 @@ def _readable(path: Path) -> str:
 
 
 def _nothing(what: str, folder: Path, skipped: list[Skipped]) -> BadInput:
-    why = f"; skipped {len(skipped)}, first {skipped[0]}" if skipped else ""
+    telling = sorted(skipped, key=lambda s: s.reason.startswith(_SAME))  # what the first of equals lacks says more
+    why = f"; skipped {len(skipped)}, first {telling[0]}" if skipped else ""
     return BadInput(what + why, str(folder), f"put recordings of at least {WANTED_S:.0f} s in all there")

@@ -180,6 +180,15 @@ def test_only_silence_is_refused(tmp_path):
         prepare(folder, tmp_path / "cache", progress=False)
 
 
+def test_of_equal_silences_it_is_told_that_they_are_silent(tmp_path):
+    (folder := tmp_path / "silence").mkdir()
+    for name in ("a", "b", "c"):
+        soundfile.write(folder / f"{name}.wav", np.zeros(RATE), RATE)
+    with pytest.raises(BadInput, match=r"skipped 3, first .*a\.wav: silent"):
+        prepare(folder, tmp_path / "cache", progress=False)
+
+
+
 def test_little_is_warned_of(recordings, tmp_path):
     (recordings / "take0.wav").unlink()
     assert "warning: less than 30 s" in prepare(recordings, tmp_path / "cache", kind="pitched", progress=False).report
