@@ -38,7 +38,7 @@ LATENT = {
 NOTES = """\
 Backbones are given pitch only through their latent, so knobs are swept at each clip's own pitch, along its own latent.
 `tilt` is gain and a tilt filter on the recording itself: it has no latent and need not say the clip again. Published
-backbones train for a million steps and then against a discriminator; here all have the same minutes.
+backbones train for a million steps and then against a discriminator; here all have about the same minutes.
 """
 
 
