@@ -93,6 +93,14 @@ def test_its_level_follows_an_attack_more_closely_than_the_other_descriptors_and
     assert seen
 
 
+def test_a_hit_is_struck_on_its_first_loud_sample_not_where_its_recording_begins():
+    batch = draw(hit(at=100), kind="percussive", count=60)
+    early = batch.strike > 0
+    assert early.any()
+    for audio, strike in zip(batch.audio[early], batch.strike[early], strict=True):
+        assert np.argmax(np.abs(audio) > 0.05 * np.abs(audio).max()) == MARGIN + strike
+
+
 def test_before_a_strike_the_frames_stand_ready_at_its_first_row():
     batch = draw(hit(f0_hz=80.0), kind="percussive", count=60)
     seen = 0
