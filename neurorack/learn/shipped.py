@@ -36,9 +36,9 @@ class Instrument(NamedTuple):
 
 
 INSTRUMENTS = {
-    "fluid": Instrument("Fluid: the notes of a General MIDI orchestra", "pitched", fluid.corpus, 4000),
+    "fluid": Instrument("Fluid: the notes of a General MIDI orchestra", "pitched", fluid.corpus, 3000),
     "skins": Instrument("Skins: tabla, drums and things that ring", "percussive", percussion.corpus, 3000),
-    "tongues": Instrument("Tongues: Russian phrases, Mandarin syllables", "speaking", speech.corpus, 3600),
+    "tongues": Instrument("Tongues: Russian phrases, Mandarin syllables", "speaking", speech.corpus, 3000),
 }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from neurorack.ears import descriptors
+from neurorack.ears.loudness import FULL_SCALE_SPL_DB
 from neurorack.words import DESCRIPTORS, SAMPLE_RATE_HZ
 
 N = np.arange(SAMPLE_RATE_HZ // 2)
@@ -42,7 +43,7 @@ def test_bandwidth_of_two_equal_sines_is_half_their_distance():
 
 
 def test_narrow_noise_at_1_khz_and_60_db_is_1_acum():
-    assert mean(noise_between(920, 1080, 60 - descriptors.FULL_SCALE_SPL_DB))["sharpness"] == pytest.approx(
+    assert mean(noise_between(920, 1080, 60 - FULL_SCALE_SPL_DB))["sharpness"] == pytest.approx(
         1.0, abs=0.05
     )
 
@@ -73,7 +74,7 @@ def test_broad_noises_are_as_sharp_as_din_45692_says(f_hz, acum):
 
 @pytest.mark.parametrize(("spl_db", "sone"), [(40, 1.0), (60, 4.0)])
 def test_loudness_of_1_khz_doubles_every_10_db(spl_db, sone):
-    loudness = descriptors.loudness_sone(sine(1000, spl_db - descriptors.FULL_SCALE_SPL_DB))[INNER].mean()
+    loudness = descriptors.loudness_sone(sine(1000, spl_db - FULL_SCALE_SPL_DB))[INNER].mean()
     assert loudness == pytest.approx(sone, rel=0.1)
 
 

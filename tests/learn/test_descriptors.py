@@ -8,11 +8,12 @@ librosa = pytest.importorskip("librosa")
 mosqito = pytest.importorskip("mosqito")
 
 from neurorack.ears import descriptors  # noqa: E402
+from neurorack.ears.loudness import FULL_SCALE_SPL_DB  # noqa: E402
 from neurorack.words import SAMPLE_RATE_HZ  # noqa: E402
 
 HOP = 256
 INNER = slice(4, -4)
-PASCAL = 2e-5 * 10 ** (descriptors.FULL_SCALE_SPL_DB / 20)
+PASCAL = 2e-5 * 10 ** (FULL_SCALE_SPL_DB / 20)
 RISE = 4800
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from neurorack.ears import descriptors as reference
+from neurorack.ears import loudness
 
 
 def _frames(audio: torch.Tensor, hop: int) -> torch.Tensor:
@@ -19,9 +20,10 @@ class Descriptors(torch.nn.Module):
     def __init__(self, hop: int = 256) -> None:
         super().__init__()
         self.hop = hop
-        arrays = {"window": reference.WINDOW_SHAPE, "f_hz": reference.BIN_HZ, **reference.tables()}
+        arrays = {"window": reference.WINDOW_SHAPE, "f_hz": reference.BIN_HZ, **reference.weights()}
         for name, values in arrays.items():
             self.register_buffer(name, torch.from_numpy(values.astype(np.float32)), persistent=False)
+        self.specific_loudness = SpecificLoudness(reference.BINS)
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         spectrum = torch.fft.rfft(_frames(audio, self.hop) * self.window)
@@ -37,14 +39,43 @@ class Descriptors(torch.nn.Module):
         away = self.f_hz - centroid[..., None]  # the moment about the mean: no cancellation in float32
         variance = (magnitude * away * away).sum(-1) / total
         bandwidth = 0.5 * torch.log2(variance.clamp(min=reference.FREQUENCY_FLOOR_HZ**2))
-        excitation = 1.0 - reference.THRESHOLD_SHARE + reference.THRESHOLD_SHARE * (share @ self.spread)
-        loudness = torch.relu(excitation**reference.EXPONENT - 1.0) * self.scale
-        total_sone = loudness.sum(-1) + reference.QUIET_SONE
-        sharpness = loudness @ self.sharp / total_sone
-        boominess = 10.0 * torch.log10(1.0 + loudness @ self.boom) * (loudness @ self.low) / total_sone
+        sone = self.specific_loudness(share)
+        total_sone = sone.sum(-1) + reference.QUIET_SONE
+        sharpness = sone @ self.sharp / total_sone
+        boominess = 10.0 * torch.log10(1.0 + sone @ self.boom) * (sone @ self.low) / total_sone
         boominess = torch.log2(reference.BOOM_NONE + boominess)
         centroid = torch.log2(centroid.clamp(min=reference.FREQUENCY_FLOOR_HZ))
         return torch.stack([rms, centroid, bandwidth, sharpness, boominess], -1)
+
+
+class SpecificLoudness(torch.nn.Module):
+    """Mean squares per bin [..., bins] → [..., 120]; equals `loudness.specific_loudness` row by row."""
+
+    def __init__(self, bins: int) -> None:
+        super().__init__()
+        tables = loudness.tables(bins)
+        arrays = {name: tables[name] for name in ("bank", "main", "top")}
+        arrays |= {"bark": loudness.BARK, "sone": loudness.SONE, "tail_bark": loudness.TAIL_BARK}
+        for name, values in arrays.items():
+            self.register_buffer(name, torch.from_numpy(values.astype(np.float32)), persistent=False)
+        self.register_buffer("band", torch.from_numpy(tables["band"]), persistent=False)
+
+    def forward(self, share: torch.Tensor) -> torch.Tensor:
+        excitation = 1.0 - loudness.THRESHOLD_SHARE + loudness.THRESHOLD_SHARE * (share @ self.bank)
+        main = self.main * torch.relu(excitation**loudness.EXPONENT - 1.0)
+        tail = _interpolate(main, self.sone, self.tail_bark)
+        end = torch.cummax(tail + self.top, -1).values
+        within = torch.nn.functional.pad(tail, (0, 1))[..., self.band]
+        beyond = torch.nn.functional.pad(end, (1, 0))[..., self.band] - self.bark
+        heard = torch.maximum(within, beyond).clamp(min=0.0)
+        return _interpolate(heard, self.tail_bark, self.sone) * loudness.BARK_STEP
+
+
+def _interpolate(x: torch.Tensor, at: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """`numpy.interp(x, at, values)` for x within the ascending `at`."""
+    piece = torch.bucketize(x.detach(), at[1:-1])
+    slope = (values[1:] - values[:-1]) / (at[1:] - at[:-1])
+    return values[piece] + slope[piece] * (x - at[piece])
 
 
 class Noisiness(torch.nn.Module):
