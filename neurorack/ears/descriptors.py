@@ -46,7 +46,7 @@ BIN_HZ = np.arange(BINS) * (SAMPLE_RATE_HZ / WINDOW)
 
 @cache
 def weights() -> dict[str, np.ndarray]:
-    """Over BARK [120], shared with the twin (float64): `sharp` and `boom` of the two moments; `low` is 1 below 280 Hz."""
+    """Over BARK [120], shared with the twin (float64): `sharp` and `boom` of the moments; `low` is 1 below 280 Hz."""
     third = 3.0 * np.log2(np.maximum(bark_hz(BARK), 20.0) / 25.0) + 1.0
     return {
         "sharp": _SHARPNESS * BARK * np.where(BARK > 15.8, 0.15 * np.exp(0.42 * (BARK - 15.8)) + 0.85, 1.0),

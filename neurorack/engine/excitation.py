@@ -32,8 +32,9 @@ F0_MIN_HZ, F0_MAX_HZ = 8.0, 8_000.0
 HARMONICS = 40
 """H: harmonics the decoder weighs one by one."""
 
-_NEAR_ZERO = 1e-9
-"""Cycles. Closer than this to a pulse's peak the kernel is taken here: 0/0 avoided at an error below 1e-11."""
+_TURN = 2.0**32
+"""A turn in whole numbers: what overflows 32 bits are whole turns, so k·φ reduces itself. Steps of 2e-10 cycles."""
+_RADIANS = np.float32(2 * np.pi / _TURN)
 
 
 def schroeder_phases(harmonics: int) -> np.ndarray:
@@ -72,7 +73,6 @@ class Source:
         self._f = self._f_hz.reshape(n)
         self._phase = np.empty(n)
         self._weights = np.empty((n, count), np.float32)
-        self._turns, self._round = np.empty((n, count)), np.empty((n, count))
         self.reset()
 
     def reset(self) -> None:
@@ -111,17 +111,21 @@ class Excitation(Source):
         self.pulse = np.zeros((hops, HOP, BANDS), np.float32) if pulse is None else pulse
         self._pulse = flat(self.pulse, (n, BANDS))
         self._sounding = 0  # bands of the pulse that the newest block wrote, from the top
-        self._numbers = np.arange(1, count + 1, dtype=np.float64)
+        self._numbers = np.arange(1, count + 1, dtype=np.int32)
         self._numbers_less_1 = np.arange(count, dtype=np.float32)
-        self._theta = schroeder_phases(count)
-        self._r, self._whole = np.empty(n), np.empty(n)
+        self._theta = _whole(schroeder_phases(count))
+        self._scaled, self._wide = np.empty(n), np.empty(n, np.int64)
+        self._at = self._wide.view(np.int32)[:: self._wide.itemsize // 4]  # φ in steps: the low half of each
+        self._turns = np.empty((n, count), np.int32)
+        self._f32 = np.empty(n, np.float32)
         self._r32 = np.empty((n, 1), np.float32)
-        self._edges = np.array(BAND_EDGES_HZ, np.float64)[:, None]
-        self._amplitudes = np.sqrt(2.0 / WIDTHS_HZ).astype(np.float32)[:, None]
-        self._at_edge, self._nearest = np.empty((2, BANDS + 1, n)), np.empty((2, BANDS + 1, n))
+        self._edges = np.array(BAND_EDGES_HZ, np.float32)[:, None]
+        self._amplitudes = np.sqrt(0.5 / WIDTHS_HZ).astype(np.float32)[:, None]
+        self._half, self._half_turn = np.empty((2, n), np.int32)
+        self._reach = np.empty((BANDS + 1, n), np.float32)
+        self._kernel_turns = np.empty((2, BANDS + 1, n), np.int32)
         self._kernels = np.empty((2, BANDS + 1, n), np.float32)
-        self._bend = np.empty((BANDS + 1, n), np.float32)
-        self._even, self._slope = np.empty(n), np.empty(n, np.float32)
+        self._slope, self._sine = np.empty((2, n), np.float32)
 
     def render(self, f0_hz: np.ndarray) -> None:
         """`f0_hz` [hops]: pitch at the end of each hop; within a hop it glides there from the hop before."""
@@ -144,55 +148,63 @@ class Excitation(Source):
         np.multiply(self._f, 1.0 / SAMPLE_RATE_HZ, out=phase)
         phase[0] += self._cycle
         np.cumsum(phase, out=phase)
-        np.rint(phase, out=self._whole)
-        phase -= self._whole  # −½…½ cycles
-        self._cycle = float(phase[-1])
+        self._cycle = float(phase[-1]) % 1.0
+        np.multiply(phase, _TURN, out=self._scaled)
+        np.rint(self._scaled, out=self._scaled)
+        np.copyto(self._wide, self._scaled, casting="unsafe")
 
     def _render_harmonics(self, *, every: bool) -> None:
         turns, out = self._turns, self._harmonics
-        np.multiply(self._phase[:, None], self._numbers, out=turns)
+        np.multiply(self._at[:, None], self._numbers, out=turns)
         turns += self._theta
-        np.rint(turns, out=self._round)
-        np.subtract(turns, self._round, out=out, casting="same_kind")  # reduced in float64, then float32 is enough
-        out *= np.float32(2 * np.pi)
+        np.copyto(out, turns, casting="same_kind")
+        out *= _RADIANS
         np.cos(out, out=out)
         if not every:
-            np.divide(F_TOP_HZ, self._f, out=self._r)
-            np.copyto(self._r32[:, 0], self._r, casting="same_kind")
+            np.divide(F_TOP_HZ, self._f, out=self._r32[:, 0], casting="same_kind")
             np.subtract(self._r32, self._numbers_less_1, out=self._weights)
             np.clip(self._weights, 0.0, 1.0, out=self._weights)
             out *= self._weights
 
     def _render_pulse(self, first: int) -> None:
         """Bands from `first` on; those below lie under the H-th harmonic."""
-        turns, nearest, kernels = self._at_edge[:, first:], self._nearest[:, first:], self._kernels[:, first:]
-        (below, r), (lower, upper), bend, even = turns, kernels, self._bend[first:], self._even
-        np.divide(self._edges[first:], self._f, out=r)
-        np.maximum(r, self.count, out=r)
-        np.floor(r, out=below)
-        np.subtract(r, below, out=bend, casting="same_kind")  # the fraction
-        np.abs(self._phase, out=even)  # the kernels are
-        np.maximum(even, _NEAR_ZERO, out=even)
-        below += 0.5  # sin((2N+1)πφ) is sin(2π·(N+½)φ)
-        below *= even
-        np.add(below, even, out=r)
-        np.rint(turns, out=nearest)
-        np.subtract(turns, nearest, out=kernels, casting="same_kind")
-        kernels *= np.float32(2 * np.pi)
+        reach, turns, kernels = self._reach[first:], self._kernel_turns[:, first:], self._kernels[:, first:]
+        half, half_turn, (lower, upper) = self._half, self._half_turn, kernels
+        np.copyto(self._f32, self._f, casting="same_kind")
+        np.divide(self._edges[first:], self._f32, out=reach)
+        np.maximum(reach, self.count, out=reach)
+        # (2N+1)πφ is N·φ and φ/2 more, in turns; the kernels are even, so |φ|; and one step at least, for 0/0
+        np.right_shift(self._at, 1, out=half)
+        np.abs(half, out=half)
+        np.maximum(half, 1, out=half)
+        np.left_shift(half, 1, out=half_turn)
+        np.copyto(turns[0], reach, casting="unsafe")  # N
+        np.copyto(lower, turns[0], casting="same_kind")
+        reach -= lower
+        turns[0] *= half_turn
+        turns[0] += half
+        np.add(turns[0], half_turn, out=turns[1])
+        np.copyto(kernels, turns, casting="same_kind")
+        kernels *= _RADIANS
         np.sin(kernels, out=kernels)
         upper -= lower
-        upper *= bend
+        upper *= reach
         lower += upper
-        bands = bend[1:]
+        bands = reach[1:]
         np.subtract(lower[1:], lower[:-1], out=bands)
-        even *= np.pi
-        np.sin(even, out=even)
-        np.sqrt(self._f, out=self._r)
-        np.divide(self._r, even, out=self._slope, casting="same_kind")
-        self._slope *= np.float32(0.5)
+        np.multiply(half, _RADIANS, out=self._sine, casting="same_kind")
+        np.sin(self._sine, out=self._sine)
+        np.sqrt(self._f32, out=self._slope)
+        self._slope /= self._sine
         bands *= self._slope
         bands *= self._amplitudes[first:]
         np.copyto(self._pulse[:, first:], bands.T)
+
+
+def _whole(cycles: np.ndarray) -> np.ndarray:
+    """Cycles in steps of a turn, int32."""
+    steps: np.ndarray = np.rint(cycles * _TURN).astype(np.int64).astype(np.int32)
+    return steps
 
 
 def excite(f0_hz: np.ndarray, seed: int = 0, *, count: int = HARMONICS) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -35,6 +35,7 @@ class Modes(Source):
         self._ratios, self._slopes = np.ones(count), np.ones(count, np.float32)
         self._strikes: list[tuple[int, np.ndarray]] = []
         super().__init__(hops, seed, count=count, **arrays)
+        self._turns, self._round = np.empty((2, hops * HOP, count))
         self._f32 = np.empty((hops * HOP, 1), np.float32)
         self._tune(self._octaves)
 

@@ -46,6 +46,9 @@ FARTHEST = 2.0
 RMS_MAX_DB, RMS_MIN_DB = -3.0, -120.0
 """What a knob and a gesture together may ask of the level."""
 
+_MANY = 8
+"""Hops in a block from which on arrays are faster: 16 take 60 µs, one by one 160."""
+
 _LOG_C4 = math.log2(C4_HZ)
 _LOWEST_OCT, _HIGHEST_OCT = (math.log2(hz) - _LOG_C4 for hz in (LOWEST_HZ, HIGHEST_HZ))
 _FIVE = len(DESCRIPTORS)
@@ -204,7 +207,7 @@ class Voice:
         return rows
 
     def _fill_controls(self, rows: np.ndarray) -> None:
-        controls, positions, f0_hz = self.controls, self._positions, self.f0_hz
+        controls, positions = self.controls, self._positions
         if self._knobs is None:
             self._knobs = self._targets.copy()
         np.subtract(self._knobs, self._targets, out=self._knobs)
@@ -218,11 +221,24 @@ class Voice:
         rms_db += descriptors[:, 0]
         np.minimum(np.maximum(rms_db, RMS_MIN_DB, out=rms_db), RMS_MAX_DB, out=rms_db)
         positions += descriptors  # the scales hold positions within 0…1
-        physical = self._scales.physical
+        if self._hops < _MANY:
+            self._place_each(rows, rms_db, positions)
+        else:
+            self._place_all(rows, rms_db, positions)
+        controls[:, LATENT:] = rows[:, LATENT:]
+
+    def _place_each(self, rows: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
+        """Pitch and descriptors, a hop at a time: in short blocks plain numbers are faster than arrays."""
         hops = zip(rows[:, PITCH].tolist(), rms_db.tolist(), positions.tolist(), strict=True)
         for hop, (moved_oct, level, row) in enumerate(hops):
             moved_oct *= self.intonation
-            f0_hz[hop] = min(max(self._pitch_hz * 2.0**moved_oct, LOWEST_HZ), HIGHEST_HZ)
-            pitch = min(max(self._pitch_oct + moved_oct, _LOWEST_OCT), _HIGHEST_OCT)
-            controls[hop, :LATENT] = pitch, *physical(pitch, row, level)
-        controls[:, LATENT:] = rows[:, LATENT:]
+            self.f0_hz[hop] = min(max(self._pitch_hz * 2.0**moved_oct, LOWEST_HZ), HIGHEST_HZ)
+            pitch_oct = min(max(self._pitch_oct + moved_oct, _LOWEST_OCT), _HIGHEST_OCT)
+            self.controls[hop, :LATENT] = pitch_oct, *self._scales.physical(pitch_oct, row, level)
+
+    def _place_all(self, rows: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
+        moved_oct = rows[:, PITCH] * self.intonation
+        np.clip(self._pitch_hz * np.exp2(moved_oct), LOWEST_HZ, HIGHEST_HZ, out=self.f0_hz)
+        pitch_oct = np.clip(self._pitch_oct + moved_oct, _LOWEST_OCT, _HIGHEST_OCT)
+        self.controls[:, PITCH] = pitch_oct
+        self.controls[:, 1:LATENT] = self._scales.physical_frames(pitch_oct, positions, rms_db)

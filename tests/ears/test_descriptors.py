@@ -43,9 +43,7 @@ def test_bandwidth_of_two_equal_sines_is_half_their_distance():
 
 
 def test_narrow_noise_at_1_khz_and_60_db_is_1_acum():
-    assert mean(noise_between(920, 1080, 60 - FULL_SCALE_SPL_DB))["sharpness"] == pytest.approx(
-        1.0, abs=0.05
-    )
+    assert mean(noise_between(920, 1080, 60 - FULL_SCALE_SPL_DB))["sharpness"] == pytest.approx(1.0, abs=0.05)
 
 
 # DIN 45692, tables A.2 and A.3: noises of 4 sone, one critical band wide about a frequency or from there to 10 kHz
