@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import signal
 from pathlib import Path
 
 from neurorack.errors import BadInput
@@ -76,7 +77,13 @@ def export(options: argparse.Namespace) -> int:
 def _offline(name: str, options: argparse.Namespace) -> int:
     """Run the command; BadInput where a package it needs is not installed."""
     try:
-        status: int = importlib.import_module(f"neurorack.learn.commands.{name}").run(options)
+        # half way through torch's import an interrupt comes out as some other error: let it wait
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            command = importlib.import_module(f"neurorack.learn.commands.{name}")
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        status: int = command.run(options)
         return status
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("neurorack"):

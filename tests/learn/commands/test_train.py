@@ -450,3 +450,15 @@ def test_a_checkpoint_whose_weights_do_not_fit_is_refused(made, tmp_path, capsys
     path = forged(tmp_path / "run", made, state={})
     assert cli.main(["export", str(path), "--out", str(tmp_path / "out")]) == 2
     assert "do not fit" in complaint(capsys)
+
+
+def test_an_interrupt_waits_until_the_command_is_there(sounds, out, monkeypatch):
+    def importing(name: str) -> object:
+        os.kill(os.getpid(), signal.SIGINT)
+        imported.append(name)
+        return command_train
+
+    imported = []
+    monkeypatch.setattr("importlib.import_module", importing)
+    assert cli.main(["train", str(sounds), "--out", str(out)]) == cli.INTERRUPTED
+    assert imported == ["neurorack.learn.commands.train"]
