@@ -27,6 +27,7 @@ from neurorack.bundle import Knob
 from neurorack.errors import BadInput
 from neurorack.learn import checkpoint
 from neurorack.learn.log import Log
+from neurorack.learn.memory import keep_freed
 from neurorack.learn.scale import Team
 
 CHECKPOINT_STEPS = 500
@@ -77,6 +78,7 @@ def run(
 
     `watch` is called after every step, by the process that leads. `Stopped` after a signal, BadInput as said above.
     """
+    keep_freed()
     team = team or Team("cpu")
     if team.leads:
         folder.mkdir(parents=True, exist_ok=True)

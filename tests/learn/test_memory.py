@@ -1,0 +1,25 @@
+"""Memory that is freed is not given back, so that it need not be asked for again."""
+
+import resource
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from neurorack.learn.memory import keep_freed  # noqa: E402
+
+MANY = 16 * 2**20
+
+
+def faults(turns: int) -> int:
+    """Pages the system had to hand out while large tensors came and went."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(turns):
+        torch.ones(MANY)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def test_large_tensors_take_the_memory_of_those_before_them():
+    keep_freed()
+    faults(1)
+    assert faults(8) < MANY * 4 // 4096
