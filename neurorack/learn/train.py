@@ -23,6 +23,7 @@ from neurorack.learn.heard import as_heard, ripple_hops
 from neurorack.learn.networks.decoder import WIDTH
 from neurorack.learn.networks.excite import Elements
 from neurorack.learn.networks.objective import Lesson, Objective, Weights
+from neurorack.learn.networks.still import nearest
 from neurorack.patch.knobs import Scales
 from neurorack.words import C4_HZ, HOP, KINDS
 
@@ -37,6 +38,8 @@ _CURVES = 0.3
 """Share of the swaps that are asked to go where another clip's descriptors go."""
 _GLANCES = 128
 """Frames that the adversary reads for each clip of a step."""
+STILLS = 40
+"""Knob positions at rest that are asked for at the pitch of each clip of a step."""
 _LIKELY_JUMP = 0.25
 _NEAR = 0.12
 """Deviation of a resting knob from ½."""
@@ -152,6 +155,7 @@ class Training:
         held = np.where(random.random(count) < 0.5, random.integers(0, FRAMES + 1, count), -1)
         glances, glanced = self.clips.glances.draw(_GLANCES * count, random)
         draw = random.standard_normal((count, FRAMES + 1, recipe.latent), np.float32)
+        still_oct, still_asked, still_travel = self._ask_still(clips, orders[0], random)
         rows = self._rows
 
         def tensor(values: np.ndarray) -> torch.Tensor:
@@ -176,6 +180,10 @@ class Training:
             asked=tensor(asked),
             wanted=tensor(wanted),
             travel=tensor(travel),
+            still_pitch_oct=tensor(still_oct[:, None, None]),
+            still_octaves=tensor(swap_octaves[:, None]) if modal else None,
+            still_asked=tensor(still_asked),
+            still_travel=tensor(still_travel),
             orders=torch.from_numpy(orders[:, rows] // self._world).to(self.device),
             blend=tensor(blend),
             held=tensor(held),
@@ -223,6 +231,14 @@ class Training:
         travel = self.scales.travel(places, _rows(wanted))
         return wanted, travel.reshape(wanted.shape)
 
+    def _ask_still(self, clips: Batch, order: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """(pitches [n] in octaves from C4, descriptors asked [n, STILLS, 5], how far each knob travels there)."""
+        pitch_oct = nearest(_octaves(self._swap_pitch(clips, order, random)[:, CLIP_HOPS // 2]))
+        each = np.repeat(pitch_oct, STILLS)
+        asked = self.scales.physical_frames(each, _draw_ends(1, len(each), random)[0])
+        shape = (len(pitch_oct), STILLS, -1)
+        return pitch_oct, asked.reshape(shape), self.scales.travel(each, asked).reshape(shape)
+
     def state(self) -> dict[str, object]:
         return self._descent.state()
 
@@ -235,11 +251,7 @@ def draw_knobs(count: int, random: np.random.Generator) -> np.ndarray:
     """Knob positions [count, CLIP_HOPS, 5]. In half of the clips all are anywhere, the ends included; in the others all
     but one rest near ½, as a player's do. In more than a third of the clips some of them move, along a line or, one
     time in four, in a jump."""
-    ends = np.clip(random.uniform(-0.1, 1.1, (2, count, 5)), 0, 1)
-    near = np.clip(0.5 + _NEAR * random.standard_normal((count, 5)), 0, 1)
-    alone = np.arange(5) == random.integers(0, 5, (count, 1))
-    resting = (random.random((count, 1)) < 0.5) & ~alone
-    ends = np.where(resting, near, ends)
+    ends = _draw_ends(2, count, random)
     still = random.random((count, 5)) < np.where(random.random((count, 1)) < 0.5, 1.0, 0.5)
     ends[1] = np.where(still, ends[0], ends[1])
     line = np.broadcast_to(np.arange(1, CLIP_HOPS + 1) / CLIP_HOPS, (count, CLIP_HOPS))
@@ -247,6 +259,15 @@ def draw_knobs(count: int, random: np.random.Generator) -> np.ndarray:
     way = np.where(random.random((count, 1)) < _LIKELY_JUMP, jump, line)[..., None]
     knobs: np.ndarray = ends[0][:, None] + (ends[1] - ends[0])[:, None] * way
     return knobs
+
+
+def _draw_ends(ends: int, count: int, random: np.random.Generator) -> np.ndarray:
+    """[ends, count, 5] where knobs start from and go to; what rests near ½ stays there."""
+    anywhere = np.clip(random.uniform(-0.1, 1.1, (ends, count, 5)), 0, 1)
+    near = np.clip(0.5 + _NEAR * random.standard_normal((count, 5)), 0, 1)
+    alone = np.arange(5) == random.integers(0, 5, (count, 1))
+    resting = (random.random((count, 1)) < 0.5) & ~alone
+    return np.where(resting, near, anywhere)
 
 
 def _rows(values: np.ndarray) -> np.ndarray:

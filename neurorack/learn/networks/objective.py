@@ -7,6 +7,9 @@ Every step plays the decoder twice:
   its knob's local travel. This is what makes the knobs obey where no recording shows how. Encoded again, the swap must
   give the latent it was made from (cycle): whatever the knobs do, the latent means the same.
 
+For hundreds of other knob positions, at rest, the decoder says gains alone: their descriptors are known without a sound
+(`still`).
+
 And the latents of frames of many sounds are read: the teller must find in them what knobs leave open of a spectrum, the
 adversary must not find the knobs.
 """
@@ -26,6 +29,7 @@ from neurorack.learn.networks.encoder import Encoder
 from neurorack.learn.networks.listening import Features
 from neurorack.learn.networks.losses import MultiScaleSpectrum
 from neurorack.learn.networks.room import Room
+from neurorack.learn.networks.still import Still
 from neurorack.learn.networks.teller import Teller
 from neurorack.learn.networks.twins import Descriptors
 
@@ -35,13 +39,17 @@ _AUDIBLE_DB = -60.0
 _COPY_LIMIT = 3.0
 _FAR = 3.0
 """A knob that is a third of its travel off counts twice: the ends of knobs are what players hear wander."""
+_CARE = (1.0, 3.0, 1.0, 1.0, 1.0)
+"""Of the descriptors. Cared for like the others, the centroid goes along with sharpness by 0.2 of its travel at any
+width of the network, though gains are there that keep it: 0.13 so."""
 
 
 @dataclass(frozen=True)
 class Weights:
     """Of the losses beside the spectrum's, which has 1. A weight of 0 leaves an ingredient out."""
 
-    swap: float = 3.0
+    swap: float = 2.0
+    still: float = 4.0
     copy: float = 0.1
     kl: float = 1e-3
     """Per nat of latent and frame."""
@@ -80,6 +88,10 @@ class Lesson:
     asked: torch.Tensor  # [n, T, 5]
     wanted: torch.Tensor  # [n, FRAMES, 5] what a window should hear of it
     travel: torch.Tensor  # [n, FRAMES, 5]
+    still_pitch_oct: torch.Tensor  # [n, 1, 1]
+    still_octaves: torch.Tensor | None  # [n, 1, MODES]
+    still_asked: torch.Tensor  # [n, STILLS, 5]
+    still_travel: torch.Tensor  # [n, STILLS, 5]
     orders: torch.Tensor  # [2, n] clips whose latents are swapped in
     blend: torch.Tensor  # [n, 1, 1] share of the second
     held: torch.Tensor  # [n] frame whose latent is held, or -1
@@ -98,6 +110,7 @@ class Objective(torch.nn.Module):
         self.teller = Teller(latent) if weights.keep else None
         self.critic = Critic() if weights.critic else None
         self.room = Room(seed) if weights.room else None
+        self.still = Still(self.modal) if weights.still else None
         self._spectrum = MultiScaleSpectrum()
         self._describe, self._features = Descriptors(FEATURE_HOP), Features()
 
@@ -122,17 +135,18 @@ class Objective(torch.nn.Module):
             lesson.swap_pitch_oct, lesson.asked, to_hops(swapped), lesson.swap_octaves, lesson.swap_elements
         )
         off = _pooled(((self._describe(obeyed) - lesson.wanted) / lesson.travel)[:, _INNER]).abs()
-        off = off * (1.0 + _FAR * off.clamp(max=1.0))
         sounding = _pooled((lesson.wanted[:, _INNER, :1] > _AUDIBLE_DB).float())
 
         losses = {
             "spectrum": self._spectrum(heard, target, lesson.bandwidth_hz).mean(),
-            "swap": weights.swap * (off * sounding).mean(),
+            "swap": weights.swap * (_felt(off) * sounding).mean(),
             "copy": weights.copy * self._copy(again, said, lesson),
             "kl": weights.kl * 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(-1).mean(),
             "spread": weights.spread * torch.relu(1.0 - glanced.std(0)).mean(),
             "smooth": weights.smooth * (mean[:, 1:] - mean[:, :-1]).abs().mean(),
         }
+        if self.still is not None:
+            losses["still"] = weights.still * self._still_off(self.still, glanced.detach(), lesson)
         if weights.cycle or weights.critic:
             shown = self._features(obeyed)
         if weights.cycle:
@@ -168,6 +182,15 @@ class Objective(torch.nn.Module):
         frame = lesson.held.clamp(min=0)[:, None, None].expand(-1, 1, mixed.shape[2])
         return torch.where(lesson.held[:, None, None] >= 0, mixed.gather(1, frame), mixed)
 
+    def _still_off(self, still: Still, latent: torch.Tensor, lesson: Lesson) -> torch.Tensor:
+        """How far knobs at rest are off, with latents [many, latent] of whatever sounds."""
+        asked, pitch_oct = lesson.still_asked, lesson.still_pitch_oct
+        latent = latent.unflatten(0, (len(asked), -1))[:, : asked.shape[1]]
+        controls = torch.cat([pitch_oct.expand(-1, asked.shape[1], -1), asked, latent], -1)
+        gains = self.decoder(controls, lesson.still_octaves)
+        off = ((still(gains, pitch_oct, lesson.still_octaves) - asked) / lesson.still_travel).abs()
+        return (_felt(off) * (asked[..., :1] > _AUDIBLE_DB)).mean()
+
     def _copy(self, again: torch.Tensor, said: torch.Tensor, lesson: Lesson) -> torch.Tensor:
         """Descriptors of the copy against the clip's, of clips that were recorded far enough up to have them."""
         heard = said[:, COARSE - 1 :: COARSE]
@@ -187,6 +210,10 @@ def to_hops(coarse: torch.Tensor) -> torch.Tensor:
     before, after = coarse[:, :-1, None], coarse[:, 1:, None]
     part = torch.arange(1, COARSE + 1, device=coarse.device)[:, None] / COARSE
     return (before + (after - before) * part).flatten(1, 2)
+
+
+def _felt(off: torch.Tensor) -> torch.Tensor:
+    return off * off.new_tensor(_CARE) * (1.0 + _FAR * off.clamp(max=1.0))
 
 
 def _pooled(frames: torch.Tensor) -> torch.Tensor:

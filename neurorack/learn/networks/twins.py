@@ -29,11 +29,11 @@ class Descriptors(torch.nn.Module):
         spectrum = torch.fft.rfft(_frames(audio, self.hop) * self.window)
         return self.of_power(spectrum.real**2 + spectrum.imag**2)
 
-    def of_power(self, power: torch.Tensor) -> torch.Tensor:
-        """|X|² [..., BINS] → [..., 5]."""
+    def of_power(self, power: torch.Tensor, squared: torch.Tensor | None = None) -> torch.Tensor:
+        """|X|² [..., BINS] → [..., 5]; of means over frames, `squared` is the square of the mean |X|."""
         share = power * reference.POWER_SCALE
         rms = 10.0 * torch.log10(share.sum(-1) + 10 ** (reference.RMS_FLOOR_DB / 10))
-        magnitude = torch.sqrt(power + 1e-12)
+        magnitude = torch.sqrt((power if squared is None else squared) + 1e-12)
         total = magnitude.sum(-1) + 1e-7
         centroid = magnitude @ self.f_hz / total
         away = self.f_hz - centroid[..., None]  # the moment about the mean: no cancellation in float32

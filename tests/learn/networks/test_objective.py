@@ -66,6 +66,7 @@ def witnessed(kind: str, lesson: Lesson, **weights: float) -> Witness:
 TEACHES = {
     "spectrum": {"decoder", "encoder", "room"},
     "swap": {"decoder"},
+    "still": {"decoder"},
     "copy": {"decoder", "encoder"},
     "kl": {"encoder"},
     "spread": {"encoder"},
@@ -103,7 +104,7 @@ def test_adversary_and_critic_are_let_in_by_the_ramp_and_the_critic_learns_from_
 
 
 def test_a_weight_of_none_leaves_an_ingredient_out(lesson):
-    networks = objective(cycle=0, keep=0, adversary=0, critic=0, room=0)
+    networks = objective(still=0, cycle=0, keep=0, adversary=0, critic=0, room=0)
     with torch.no_grad():
         assert set(networks(lesson, 1.0)) == {"spectrum", "swap", "copy", "kl", "spread", "smooth"}
 
