@@ -200,21 +200,20 @@ def _bus_clock(name: str, bus: Any) -> Iterator[Finding]:
 
 
 def _lines(board: Any) -> Iterator[Finding]:
-    chip = Path(board.gpio.chip)
-    if not chip.exists():
-        what = f"no GPIO chip {chip}"
-        yield Finding("lines", NOTE, what, "correct `gpio` in the board file; without chips: `neurorack run --rack`")
-    elif not os.access(chip, os.R_OK | os.W_OK):
-        yield Finding("lines", NOTE, f"may not use {chip}", _join_group("gpio"))
-    else:
-        import gpiod
+    from neurorack.jacks.lines import CONSUMER, chip_device, line_faults
 
-        if not gpiod.is_gpiochip_device(str(chip)):
-            yield Finding("lines", NOTE, f"{chip} is no GPIO chip", "correct `gpio.chip` in the board file")
-            return
-        with gpiod.Chip(str(chip)) as opened:
-            info = opened.get_info()
-        yield Finding("lines", OK, f"{chip}: {info.label}, {info.num_lines} lines")
+    virtual = "without chips: `neurorack run --rack`"
+    try:
+        device = chip_device(board.gpio.chip)
+        faults = [fault for fault in line_faults(board.gpio) if f"used by {CONSUMER}" not in fault.what]
+    except BadInput as error:
+        yield Finding("lines", NOTE, f"{error.what} ({error.where})", f"{error.mend}; {virtual}")
+        return
+    for fault in faults:
+        yield Finding("lines", NOTE, f"{fault.what} ({fault.where})", fault.mend)
+    if not faults:
+        what = f"{device}, {board.gpio.chip}: every line is there and free, or in use by the module"
+        yield Finding("lines", OK, what)
 
 
 _TRY_FIFO = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(70))"

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "neurorack"
 
-WORDS = {"words", "errors", "clock", "place", "shared", "rundir", "board", "bundle", "realtime"}
+WORDS = {"words", "errors", "clock", "place", "shared", "rundir", "board", "boards", "bundle", "realtime"}
 WORDS |= {"onnx_graph", "onnx_session"}
 """What every layer may use: words, files and descriptions; none of it knows a layer."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neurorack import doctor
-from neurorack.board import DEFAULT_BOARD
+from neurorack.boards import DEFAULT_BOARD
 from neurorack.bundle import describe_network, read_card, write_card
 from neurorack.doctor import BROKEN, NOTE, OK, examine
 from neurorack.errors import BadInput

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurorack.board import DEFAULT_BOARD, load_board
+from neurorack.board import load_board
+from neurorack.boards import DEFAULT_BOARD
 from neurorack.clock import SimulatedClock
 from neurorack.frontend import Frontend
 from neurorack.jacks.calibration import Calibration
