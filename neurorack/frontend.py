@@ -96,8 +96,9 @@ class Frontend:
     def _show(self, now_ns: int) -> None:
         scan, record = self.scan, self._volts.record
         record.t_ns = now_ns
-        record.cv_v, record.pot, record.gate = scan.volts, scan.pots, scan.gates
+        record.cv_v, record.over, record.pot, record.gate = scan.volts, scan.over, scan.pots, scan.gates
         record.chip_ok = [reader.ok for reader in scan.readers]
+        record.bus_low = scan.held_low
         record.readings = [reader.readings for reader in scan.readers]
         record.i2c_errors = scan.i2c_errors
         self._volts.publish()

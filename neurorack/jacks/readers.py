@@ -1,15 +1,16 @@
 """When to talk to which converter: `Follower` for `voct`, `Multiplexer` for the rest.
 
 Both are turned by the scan when `due_ns` has come, take a bus transaction or two per turn and never wait
-themselves. A chip that fails to answer, or answers late, is left alone for a while that doubles from 10 ms (ten
-times what it held up the bus, if that is more) to 1 s, then set up anew; the last value stays in force and the other
-chips are read on.
+themselves. A chip that fails to answer, or answers late, is left alone for a while that doubles from 10 ms to 1 s, and
+for ten times what it held up the bus if that is more; then it is set up anew. The last value stays in force and the
+other chips are read on.
 """
 
 from collections.abc import Callable
 
 from neurorack.clock import Clock
 from neurorack.jacks.ads1x15 import MESSAGE_BITS, MOST_READS, Ads1x15
+from neurorack.jacks.bus import HELD_LOW
 
 LATE_NS = 20_000_000
 """A turn that takes longer was stretched by its chip: even at 100 kHz one needs no more than 1.5 ms."""
@@ -45,6 +46,8 @@ class Reader:
         """When it wants its next turn."""
         self.ok = False
         """Whether its last turn went well; False before its first reading."""
+        self.held_low = False
+        """Whether its last turn failed as it does on a bus that is held low."""
         self.readings = 0
         self.errors = 0
         self._late = False
@@ -56,9 +59,11 @@ class Reader:
         """Do what is due."""
         try:
             self._turn(now_ns)
-        except OSError:
+        except OSError as error:
+            self.held_low = error.errno in HELD_LOW
             self._failed(now_ns)
         else:
+            self.held_low = False
             late = self.clock.now_ns() - now_ns > LATE_NS
             if late and self._late:  # once may be this process, held up without real-time rights
                 self._failed(now_ns)
@@ -77,8 +82,7 @@ class Reader:
         self.ok = False
         self.errors += 1
         now_ns = self.clock.now_ns()
-        self._rest_ns = max(self._rest_ns, min(10 * (now_ns - since_ns), BACK_OFF_NS[1]))  # a slow chip gets 10 %
-        self.due_ns = now_ns + self._rest_ns
+        self.due_ns = now_ns + max(self._rest_ns, 10 * (now_ns - since_ns))  # a slow chip gets 10 %
         self._rest_ns = min(2 * self._rest_ns, BACK_OFF_NS[1])
         self._shot.forget()
         self._turn = self._begin
