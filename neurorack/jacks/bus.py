@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 HELD_LOW = {ETIMEDOUT, EAGAIN, EBUSY, EIO}
-"""What the kernel says where SDA or SCL is held low (its i2c/fault-codes; i2c-tegra waits 100 ms for ETIMEDOUT, NVIDIA's
-4.9 for 1 s, and says EAGAIN or EIO after it tried to clear the bus). One chip can cause them too, by itself."""
+"""What the kernel says where SDA or SCL is held low (its i2c/fault-codes). i2c-tegra waits 100 ms for ETIMEDOUT, in
+NVIDIA's 4.9 a second; after an attempt to clear the bus it is EAGAIN or EIO. One chip can cause them by itself, too."""
 
 
 class I2cBus(Protocol):

@@ -8,8 +8,8 @@ FIRST_S, LONGEST_S = 0.25, 4.0
 class Backoff:
     """Waits a quarter of a second after the first failure and twice as long after each further one, at most 4 s.
 
-    A missing chip costs one address byte a try, so even the shortest wait leaves the bus to the others. On a bus that is
-    held low a try blocks for as long as the kernel has patience: then the wait is at least ten times that.
+    A missing chip costs one address byte a try, so even the shortest wait leaves the bus to the others. On a bus that
+    is held low a try blocks for as long as the kernel has patience: then the wait is at least ten times that.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -114,7 +114,8 @@ class _Over:
         lasting = [number for number, since_s in enumerate(self._since_s) if t_s - since_s >= OVER_S]
         if len(lasting) == len(CV_JACKS):
             return ("all jacks over range: op-amp supply?",)
-        return tuple(f"{CV_JACKS[number]} over range: too {'high' if over[number] > 0 else 'low'}" for number in lasting)
+        sides = {1: "high", -1: "low"}
+        return tuple(f"{CV_JACKS[number]} over range: too {sides[int(over[number])]}" for number in lasting)
 
 
 class Watch:
