@@ -24,6 +24,10 @@ else:
 SUPPLY_V = 3.3
 """Supply of the ADCs: a pin outside 0…3.3 V is clipped or harmed."""
 
+RAIL_V = 0.05
+"""So near the supply's ends no op-amp drives a pin well, and what a jack takes must end before: a pin that stands there
+is a jack over range, or one whose conditioning is missing."""
+
 AdcKind = Literal["ads1115", "ads1015"]
 
 RATES_SPS: dict[str, tuple[int, ...]] = {
@@ -338,9 +342,9 @@ def _jack_faults(key: str, jack: Jack) -> Iterator[tuple[str, str, str]]:
         yield f"{key}.low_v", f"{jack.low_v} V is not below high_v, {jack.high_v} V", "swap them"
     else:
         for end, volts in (("low_v", jack.low_v), ("high_v", jack.high_v)):
-            if not 0 <= jack.pin_v(volts) <= SUPPLY_V:
+            if not RAIL_V <= jack.pin_v(volts) <= SUPPLY_V - RAIL_V:
                 what = f"{volts} V puts {jack.pin_v(volts):.2f} V on the pin"
-                yield f"{key}.{end}", what, f"stay within 0…{SUPPLY_V} V there"
+                yield f"{key}.{end}", what, f"stay within {RAIL_V:g}…{SUPPLY_V - RAIL_V:g} V there"
 
 
 def _input_faults(table: str, names: tuple[str, ...], owner: Jacks | Pots) -> Iterator[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ import pytest
 
 from neurorack.board import load_board
 from neurorack.boards import BOARDS, DEFAULT_BOARD, board_file
+from neurorack.cli import build_parser
 from neurorack.clock import SimulatedClock
 from neurorack.errors import BadInput
 from neurorack.jacks.lines import open_lines
@@ -76,6 +77,7 @@ def test_every_volt_a_jack_takes_lies_on_its_pin_and_comes_back(jack):
         ("range_v = 4.096", "range_v = 2.048", r"key adc.voct.range_v.*3.15 V.*wider"),
         ("gain = -0.3", "gain = 0.0", "key jacks.voct.gain.*hears nothing"),
         ("gain = -0.3", "gain = -0.5", "key jacks.voct.low_v.*on the pin"),
+        ("high_v = 7.0", "high_v = 7.4", "key jacks.voct.high_v.*0.03 V on the pin.*0.05…3.25"),
         ("low_v = -3.0", "low_v = 8.0", "key jacks.voct.low_v.*not below"),
         ("low_v = 0.02", "low_v = 3.28", "key pots.pot1.*no pot"),
         ("input = 1", "input = 0", "key jacks.cv2.input.*is cv1 already"),
@@ -174,6 +176,14 @@ def test_a_board_is_like_none_but_a_shipped_one(tmp_path, like):
     mine.write_text(f"like = {like}\n", encoding="utf-8")
     with pytest.raises(BadInput, match=r"no board .* to be like .*key like\): use generic, nano, orin"):
         load_board(mine)
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+def test_commands_take_a_board_by_name_or_file(command):
+    parse = build_parser().parse_args
+    assert parse([command, "--board", "nano"]).board == BOARDS["nano"]
+    assert parse([command, "--board", "mine.toml"]).board == Path("mine.toml")
+    assert load_board(parse([command]).board) == load_board(BOARDS["orin"])
 
 
 def test_a_name_of_no_board_is_refused_with_those_there_are(tmp_path, monkeypatch):

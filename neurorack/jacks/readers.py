@@ -33,6 +33,9 @@ LEARNING_SHOTS = 14
 FEW = 24
 """Conversions over which an error of phase says little about the period."""
 
+LEAD_STEP_NS, MOST_LEAD_NS = 2_000.0, 300_000.0
+"""How fast the follower learns by how much its reads come late, and the most that it allows for."""
+
 CHECK_NS = 1_000_000_000
 """How often `voct` leaves continuous mode for one single shot, which proves settings, time and phase."""
 
@@ -252,15 +255,21 @@ class Follower(Reader):
             return
         first_ns = self.clock.now_ns() + ADDRESS_BITS * self._bit_ns
         codes = self.chip.readings(self._count)
-        self._lead_ns += 0.05 * (min(max(first_ns - self.due_ns, 0.0), 300_000.0) - self._lead_ns)
+        late = first_ns - self.due_ns > self._lead_ns  # its median: a turn that had to wait for another is no rule
+        self._lead_ns = min(max(self._lead_ns + (LEAD_STEP_NS if late else -LEAD_STEP_NS), 0.0), MOST_LEAD_NS)
         self._steer(codes, first_ns)
-        self._last, self._seen_ns = codes[-1], first_ns + self._read_ns * (self._count - 1)
-        while self._next_ns <= self._seen_ns:
+        seen_ns = first_ns + self._read_ns * (self._count - 1)
+        # A code that differs was there sooner than thought, by less than half a conversion.
+        passed_ns = seen_ns + (self._period_ns / 2 if codes[-1] != self._last else 0.0)
+        fresh = self._next_ns <= passed_ns
+        while self._next_ns <= passed_ns:
             self._next_ns += self._period_ns
             self._since_fix += 1
+        self._last, self._seen_ns = codes[-1], seen_ns
         self._aim()
-        self._succeeded()
-        self._take(codes[-1])
+        if fresh:  # else it came too early, and looks again
+            self._succeeded()
+            self._take(codes[-1])
 
     def _steer(self, codes: list[int], first_ns: float) -> None:
         """Correct phase and period by where the code changed."""

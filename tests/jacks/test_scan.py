@@ -110,6 +110,17 @@ def test_a_jack_back_in_range_is_no_longer_told(module):
     assert made.run_to(230).scan.over[1] == 0
 
 
+@pytest.mark.parametrize("jack", CV_JACKS)
+def test_a_pin_that_nothing_drives_is_told_as_over_range(module, jack):
+    """100 kΩ to ground hold a pin whose op-amp is missing at 0 V, where no jack within its range can put it."""
+    made = module(**dict.fromkeys(CV_JACKS, 0.5))
+    chip = made.chips["adc_voct" if jack == "voct" else "adc_cv"]
+    pins = list(chip._pins)
+    pins[getattr(made.board.jacks, jack).input] = None
+    chip._pins = tuple(pins)
+    assert made.run_to(200).scan.over == [int(name == jack) for name in CV_JACKS]
+
+
 def test_an_open_jack_and_one_at_zero_volts_are_the_same(module):
     """A jack's switch grounds it: there is nothing to tell them apart by, and nobody pretends to."""
     open_jack, at_zero = module(), module(cv1=0.0)
