@@ -67,7 +67,7 @@ debian-run:
 	$(call debian,libportaudio2,the module plays into a file instead of a sound card)
 
 debian-test:
-	$(call debian,libportaudio2 jackd2,tests through a real audio stream are skipped)
+	$(call debian,libportaudio2 jackd2 device-tree-compiler,tests through a real audio stream and of device trees are skipped)
 
 debian-train:
 	$(call debian,libportaudio2 jackd2 libfluidsynth3 fluid-soundfont-gm,no notes to learn from can be rendered)

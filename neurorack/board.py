@@ -1,7 +1,8 @@
 """What is soldered where: buses, chips, jacks, pots and lines, read from one TOML and checked before use.
 
-The default ships as `board.toml` beside this file. The virtual rack has the same board with other names for
-its buses and its GPIO chip (`Board.on_rack`), so drivers cannot tell the difference.
+Three ship in `boards/`, each with its sources and to be copied: `orin` (the default), `nano` and `generic`. A file that
+says `like = "orin"` takes every table that it does not give itself from that board. The virtual rack has the same
+board with other names for its buses and its GPIO chip (`Board.on_rack`), so drivers cannot tell the difference.
 """
 
 import sys
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from neurorack.boards import BOARDS, DEFAULT_BOARD
 from neurorack.errors import BadInput
 from neurorack.words import CV_JACKS, POTS
 
@@ -19,10 +21,12 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-DEFAULT_BOARD = Path(__file__).with_name("board.toml")
-
 SUPPLY_V = 3.3
 """Supply of the ADCs: a pin outside 0…3.3 V is clipped or harmed."""
+
+RAIL_V = 0.05
+"""So near the supply's ends no op-amp drives a pin well, and what a jack takes must end before: a pin that stands there
+is a jack over range, or one whose conditioning is missing."""
 
 AdcKind = Literal["ads1115", "ads1015"]
 
@@ -144,7 +148,7 @@ class Line(_Table, frozen=True):
 
 
 class Gpio(_Table, frozen=True):
-    """Gates and encoder. `chip` is a path for libgpiod, or `rack` for the virtual one."""
+    """Gates and encoder. `chip` is the label or the path of a GPIO chip, or `rack` for the virtual one."""
 
     chip: str
     gate1: Line
@@ -212,21 +216,32 @@ class Board(_Table, frozen=True):
 
 
 def load_board(path: Path | None = None, *, rack: bool = False) -> Board:
-    """Read and check a board file (the packaged one by default), as it is or on the virtual rack.
+    """Read and check a board file (`orin` of the shipped ones by default), as it is or on the virtual rack.
 
     Raises BadInput with file, key path and mend.
     """
     path = path or DEFAULT_BOARD
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"cannot read the board: {error.strerror}", str(path), "give another --board FILE") from error
-    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of 5,000 digits, endless nesting
-        raise BadInput(f"the board is not TOML: {error}", str(path), "mend that line") from error
-    board = _convert(document, str(path))
+    board = _convert(_document(path), str(path))
     for key, what, mend in _faults(board):
         raise BadInput(what, f"{path}, key {key}", mend)
     return board.on_rack() if rack else board
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """The tables of a file, with those of the board it is `like` where it gives none."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        mend = f"give --board one of {', '.join(BOARDS)}, or a file"
+        raise BadInput(f"cannot read the board: {error.strerror}", str(path), mend) from error
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of 5,000 digits, endless nesting
+        raise BadInput(f"the board is not TOML: {error}", str(path), "mend that line") from error
+    if "like" not in document:
+        return document
+    like = document.pop("like")
+    if not isinstance(like, str) or like not in BOARDS or BOARDS[like] == path:
+        raise BadInput(f"there is no board {like!r} to be like", f"{path}, key like", f"use {', '.join(BOARDS)}")
+    return _document(BOARDS[like]) | document
 
 
 def _convert(document: dict[str, Any], path: str) -> Board:
@@ -327,9 +342,9 @@ def _jack_faults(key: str, jack: Jack) -> Iterator[tuple[str, str, str]]:
         yield f"{key}.low_v", f"{jack.low_v} V is not below high_v, {jack.high_v} V", "swap them"
     else:
         for end, volts in (("low_v", jack.low_v), ("high_v", jack.high_v)):
-            if not 0 <= jack.pin_v(volts) <= SUPPLY_V:
+            if not RAIL_V <= jack.pin_v(volts) <= SUPPLY_V - RAIL_V:
                 what = f"{volts} V puts {jack.pin_v(volts):.2f} V on the pin"
-                yield f"{key}.{end}", what, f"stay within 0…{SUPPLY_V} V there"
+                yield f"{key}.{end}", what, f"stay within {RAIL_V:g}…{SUPPLY_V - RAIL_V:g} V there"
 
 
 def _input_faults(table: str, names: tuple[str, ...], owner: Jacks | Pots) -> Iterator[tuple[str, str, str]]:
@@ -371,5 +386,3 @@ def _led_faults(leds: Leds) -> Iterator[tuple[str, str, str]]:
     for name in LED_NAMES:
         if name not in leds.channels:
             yield f"leds.channels.{name}", "is missing", "give it an output, 0 to 15"
-
-

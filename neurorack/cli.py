@@ -186,11 +186,10 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    from neurorack.boards import BOARD_HELP, board_file
     from neurorack.daemon import folder
 
-    parser.add_argument(
-        "--board", type=Path, metavar="FILE", help="what is soldered where, if not as in the packaged board.toml"
-    )
+    parser.add_argument("--board", type=board_file, metavar="BOARD", help=BOARD_HELP)
     parser.add_argument(
         "--run-dir", type=folder, metavar="DIR", help="where the processes meet (default: found by itself)"
     )
@@ -221,12 +220,18 @@ def _run(options: argparse.Namespace) -> int:
 def _want_chips(board: Path | None) -> None:
     """Raise BadInput where this machine lacks the bus of the jacks or the GPIO chip."""
     from neurorack.board import load_board
+    from neurorack.boards import DEFAULT_BOARD
+    from neurorack.jacks.lines import chip_device
 
     loaded = load_board(board)
-    for device in (loaded.bus_of(loaded.adc.voct).device, loaded.gpio.chip):
-        if not Path(device).exists():
-            mend = "play on the virtual rack with `neurorack run --rack`, or give --board FILE"
-            raise BadInput(f"the module's chips are not here, there is no {device}", str(board or "board.toml"), mend)
+    device, where = loaded.bus_of(loaded.adc.voct).device, str(board or DEFAULT_BOARD)
+    mend = "play on the virtual rack with `neurorack run --rack`, or give another --board"
+    if not Path(device).exists():
+        raise BadInput(f"the module's chips are not here, there is no {device}", where, mend)
+    try:
+        chip_device(loaded.gpio.chip)
+    except BadInput as error:
+        raise BadInput(f"the module's lines are not here, {error.what}: {error.where}", where, mend) from error
 
 
 def _in_terminal() -> bool:

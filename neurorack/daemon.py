@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neurorack.boards import BOARD_HELP, board_file
 from neurorack.errors import BadInput
 from neurorack.keeper import Keeper, describe
 from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
@@ -88,9 +89,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--listen", action="store_true", help="play what comes in at the sound card instead of gestures"
     )
-    parser.add_argument(
-        "--board", type=Path, metavar="FILE", help="what is soldered where, if not as in the packaged board.toml"
-    )
+    parser.add_argument("--board", type=board_file, metavar="BOARD", help=BOARD_HELP)
     parser.add_argument(
         "--calibration", type=Path, metavar="FILE", help="TOML with the measured corrections of the jacks"
     )

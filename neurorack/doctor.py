@@ -92,6 +92,7 @@ def examine(board: Path | None = None, run_dir: Path | None = None) -> Report:
         ("machine", _machine),
         ("sound", _sound),
         ("chips", lambda: _chips(loaded, run_dir)),
+        ("jacks", lambda: _jacks(loaded, run_dir)),
         ("lines", lambda: _lines(loaded)),
         ("real time", _real_time),
         ("instruments", _instruments),
@@ -150,8 +151,10 @@ def _sound() -> Iterator[Finding]:
 
 
 def _chips(board: Any, run_dir: Path | None) -> Iterator[Finding]:
+    from smbus2 import i2c_msg
+
     from neurorack.clock import MonotonicClock
-    from neurorack.jacks.bus import open_bus
+    from neurorack.jacks.bus import HELD_LOW, open_bus
     from neurorack.rundir import default_run_dir
 
     chips = {
@@ -174,9 +177,14 @@ def _chips(board: Any, run_dir: Path | None) -> Iterator[Finding]:
                 continue
             where = f"{key}: {chip.kind} at {chip.address:#04x} on bus {name}"
             try:
-                opened.read_byte(chip.address)
+                opened.i2c_rdwr(i2c_msg.read(chip.address, 1))  # unlike read_byte it is not refused with EBUSY
             except OSError as error:
-                mend = "check its supply, its address straps and the wires"
+                if error.errno in HELD_LOW:
+                    mend = "switch off for ten seconds, then unplug its chips one by one; look for a short"
+                    what = f"bus {name}: SDA or SCL is held low, no chip can answer ({error.strerror})"
+                    yield Finding("chips", NOTE, what, mend)
+                    break
+                mend = "check its supply and wires, and the address straps: two chips at one address look like one"
                 yield Finding("chips", NOTE, f"{where} does not answer ({error.strerror or error})", mend)
             else:
                 yield Finding("chips", OK, where)
@@ -199,22 +207,78 @@ def _bus_clock(name: str, bus: Any) -> Iterator[Finding]:
         yield Finding("chips", OK, f"bus {name} runs at {clock_hz // 1000} kHz")
 
 
-def _lines(board: Any) -> Iterator[Finding]:
-    chip = Path(board.gpio.chip)
-    if not chip.exists():
-        what = f"no GPIO chip {chip}"
-        yield Finding("lines", NOTE, what, "correct `gpio` in the board file; without chips: `neurorack run --rack`")
-    elif not os.access(chip, os.R_OK | os.W_OK):
-        yield Finding("lines", NOTE, f"may not use {chip}", _join_group("gpio"))
-    else:
-        import gpiod
+RESTS_CENTS = 5.0
+"""A jack that strays further than this is not at rest: something plays into it."""
 
-        if not gpiod.is_gpiochip_device(str(chip)):
-            yield Finding("lines", NOTE, f"{chip} is no GPIO chip", "correct `gpio.chip` in the board file")
-            return
-        with gpiod.Chip(str(chip)) as opened:
-            info = opened.get_info()
-        yield Finding("lines", OK, f"{chip}: {info.label}, {info.num_lines} lines")
+LEAST_HZ = {"voct": 400.0, "cv1": 120.0, "cv2": 120.0, "cv3": 120.0, "cv4": 120.0}
+"""Readings a second that are promised."""
+
+
+def _jacks(board: Any, run_dir: Path | None) -> Iterator[Finding]:
+    """What the jacks read: from a module that runs, else read here for a second."""
+    from neurorack.clock import MonotonicClock
+    from neurorack.jacks.bus import open_bus
+    from neurorack.jacks.rest import measure_rest
+    from neurorack.jacks.scan import Scan
+    from neurorack.rundir import default_run_dir, holder
+    from neurorack.shared import VOLTS, Snapshot
+    from neurorack.words import CV_JACKS
+
+    place, clock = run_dir or default_run_dir(), MonotonicClock()
+    if holder(place / "jacks.lock"):
+        newest = Snapshot(place / "volts", VOLTS)
+        newest.refresh()
+        for jack, volts, over in zip(CV_JACKS, newest.record.cv_v, newest.record.over, strict=True):
+            yield _over(board, jack, int(over)) or Finding("jacks", OK, f"{jack} reads {volts:+.3f} V")
+        newest.close()
+        return
+    try:
+        bus = open_bus(board.bus_of(board.adc.voct).device, clock, place)
+    except BadInput:
+        return  # told with the chips
+    scan = Scan(board, bus, None, clock)
+    rests = measure_rest(scan, clock)
+    bus.close()
+    for rest, chip in zip(rests, (scan.readers[0], *[scan.readers[1]] * 4), strict=True):
+        if not chip.ok:
+            continue  # told with the chips
+        finding, data = _over(board, rest.jack, rest.over), asdict(rest)
+        if finding is not None:
+            yield finding
+        elif rest.rate_hz < LEAST_HZ[rest.jack]:
+            what = f"{rest.jack} is read {rest.rate_hz:.0f} times a second, {LEAST_HZ[rest.jack]:.0f} are promised"
+            yield Finding("jacks", NOTE, what, "end what else uses the bus or the processor", data)
+        elif rest.noise_cents > RESTS_CENTS:
+            yield Finding("jacks", OK, f"{rest.jack} moves around {rest.mean_v:+.3f} V", data=data)
+        else:
+            what = f"{rest.jack} rests at {rest.mean_v:+.4f} V, noise {rest.noise_cents:.2f} cents rms"
+            yield Finding("jacks", OK, f"{what}, {rest.rate_hz:.0f} readings a second", data=data)
+
+
+def _over(board: Any, jack: str, over: int) -> Finding | None:
+    """A jack over range. Its pin stands at a rail, whatever drove it there: only the cable can tell."""
+    if not over:
+        return None
+    limit_v = getattr(board.jacks, jack).high_v if over > 0 else getattr(board.jacks, jack).low_v
+    mend = "pull its cable: if that changes nothing, its op-amp or the supply of that is missing"
+    return Finding("jacks", NOTE, f"{jack} is over range, beyond {limit_v:+g} V", mend, {"jack": jack, "over": over})
+
+
+def _lines(board: Any) -> Iterator[Finding]:
+    from neurorack.jacks.lines import CONSUMER, chip_device, line_faults
+
+    virtual = "without chips: `neurorack run --rack`"
+    try:
+        device = chip_device(board.gpio.chip)
+        faults = [fault for fault in line_faults(board.gpio) if f"used by {CONSUMER}" not in fault.what]
+    except BadInput as error:
+        yield Finding("lines", NOTE, f"{error.what} ({error.where})", f"{error.mend}; {virtual}")
+        return
+    for fault in faults:
+        yield Finding("lines", NOTE, f"{fault.what} ({fault.where})", fault.mend)
+    if not faults:
+        what = f"{device}, {board.gpio.chip}: every line is there and free, or in use by the module"
+        yield Finding("lines", OK, what)
 
 
 _TRY_FIFO = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(70))"

@@ -1,6 +1,6 @@
 """The jacks process: chips and lines → volts → patch → knob targets, and edges with their times.
 
-`python -m neurorack.frontend --run-dir DIR [--board FILE] [--rack] [--calibration FILE]`
+`python -m neurorack.frontend --run-dir DIR [--board BOARD] [--rack] [--calibration FILE]`
 
 It publishes `controls` with every reading that changes them, `volts` for the panel a hundred times a second, and
 every edge. It needs nobody: without a daemon it plays the patch it finds, or the default one, and goes on when the
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # read when numpy is imported
 
 from neurorack.board import Board, load_board
+from neurorack.boards import BOARD_HELP, board_file
 from neurorack.clock import Clock, MonotonicClock
 from neurorack.errors import BadInput
 from neurorack.jacks.bus import open_bus
@@ -95,8 +96,9 @@ class Frontend:
     def _show(self, now_ns: int) -> None:
         scan, record = self.scan, self._volts.record
         record.t_ns = now_ns
-        record.cv_v, record.pot, record.gate = scan.volts, scan.pots, scan.gates
+        record.cv_v, record.over, record.pot, record.gate = scan.volts, scan.over, scan.pots, scan.gates
         record.chip_ok = [reader.ok for reader in scan.readers]
+        record.bus_low = scan.held_low
         record.readings = [reader.readings for reader in scan.readers]
         record.i2c_errors = scan.i2c_errors
         self._volts.publish()
@@ -124,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="example: python -m neurorack.frontend --run-dir /run/neurorack --rack",
     )
     parser.add_argument("--run-dir", type=Path, required=True, metavar="DIR", help="where the processes meet")
-    parser.add_argument("--board", type=Path, metavar="FILE", help="what is soldered where, if not as in board.toml")
+    parser.add_argument("--board", type=board_file, metavar="BOARD", help=BOARD_HELP)
     parser.add_argument("--rack", action="store_true", help="use the virtual rack in place of buses and lines")
     parser.add_argument("--calibration", type=Path, metavar="FILE", help="measured corrections of the jacks")
     options = parser.parse_args(arguments)

@@ -26,9 +26,11 @@ VOLTS = np.dtype(
     [
         ("t_ns", "i8"),  # when this snapshot was written
         ("cv_v", "f8", len(CV_JACKS)),  # calibrated and smoothed
+        ("over", "i1", len(CV_JACKS)),  # 1 above what the jack takes, −1 below, 0 within
         ("pot", "f8", len(POTS)),  # 0…1
         ("gate", "u1", len(GATE_JACKS)),  # level now, for the panel
         ("chip_ok", "u1", 3),  # voct, cv and pot ADC answer
+        ("bus_low", "u1"),  # their bus is held low: none of them can answer
         ("readings", "u8", 3),  # conversions read per chip since start
         ("i2c_errors", "u8"),
         ("pid", "i4"),

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from neurorack.board import DEFAULT_BOARD, load_board
+from neurorack.board import load_board
+from neurorack.boards import BOARDS, DEFAULT_BOARD, board_file
+from neurorack.cli import build_parser
+from neurorack.clock import SimulatedClock
 from neurorack.errors import BadInput
+from neurorack.jacks.lines import open_lines
+from neurorack.rack.world import World
 from neurorack.shared import EDGE_JACKS
 from neurorack.words import CV_JACKS
 
@@ -72,6 +77,7 @@ def test_every_volt_a_jack_takes_lies_on_its_pin_and_comes_back(jack):
         ("range_v = 4.096", "range_v = 2.048", r"key adc.voct.range_v.*3.15 V.*wider"),
         ("gain = -0.3", "gain = 0.0", "key jacks.voct.gain.*hears nothing"),
         ("gain = -0.3", "gain = -0.5", "key jacks.voct.low_v.*on the pin"),
+        ("high_v = 7.0", "high_v = 7.4", "key jacks.voct.high_v.*0.03 V on the pin.*0.05…3.25"),
         ("low_v = -3.0", "low_v = 8.0", "key jacks.voct.low_v.*not below"),
         ("low_v = 0.02", "low_v = 3.28", "key pots.pot1.*no pot"),
         ("input = 1", "input = 0", "key jacks.cv2.input.*is cv1 already"),
@@ -114,3 +120,73 @@ def test_an_ads1015_may_read_the_pots(board_with):
     pots = 'kind = "{}"\nbus = "a"\naddress = 0x4A\nrate_sps = {}'
     path = board_with(pots.format("ads1115", 475), pots.format("ads1015", 490))
     assert load_board(path).adc.pots.kind == "ads1015"
+
+
+def test_three_boards_ship_and_each_can_be_copied(tmp_path):
+    assert set(BOARDS) == {"orin", "nano", "generic"}
+    for name, path in BOARDS.items():
+        copy = tmp_path / "mine.toml"
+        copy.write_bytes(path.read_bytes())
+        assert load_board(copy) == load_board(path) == load_board(board_file(name))
+
+
+@pytest.mark.parametrize("name", [name for name in BOARDS if name != "orin"])
+def test_the_other_boards_differ_in_buses_and_lines_alone(name):
+    orin, other = load_board(), load_board(BOARDS[name])
+    assert (other.adc, other.jacks, other.pots, other.oled, other.leds) == (
+        *(orin.adc, orin.jacks, orin.pots, orin.oled, orin.leds),
+    )
+    assert other.name != orin.name
+    assert other.gpio.chip != orin.gpio.chip
+    assert all(line.line is not None for line in other.gpio.by_name().values())  # Jetson.GPIO knows neither
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_every_board_plays_on_the_rack(name):
+    clock, board = SimulatedClock(), load_board(BOARDS[name], rack=True)
+    assert open_lines(board.gpio, clock, World.at_rest()).first()
+    assert all(bus.clock_hz == 400_000 for bus in board.buses.values())
+
+
+PORTS = [*"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "AA", "BB", "CC", "DD", "EE", "FF"]
+"""Of a Tegra X1, eight lines each (dt-bindings/gpio/tegra-gpio.h)."""
+
+
+def test_the_nanos_lines_are_those_of_the_ports_it_names():
+    lines = load_board(BOARDS["nano"]).gpio.by_name()
+    named = re.findall(r"P([A-Z]+)\.(\d+)\n\[gpio\.(\w+)\]\nline = (\d+)", BOARDS["nano"].read_text(encoding="utf-8"))
+    assert [name for _, _, name, _ in named] == list(lines)
+    for port, bit, name, line in named:
+        assert lines[name].line == int(line) == 8 * PORTS.index(port) + int(bit)
+
+
+def test_a_board_is_like_another_but_for_the_tables_it_gives(tmp_path):
+    mine = tmp_path / "mine.toml"
+    mine.write_text('like = "nano"\n[encoder]\nreversed = true\n', encoding="utf-8")
+    assert load_board(mine).encoder.reversed
+    assert load_board(mine).gpio == load_board(BOARDS["nano"]).gpio
+    mine.write_text('like = "nano"\n[oled]\nkind = "ssd1306"\nbus = "b"\naddress = 0x99\n', encoding="utf-8")
+    with pytest.raises(BadInput, match=r"mine\.toml, key oled\.address"):
+        load_board(mine)
+
+
+@pytest.mark.parametrize("like", ['"nana"', "3", "[]", '"../orin"'])
+def test_a_board_is_like_none_but_a_shipped_one(tmp_path, like):
+    mine = tmp_path / "mine.toml"
+    mine.write_text(f"like = {like}\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"no board .* to be like .*key like\): use generic, nano, orin"):
+        load_board(mine)
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+def test_commands_take_a_board_by_name_or_file(command):
+    parse = build_parser().parse_args
+    assert parse([command, "--board", "nano"]).board == BOARDS["nano"]
+    assert parse([command, "--board", "mine.toml"]).board == Path("mine.toml")
+    assert load_board(parse([command]).board) == load_board(BOARDS["orin"])
+
+
+def test_a_name_of_no_board_is_refused_with_those_there_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match=r"\(nana\): give --board one of generic, nano, orin, or a file"):
+        load_board(board_file("nana"))

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "neurorack"
 
-WORDS = {"words", "errors", "clock", "place", "shared", "rundir", "board", "bundle", "realtime"}
+WORDS = {"words", "errors", "clock", "place", "shared", "rundir", "board", "boards", "bundle", "realtime"}
 WORDS |= {"onnx_graph", "onnx_session"}
 """What every layer may use: words, files and descriptions; none of it knows a layer."""
 
@@ -106,3 +106,47 @@ def test_a_process_loads_only_what_it_needs(program, unwanted):
     code = f"{program}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
     assert not set(done.stdout.split()) & unwanted
+
+
+MONOTONIC = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time", "sleep"}
+"""What may be had of `time`. The time of day jumps by years when a module finds a network, or its battery is empty."""
+
+
+def clock_calls(path: Path) -> Iterator[str]:
+    """Everything a file takes from `time`, and the classes of `datetime` that know the date."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module in ("time", "datetime"):
+            yield from (alias.name for alias in node.names if alias.name != "timedelta")
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name == "datetime")
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "time":
+            yield node.attr
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_nobody_asks_for_the_time_of_day(file):
+    assert not set(clock_calls(PACKAGE / file)) - MONOTONIC
+
+
+def test_a_module_whose_clock_jumps_by_years_plays_on(tmp_path):
+    """The time of day as seen by everything in the process, the libraries too: each look is ten years from the last."""
+    code = f"""
+import time
+years = iter(range(1, 1 << 40))
+time.time = lambda: next(years) * 315e6 * (-1) ** next(years)
+time.time_ns = lambda: int(time.time() * 1e9)
+from pathlib import Path
+from neurorack.board import load_board
+from neurorack.clock import MonotonicClock
+from neurorack.frontend import Frontend
+from neurorack.jacks.calibration import Calibration
+from neurorack.rack.world import World
+clock = MonotonicClock()
+frontend = Frontend(load_board(rack=True), Path({str(tmp_path)!r}), clock, Calibration(), World.at_rest())
+end_ns = clock.now_ns() + 1_000_000_000
+while clock.now_ns() < end_ns:
+    clock.sleep_until_ns(frontend.step())
+print(*(reader.readings > 10 for reader in frontend.scan.readers), abs(frontend.scan.volts).max() < 1e-3)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    assert done.stdout.split() == ["True"] * 4

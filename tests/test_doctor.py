@@ -1,6 +1,8 @@
 """The doctor tells what is missing and what to do, and faints at nothing."""
 
 import json
+import os
+import re
 import shutil
 
 import msgspec
@@ -8,10 +10,16 @@ import numpy as np
 import pytest
 
 from neurorack import doctor
-from neurorack.board import DEFAULT_BOARD
+from neurorack.boards import BOARDS, DEFAULT_BOARD
 from neurorack.bundle import describe_network, read_card, write_card
 from neurorack.doctor import BROKEN, NOTE, OK, examine
 from neurorack.errors import BadInput
+from neurorack.jacks.bus import HELD_LOW
+from neurorack.rack.bus import RackBus
+from neurorack.rack.control import RackControl
+from neurorack.rundir import Lock
+from neurorack.shared import VOLTS, Snapshot
+from neurorack.words import CV_JACKS
 
 
 @pytest.fixture
@@ -75,6 +83,53 @@ def test_a_chip_that_does_not_answer_is_named(models, tmp_path, rack_board):
     silent = [finding for finding in told(examine(rack_board, tmp_path / "run"), "chips") if finding.state != OK]
     assert len(silent) == 1
     assert "oled" in silent[0].what
+
+
+@pytest.mark.parametrize("error", sorted(HELD_LOW))
+def test_a_bus_held_low_is_named_once_instead_of_all_its_chips(models, tmp_path, rack_board, monkeypatch, error):
+    def held(bus, *messages):
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(RackBus, "i2c_rdwr", held)
+    chips = told(examine(rack_board, tmp_path / "run"), "chips")
+    assert [finding.state for finding in chips] == [NOTE, NOTE]
+    assert re.fullmatch(r"bus a: SDA or SCL is held low, no chip can answer \(.+\)", chips[0].what)
+    assert "one by one" in chips[0].mend
+
+
+def test_two_chips_at_one_address_look_like_one_and_the_mend_says_so(models, tmp_path, rack_board):
+    """Both strapped to 0x48: the one meant for 0x49 is missed."""
+    RackControl(tmp_path / "run").fault("adc_cv", "absent")
+    silent = [finding for finding in told(examine(rack_board, tmp_path / "run"), "chips") if finding.state != OK]
+    assert ["0x49" in finding.what and "two chips at one address" in finding.mend for finding in silent] == [True]
+
+
+def test_jacks_that_nobody_reads_are_measured(models, tmp_path, rack_board):
+    hands = RackControl(tmp_path / "run")
+    for jack in CV_JACKS:
+        hands.unplug(jack)
+    jacks = told(examine(rack_board, tmp_path / "run"), "jacks")
+    assert [finding.data["jack"] for finding in jacks] == list(CV_JACKS)
+    assert all(abs(finding.data["mean_v"]) < 2e-3 and finding.data["noise_cents"] < 0.7 for finding in jacks)
+    assert all(" noise " in finding.what for finding in jacks if finding.state == OK)
+
+
+def test_a_jack_over_range_is_told_from_the_module_that_runs(models, tmp_path, rack_board):
+    newest = Snapshot(tmp_path / "run" / "volts", VOLTS, create=True)
+    newest.record.over = (0, 0, -1, 0, 0)
+    newest.publish()
+    with Lock(tmp_path / "run" / "jacks.lock"):
+        jacks = told(examine(rack_board, tmp_path / "run"), "jacks")
+    assert [finding.state for finding in jacks] == [OK, OK, NOTE, OK, OK]
+    assert jacks[2].what == "cv2 is over range, beyond -5 V"
+    assert "op-amp" in jacks[2].mend
+
+
+def test_every_shipped_board_can_be_examined(models, tmp_path):
+    for board in BOARDS.values():
+        lines = told(examine(board, tmp_path / "run"), "lines")
+        assert [finding.state for finding in lines] == [NOTE]
+        assert "no GPIO chip with this label" in lines[0].what
 
 
 def test_a_bus_at_its_default_speed_is_refused(models, tmp_path, rack_board, monkeypatch):

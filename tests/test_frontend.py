@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurorack.board import DEFAULT_BOARD, load_board
+from neurorack.board import load_board
+from neurorack.boards import DEFAULT_BOARD
 from neurorack.clock import SimulatedClock
 from neurorack.frontend import Frontend
 from neurorack.jacks.calibration import Calibration
 from neurorack.patch.matrix import assign, default_patch
 from neurorack.patch.pitch import pitch_hz
-from neurorack.rack.state import WorldState
+from neurorack.rack.state import Fault, WorldState
 from neurorack.rack.world import World
 from neurorack.shared import CONTROLS, PATCH, VOLTS, EdgeRing, Snapshot
 from neurorack.words import DESCRIPTORS
@@ -28,9 +29,9 @@ CSV = "t,voct,cv1,gate1\n0,1.0,2.5,0\n0.1,1.0,2.5,0\n0.1,2.0,2.5,5\n0.2,2.0,2.5,
 class Bench:
     """A frontend on simulated time, and readers of what it publishes."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, volts: str = CSV) -> None:
         table = run_dir / "volts.csv"
-        table.write_text(CSV, encoding="utf-8")
+        table.write_text(volts, encoding="utf-8")
         self.run_dir, self.clock, self.world = run_dir, SimulatedClock(), World.from_volts_file(table)
         self.frontend = Frontend(load_board(rack=True), run_dir, self.clock, Calibration(), self.world)
         self.controls, self.volts = Snapshot(run_dir / "controls", CONTROLS), Snapshot(run_dir / "volts", VOLTS)
@@ -59,6 +60,16 @@ def test_without_a_daemon_the_default_patch_plays(bench):
     assert bench.controls.record.descriptors == pytest.approx([0.75, 0.5, 0.5, 0.5, 0.5], abs=2e-3)  # 2.5 V at cv1
     bench.run_to(120)
     assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(2.0), rel=2e-4)
+
+
+def test_it_publishes_which_jack_is_over_range_and_that_the_bus_is_held_low(tmp_path):
+    made = Bench(tmp_path, "t,voct,cv2,cv3\n0,9,-12,1\n9,9,-12,1\n")
+    made.run_to(150)
+    assert (list(made.volts.record.over), made.volts.record.bus_low) == ([1, 0, -1, 0, 0], 0)
+    made.world.store.change(lambda state: state.faults.update(bus_a=Fault("stuck", seconds=0.1)))
+    made.run_to(1_000)
+    assert (list(made.volts.record.chip_ok), made.volts.record.bus_low) == ([0, 0, 0], 1)
+    made.frontend.close()
 
 
 def test_controls_carry_the_time_of_their_youngest_reading(bench):

@@ -1,8 +1,10 @@
 """Open an I2C bus by name: a kernel device through smbus2, or one of the virtual rack's.
 
-Both take smbus2's calls and fail as it does: OSError with ENXIO, EREMOTEIO or ETIMEDOUT where no chip answers.
+Both take smbus2's calls and fail as it does, with OSError: ENXIO or EREMOTEIO where a chip does not acknowledge, one
+of `HELD_LOW` where the bus itself does not work.
 """
 
+from errno import EAGAIN, EBUSY, EIO, ETIMEDOUT
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +15,11 @@ from neurorack.errors import BadInput
 
 if TYPE_CHECKING:
     from neurorack.rack.world import World
+
+
+HELD_LOW = {ETIMEDOUT, EAGAIN, EBUSY, EIO}
+"""What the kernel says where SDA or SCL is held low (its i2c/fault-codes). i2c-tegra waits 100 ms for ETIMEDOUT, in
+NVIDIA's 4.9 a second; after an attempt to clear the bus it is EAGAIN or EIO. One chip can cause them by itself, too."""
 
 
 class I2cBus(Protocol):

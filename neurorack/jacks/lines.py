@@ -4,11 +4,12 @@ The header pins' names are looked up in Jetson.GPIO's tables; the lines themselv
 line has one owner and Jetson.GPIO's callbacks drop edges and carry no time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import gpiod
 from gpiod import EdgeEvent
 
 from neurorack.board import Gpio
@@ -17,6 +18,11 @@ from neurorack.errors import BadInput
 
 if TYPE_CHECKING:
     from neurorack.rack.world import World
+
+DEVICES = Path("/dev")
+
+CONSUMER = "neurorack"
+"""Who `gpioinfo` says has our lines."""
 
 KERNEL_EVENTS = 1024
 """Edges the kernel keeps for us: the most it grants, half a second of gates at audio rate."""
@@ -39,16 +45,17 @@ class LineRequest(Protocol):
 
 def open_lines(gpio: Gpio, clock: Clock, place: "Path | World") -> "Lines":
     """Request all lines of the board, of a GPIO chip or of the virtual world at `place`. Raises BadInput."""
-    offsets = {name: _offset(gpio, name) for name in gpio.by_name()}
-    if len(set(offsets.values())) < len(offsets):
-        raise BadInput("two lines of the board are the same", f"chip {gpio.chip}", "correct `gpio` in the board file")
+    offsets = _offsets(gpio)
     names = {offset: name for name, offset in offsets.items()}
     if gpio.chip == "rack":
         from neurorack.rack.gpio import open_rack_lines  # only a virtual module pays for it
 
         request: LineRequest = open_rack_lines(names, clock, place)
     else:
-        request = _request(gpio, offsets)
+        device = chip_device(gpio.chip)
+        for fault in _line_faults(device, gpio, offsets):
+            raise fault
+        request = _request(device, gpio, offsets)
     return Lines(request, names, {name: line.debounce_us * 1_000 for name, line in gpio.by_name().items()}, clock)
 
 
@@ -128,6 +135,55 @@ class _Debounced:
             found.append((t_ns, self.name, level))
 
 
+def line_faults(gpio: Gpio) -> list[BadInput]:
+    """What keeps the board's lines from being had from a real chip now. Raises BadInput where there is no chip."""
+    return list(_line_faults(chip_device(gpio.chip), gpio, _offsets(gpio)))
+
+
+def chip_device(chip: str) -> str:
+    """The path of a GPIO chip that a board names by its path or its label. Raises BadInput."""
+    if chip.startswith("/"):
+        if not Path(chip).exists():
+            raise BadInput("there is no such GPIO chip", chip, "correct `gpio.chip` in the board file")
+        if not gpiod.is_gpiochip_device(chip):
+            raise BadInput("this is no GPIO chip", chip, "correct `gpio.chip` in the board file")
+        return chip
+    labels = {}
+    for path in sorted(DEVICES.glob("gpiochip*")):
+        if gpiod.is_gpiochip_device(str(path)):
+            with _opened(str(path)) as opened:
+                labels[opened.get_info().label] = str(path)
+    if chip not in labels:
+        mend = f"correct `gpio.chip` in the board file: {', '.join(labels) or 'none at all'} is here"
+        raise BadInput("there is no GPIO chip with this label", chip, mend)
+    return labels[chip]
+
+
+def _opened(device: str) -> gpiod.Chip:
+    try:
+        return gpiod.Chip(device)
+    except PermissionError as error:
+        raise BadInput("may not open the GPIO chip", device, "add the user to the group gpio") from error
+    except OSError as error:
+        mend = "correct `gpio.chip` in the board file"
+        raise BadInput(f"cannot open the GPIO chip: {error.strerror}", device, mend) from error
+
+
+def _line_faults(device: str, gpio: Gpio, offsets: Mapping[str, int]) -> Iterator[BadInput]:
+    with _opened(device) as chip:
+        count = chip.get_info().num_lines
+        for name, offset in offsets.items():
+            where = f"chip {gpio.chip}, gpio.{name}"
+            if offset >= count:
+                mend = f"the last one is {count - 1}: correct the board file"
+                yield BadInput(f"there is no line {offset}", where, mend)
+                continue
+            info = chip.get_line_info(offset)
+            if info.used:
+                mend = "end that, or take another pin in the board file"
+                yield BadInput(f"line {offset} is used by {info.consumer or 'the kernel'}", where, mend)
+
+
 def header_line(pin: int) -> int:
     """Line offset of a header pin, from Jetson.GPIO's tables. Raises BadInput where this is no Jetson."""
     mend = "run on a Jetson with Jetson.GPIO installed, give `line` instead of `pin`, or use the virtual rack"
@@ -142,17 +198,23 @@ def header_line(pin: int) -> int:
     return int(channels[pin].line_offset)
 
 
-def _offset(gpio: Gpio, name: str) -> int:
-    """The line's offset; the virtual chip numbers its lines like the header."""
-    line = gpio.by_name()[name]
-    if line.line is not None:
-        return line.line
-    assert line.pin is not None  # the board was checked: one of both is there
-    return line.pin if gpio.chip == "rack" else header_line(line.pin)
+def _offsets(gpio: Gpio) -> dict[str, int]:
+    """Offsets by name; the virtual chip numbers its lines like the header. Raises BadInput where two are the same."""
+    offsets: dict[str, int] = {}
+    for name, line in gpio.by_name().items():
+        if line.line is not None:
+            offset = line.line
+        else:
+            assert line.pin is not None  # the board was checked: one of both is there
+            offset = line.pin if gpio.chip == "rack" else header_line(line.pin)
+        if offset in offsets.values():
+            where = f"chip {gpio.chip}, gpio.{name}"
+            raise BadInput(f"line {offset} is on the board twice", where, "correct `gpio` in the board file")
+        offsets[name] = offset
+    return offsets
 
 
-def _request(gpio: Gpio, offsets: Mapping[str, int]) -> LineRequest:
-    import gpiod
+def _request(device: str, gpio: Gpio, offsets: Mapping[str, int]) -> LineRequest:
     from gpiod.line import Bias, Clock, Direction
     from gpiod.line import Edge as LineEdge
 
@@ -167,11 +229,7 @@ def _request(gpio: Gpio, offsets: Mapping[str, int]) -> LineRequest:
         for name, line in gpio.by_name().items()
     }
     try:
-        return gpiod.request_lines(gpio.chip, consumer="neurorack", config=settings, event_buffer_size=KERNEL_EVENTS)
-    except FileNotFoundError as error:
-        raise BadInput("there is no such GPIO chip", gpio.chip, "correct `gpio.chip` in the board file") from error
-    except PermissionError as error:
-        raise BadInput("may not open the GPIO chip", gpio.chip, "add the user to the group gpio") from error
+        return gpiod.request_lines(device, consumer=CONSUMER, config=settings, event_buffer_size=KERNEL_EVENTS)
     except OSError as error:
         mend = "end whatever else uses these lines, or correct `gpio` in the board file"
         raise BadInput(f"cannot take the GPIO lines: {error.strerror}", gpio.chip, mend) from error

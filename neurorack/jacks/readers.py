@@ -1,15 +1,16 @@
 """When to talk to which converter: `Follower` for `voct`, `Multiplexer` for the rest.
 
 Both are turned by the scan when `due_ns` has come, take a bus transaction or two per turn and never wait
-themselves. A chip that fails to answer, or answers late, is left alone for a while that doubles from 10 ms (ten
-times what it held up the bus, if that is more) to 1 s, then set up anew; the last value stays in force and the other
-chips are read on.
+themselves. A chip that fails to answer, or answers late, is left alone for a while that doubles from 10 ms to 1 s, and
+for ten times what it held up the bus if that is more; then it is set up anew. The last value stays in force and the
+other chips are read on.
 """
 
 from collections.abc import Callable
 
 from neurorack.clock import Clock
 from neurorack.jacks.ads1x15 import MESSAGE_BITS, MOST_READS, Ads1x15
+from neurorack.jacks.bus import HELD_LOW
 
 LATE_NS = 20_000_000
 """A turn that takes longer was stretched by its chip: even at 100 kHz one needs no more than 1.5 ms."""
@@ -32,6 +33,9 @@ LEARNING_SHOTS = 14
 FEW = 24
 """Conversions over which an error of phase says little about the period."""
 
+LEAD_STEP_NS, MOST_LEAD_NS = 2_000.0, 300_000.0
+"""How fast the follower learns by how much its reads come late, and the most that it allows for."""
+
 CHECK_NS = 1_000_000_000
 """How often `voct` leaves continuous mode for one single shot, which proves settings, time and phase."""
 
@@ -45,6 +49,8 @@ class Reader:
         """When it wants its next turn."""
         self.ok = False
         """Whether its last turn went well; False before its first reading."""
+        self.held_low = False
+        """Whether its last turn failed as it does on a bus that is held low."""
         self.readings = 0
         self.errors = 0
         self._late = False
@@ -56,9 +62,11 @@ class Reader:
         """Do what is due."""
         try:
             self._turn(now_ns)
-        except OSError:
+        except OSError as error:
+            self.held_low = error.errno in HELD_LOW
             self._failed(now_ns)
         else:
+            self.held_low = False
             late = self.clock.now_ns() - now_ns > LATE_NS
             if late and self._late:  # once may be this process, held up without real-time rights
                 self._failed(now_ns)
@@ -77,8 +85,7 @@ class Reader:
         self.ok = False
         self.errors += 1
         now_ns = self.clock.now_ns()
-        self._rest_ns = max(self._rest_ns, min(10 * (now_ns - since_ns), BACK_OFF_NS[1]))  # a slow chip gets 10 %
-        self.due_ns = now_ns + self._rest_ns
+        self.due_ns = now_ns + max(self._rest_ns, 10 * (now_ns - since_ns))  # a slow chip gets 10 %
         self._rest_ns = min(2 * self._rest_ns, BACK_OFF_NS[1])
         self._shot.forget()
         self._turn = self._begin
@@ -248,15 +255,21 @@ class Follower(Reader):
             return
         first_ns = self.clock.now_ns() + ADDRESS_BITS * self._bit_ns
         codes = self.chip.readings(self._count)
-        self._lead_ns += 0.05 * (min(max(first_ns - self.due_ns, 0.0), 300_000.0) - self._lead_ns)
+        late = first_ns - self.due_ns > self._lead_ns  # its median: a turn that had to wait for another is no rule
+        self._lead_ns = min(max(self._lead_ns + (LEAD_STEP_NS if late else -LEAD_STEP_NS), 0.0), MOST_LEAD_NS)
         self._steer(codes, first_ns)
-        self._last, self._seen_ns = codes[-1], first_ns + self._read_ns * (self._count - 1)
-        while self._next_ns <= self._seen_ns:
+        seen_ns = first_ns + self._read_ns * (self._count - 1)
+        # A code that differs was there sooner than thought, by less than half a conversion.
+        passed_ns = seen_ns + (self._period_ns / 2 if codes[-1] != self._last else 0.0)
+        fresh = self._next_ns <= passed_ns
+        while self._next_ns <= passed_ns:
             self._next_ns += self._period_ns
             self._since_fix += 1
+        self._last, self._seen_ns = codes[-1], seen_ns
         self._aim()
-        self._succeeded()
-        self._take(codes[-1])
+        if fresh:  # else it came too early, and looks again
+            self._succeeded()
+            self._take(codes[-1])
 
     def _steer(self, codes: list[int], first_ns: float) -> None:
         """Correct phase and period by where the code changed."""

@@ -21,6 +21,9 @@ POT_JUMP, POT_REST = 0.005, 1 / 8
 POT_PACE_NS = 4_000_000
 """A hand is slow: 250 readings a second, some 60 of each pot, leave the bus to the jacks."""
 
+OVER_V = 0.1
+"""So far beyond what a jack takes it is over range: more than an uncalibrated module is off, less than to the rail."""
+
 SURPRISE_V = 0.1
 """A CV reading this far from the last one and from the line through the last two is a jump: confirmed at once."""
 
@@ -42,6 +45,8 @@ class Scan:
         """Calibrated, clamped and smoothed, in the order of CV_JACKS."""
         self.pots = np.full(len(POTS), 0.5)
         """Positions 0…1."""
+        self.over = [0] * len(CV_JACKS)
+        """1 where the last reading lay above what the jack takes, −1 below, in the order of CV_JACKS."""
         self.gates = [0] * len(GATE_JACKS)
         """Levels now."""
         self.fresh = False
@@ -75,6 +80,11 @@ class Scan:
         """Turns that failed since start."""
         return sum(reader.errors for reader in self.readers)
 
+    @property
+    def held_low(self) -> bool:
+        """Whether every converter fails as on a bus whose SDA or SCL is held low."""
+        return all(reader.held_low for reader in self.readers)
+
     def step(self) -> int:
         """Do what is due now; returns when it wants to be called next, in the clock's nanoseconds."""
         self.fresh = False
@@ -86,12 +96,12 @@ class Scan:
             now_ns = self._clock.now_ns()
         voct = self._voct
         if now_ns >= voct.due_ns:
-            voct.turn(now_ns)
+            self._turn(voct, now_ns)
             now_ns = self._clock.now_ns()
         for reader in (self._cv, self._pot):
             # `voct` is due to the microsecond; a turn that would run into it waits until after it.
             if now_ns >= reader.due_ns and not 0 <= voct.due_ns - now_ns < self._clear_ns:
-                reader.turn(now_ns)
+                self._turn(reader, now_ns)
                 now_ns = self._clock.now_ns()
         due_ns = voct.due_ns
         if self._lines is not None:
@@ -101,6 +111,13 @@ class Scan:
             if reader.due_ns < due_ns and not held:
                 due_ns = reader.due_ns
         return due_ns
+
+    def _turn(self, reader: Reader, now_ns: int) -> None:
+        """On a bus that is held low one try tells of all chips: it blocks for 100 ms, and the gates wait for it."""
+        reader.turn(now_ns)
+        if reader.held_low and self.held_low:
+            for other in self.readers:
+                other.due_ns = max(other.due_ns, reader.due_ns)
 
     def take_edges(self) -> list[Edge]:
         """Edges since the last call, oldest first: (t_ns, line, level)."""
@@ -115,11 +132,13 @@ class Scan:
 
     def _take_voct(self, code: int) -> None:
         self.volts[0] = self._jacks[0].take(code)
+        self.over[0] = self._jacks[0].over
         self._renew()
 
     def _take_cv(self, index: int, code: int) -> bool:
         jack = self._jacks[1 + index]
         self.volts[1 + index] = jack.take(code)
+        self.over[1 + index] = jack.over
         self._renew()
         return jack.surprised
 
@@ -145,12 +164,15 @@ class _CvInput:
         self._last_v = self._before_v = 0.0
         self.surprised = False
         """Whether the last reading was a jump."""
+        self.over = 0
+        """Where the last reading lay: 1 above what the jack takes, −1 below, 0 within."""
 
     def take(self, code: int) -> float:
         """Volts at the jack, smoothed, within what the jack takes."""
         volts = self._zero_v + code * self._step_v
         if self._correction is not None:
             volts = self._correction.true(volts)
+        self.over = (volts > self._high_v + OVER_V) - (volts < self._low_v - OVER_V)
         volts = min(max(volts, self._low_v), self._high_v)
         moved_v, moved_before_v = volts - self._last_v, self._last_v - self._before_v
         self.surprised = min(abs(moved_v), abs(moved_v - moved_before_v)) > SURPRISE_V

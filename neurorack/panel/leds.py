@@ -108,7 +108,7 @@ class Leds:
 
     def show(self, brightness: Mapping[str, float]) -> bool:
         """Set every LED to its brightness 0…1, dark where none is given; False where the chip does not answer."""
-        if self._backoff.waiting:
+        if not self._backoff.begin():
             return False
         outputs = [0.0] * (self._last - self._first + 1)
         for name, channel in self._channels.items():

@@ -125,7 +125,7 @@ class Oled:
 
     def show(self, pixels: np.ndarray) -> bool:
         """Bring pixels [64, 128] of bool onto the display; False where it does not answer."""
-        if self._backoff.waiting:
+        if not self._backoff.begin():
             return False
         try:
             if self._chip is None:

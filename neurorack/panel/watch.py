@@ -13,6 +13,7 @@ from neurorack.errors import BadInput
 from neurorack.panel.backoff import Backoff
 from neurorack.panel.state import Engine, PanelState
 from neurorack.shared import CONTROLS, METERS, VOLTS, Snapshot
+from neurorack.words import CV_JACKS
 
 STALE_S = 0.5
 """Nothing new for so long, and its writer counts as gone."""
@@ -32,6 +33,11 @@ CHIP_NOTICES = {
 }
 """Chips in the order of `VOLTS.chip_ok`."""
 
+BUS_NOTICE = "I2C bus held low: all jacks held"
+
+OVER_S = 2.0
+"""A jack over range for so long is told; a peak that clips is the player's."""
+
 T = TypeVar("T")
 
 
@@ -43,7 +49,7 @@ class Opened(Generic[T]):
         self._thing: T | None = None
 
     def get(self) -> T | None:
-        if self._thing is None and not self._backoff.waiting:
+        if self._thing is None and self._backoff.begin():
             try:
                 self._thing = self._open()
                 self._backoff.worked()
@@ -96,6 +102,22 @@ class _Motion:
         return self._moved
 
 
+class _Over:
+    """Jacks that stay over range. Five at once are not five cables: what they share is the op-amps' supply."""
+
+    def __init__(self) -> None:
+        self._since_s = [0.0] * len(CV_JACKS)
+
+    def follow(self, t_s: float, over: np.ndarray) -> tuple[str, ...]:
+        """One line for every jack that has been over range for `OVER_S`."""
+        self._since_s = [since_s if sign else t_s for since_s, sign in zip(self._since_s, over, strict=True)]
+        lasting = [number for number, since_s in enumerate(self._since_s) if t_s - since_s >= OVER_S]
+        if len(lasting) == len(CV_JACKS):
+            return ("all jacks over range: op-amp supply?",)
+        sides = {1: "high", -1: "low"}
+        return tuple(f"{CV_JACKS[number]} over range: too {sides[int(over[number])]}" for number in lasting)
+
+
 class Watch:
     """Reads meters, volts and controls in the run directory."""
 
@@ -106,7 +128,7 @@ class Watch:
         self._controls = Opened(lambda: Snapshot(run_dir / "controls", CONTROLS), clock)
         self._level, self._peak = _Falling(0.0), _Falling(PEAK_HOLD_S)
         self._clip, self._lost = _Flash(), _Flash()
-        self._motion = _Motion()
+        self._motion, self._over = _Motion(), _Over()
         self.played = False
         """The engine has sounded since this watch began."""
 
@@ -172,7 +194,11 @@ class Watch:
             jacks_alive=True,
             gates=tuple(bool(g) for g in v.gate),
             silent_chips=silent,
-            notices=(*state.notices, *(CHIP_NOTICES[chip] for chip in silent)),
+            notices=(
+                *state.notices,
+                *((BUS_NOTICE,) if v.bus_low else (CHIP_NOTICES[chip] for chip in silent)),
+                *self._over.follow(state.t_s, v.over),
+            ),
             i2c_errors=int(v.i2c_errors),
             moved=self._motion.follow(state.t_s, np.nan_to_num(v.cv_v)),
         )

@@ -62,7 +62,7 @@ class WorldState(msgspec.Struct):
     """The document. Times without another note are those of the clock."""
 
     rack: str = ""  # TOML or volts file of the sources; "" for the packaged demo
-    board: str = ""  # TOML of the board; "" for the packaged one
+    board: str = ""  # TOML of the board; "" for the default
     seed: int = 0  # of random sources, of the chips' noise and clocks
     epoch_ns: int = 0  # where the sources' time begins
     changed_ns: int = 0  # when a person last changed something

@@ -11,6 +11,7 @@ from neurorack.jacks.bus import open_bus
 from neurorack.jacks.calibration import Calibration
 from neurorack.jacks.lines import open_lines
 from neurorack.jacks.scan import Scan
+from neurorack.rack.chips.ads1x15 import Ads1x15
 from neurorack.rack.plan import Rack
 from neurorack.rack.state import Fault, MemoryStore, WorldState
 from neurorack.rack.world import World
@@ -36,18 +37,32 @@ class Plays:
 
 
 class Module:
-    """`jacks` maps a jack to volts or to what `Plays` takes; `seed` picks the specimens of the chips."""
+    """`jacks` maps a jack to volts or to what `Plays` takes; `seed` picks the specimens of the chips, and with
+    `clock_error` all of them convert that much slower than their data sheets say. `board` is a file in place of orin's.
+    """
 
     def __init__(
-        self, *, seed: int = 0, noise: bool = True, calibration: Calibration | None = None, **jacks: object
+        self,
+        *,
+        seed: int = 0,
+        noise: bool = True,
+        clock_error: float | None = None,
+        board: Path | None = None,
+        calibration: Calibration | None = None,
+        **jacks: object,
     ) -> None:
         signals = {jack: Plays([(0, v)] if isinstance(v, int | float) else v) for jack, v in jacks.items()}
         cables, pots = {jack: jack for jack in signals}, {"pot1": 0.1, "pot4": 1.0}
-        state = WorldState(rack="bench", seed=seed, cables=cables, pots=pots, noise=noise)
+        state = WorldState(rack="bench", board=str(board or ""), seed=seed, cables=cables, pots=pots, noise=noise)
         self.world = World(MemoryStore(state), Rack(Path("bench"), "bench", seed, dict(signals), cables, pots))
         self.clock = SimulatedClock()
-        self.board = load_board(rack=True)
+        self.board = load_board(board, rack=True)
         self.bus = open_bus("rack:a", self.clock, self.world)
+        self.chips: dict[str, Ads1x15] = self.bus._chips
+        """Converters by their names in the rack."""
+        if clock_error is not None:
+            for chip in self.chips.values():
+                chip.clock_error = clock_error
         lines = open_lines(self.board.gpio, self.clock, self.world) if set(jacks) & set(GATE_JACKS) else None
         self.scan = Scan(self.board, self.bus, lines, self.clock, calibration)
         self.edges: list[tuple[int, str, int]] = []

@@ -6,9 +6,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from neurorack.board import load_board
+from neurorack.jacks.bus import HELD_LOW
 from neurorack.rack.state import Fault
+from neurorack.words import CV_JACKS
 
 CENTS = 1_200
+MS = 1_000_000
 SEEDS = range(4)  # specimens of the chips, their clocks up to 10 % off
 
 
@@ -79,6 +83,48 @@ def test_inputs_beyond_the_range_clamp(module):
     assert volts[0] == 7.0
     assert volts[1] == 5.0
     assert volts[2] == -5.0
+
+
+@pytest.mark.parametrize("volts", [12.0, -12.0])
+@pytest.mark.parametrize("jack", CV_JACKS)
+def test_the_supply_in_a_jack_is_told_and_leaves_the_others_alone(module, jack, volts):
+    """A cable into the wrong jack, at its worst: the rails of the rack."""
+    others = {name: 0.5 for name in CV_JACKS if name != jack}
+    scan = module(**others, **{jack: volts}).run_to(300).scan
+    expected = dict.fromkeys(others, 0) | {jack: 1 if volts > 0 else -1}
+    assert dict(zip(CV_JACKS, scan.over, strict=True)) == expected
+    limits = getattr(load_board().jacks, jack)
+    assert scan.volts[CV_JACKS.index(jack)] == (limits.high_v if volts > 0 else limits.low_v)
+    heard = dict(zip(CV_JACKS, scan.volts, strict=True))
+    assert [heard[name] for name in others] == pytest.approx([0.5] * 4, abs=1e-3)
+
+
+def test_a_jack_at_the_edge_of_its_range_is_within_it(module):
+    scan = module(voct=7.05, cv1=5.05, cv2=-5.05, cv3=5.2, cv4=-5.2).run_to(200).scan
+    assert scan.over == [0, 0, 0, 1, -1]
+
+
+def test_a_jack_back_in_range_is_no_longer_told(module):
+    made = module(cv1=[(0, 9.0), (200, 1.0)])
+    assert made.run_to(199).scan.over[1] == 1
+    assert made.run_to(230).scan.over[1] == 0
+
+
+@pytest.mark.parametrize("jack", CV_JACKS)
+def test_a_pin_that_nothing_drives_is_told_as_over_range(module, jack):
+    """100 kΩ to ground hold a pin whose op-amp is missing at 0 V, where no jack within its range can put it."""
+    made = module(**dict.fromkeys(CV_JACKS, 0.5))
+    chip = made.chips["adc_voct" if jack == "voct" else "adc_cv"]
+    pins = list(chip._pins)
+    pins[getattr(made.board.jacks, jack).input] = None
+    chip._pins = tuple(pins)
+    assert made.run_to(200).scan.over == [int(name == jack) for name in CV_JACKS]
+
+
+def test_an_open_jack_and_one_at_zero_volts_are_the_same(module):
+    """A jack's switch grounds it: there is nothing to tell them apart by, and nobody pretends to."""
+    open_jack, at_zero = module(), module(cv1=0.0)
+    assert open_jack.run_to(300).scan.volts == pytest.approx(at_zero.run_to(300).scan.volts, abs=1e-12)
 
 
 def test_pots_reach_their_positions(module):
@@ -153,6 +199,62 @@ def test_a_bus_that_hangs_comes_back(module):
     assert all(reader.ok for reader in made.scan.readers)
 
 
+def test_a_bus_held_low_is_asked_once_for_all_its_chips(module):
+    """Each try blocks for the kernel's 100 ms, and gates with it: they are late for a tenth of the time at most."""
+    made = module(voct=1.0, gate1=[(n, 5.0 * (n % 2)) for n in range(5_000)])
+    made.run_to(200)
+    made.break_chip("bus_a", Fault("stuck", seconds=0.1))
+    made.run_to(1_000)  # each chip has found out for itself
+    assert made.scan.held_low
+    errors, edges = made.scan.i2c_errors, len(made.edges)
+    made.run_to(5_000)
+    assert 2 <= made.scan.i2c_errors - errors <= 5
+    assert len(made.edges) - edges >= 3_899  # none lost
+    made.break_chip("bus_a", None)
+    made.run_to(6_500)
+    assert not made.scan.held_low
+    assert all(reader.ok for reader in made.scan.readers)
+    assert made.scan.volts[0] == pytest.approx(1.0, abs=1e-3)
+
+
+class OneChipHangs:
+    """A bus on which every transaction with one chip fails after 100 ms, as on one held low."""
+
+    def __init__(self, made, address: int, error: int) -> None:
+        self._send, self._clock = made.bus.i2c_rdwr, made.clock
+        self._address, self._error = address, error
+        made.bus.i2c_rdwr = self
+
+    def __call__(self, *messages) -> None:
+        if messages[0].addr == self._address:
+            self._clock.sleep_until_ns(self._clock.now_ns() + 100_000_000)
+            raise OSError(self._error, "as the kernel says it")
+        self._send(*messages)
+
+
+@pytest.mark.parametrize("error", sorted(HELD_LOW))
+def test_one_chip_that_times_out_alone_is_not_taken_for_the_bus(module, error):
+    made = module(voct=1.0, cv1=2.0)
+    made.run_to(200)
+    OneChipHangs(made, 0x49, error)
+    made.run_to(1_500)
+    readings = made.scan.readers[0].readings
+    made.run_to(4_500)
+    assert [reader.ok for reader in made.scan.readers] == [True, False, True]
+    assert not made.scan.held_low
+    assert made.scan.readers[0].readings - readings > 0.8 * 3 * 774
+
+
+def test_chips_that_do_not_acknowledge_are_not_taken_for_the_bus(module):
+    made = module()
+    made.world.store.change(
+        lambda state: state.faults.update({name: Fault("absent") for name in ("adc_voct", "adc_cv", "adc_pots")})
+    )
+    made.run_to(500)
+    assert not any(reader.ok for reader in made.scan.readers)
+    assert not made.scan.held_low
+
+
 def test_a_chip_that_lost_its_settings_is_set_up_anew(module):
     made = module(voct=[(0, 1.0), (400, 2.0)])
     made.run_to(300)
@@ -167,6 +269,15 @@ def test_a_burst_of_gates_arrives_whole_and_on_time(module):
     edges = [(t, level) for t, line, level in made.edges if line == "gate1"][1:]  # the first tells how it stood
     assert [level for _, level in edges] == [1, 0] * 100
     assert [t for t, _ in edges] == [(100 + n) * 1_000_000 for n in range(200)]
+
+
+@pytest.mark.parametrize("jack", ["gate1", "gate2"])
+def test_pulses_of_a_millisecond_are_seen_whole(module, jack):
+    table = [(at, volts) for n in range(20) for at, volts in ((50 + 7.3 * n, 5.0), (51 + 7.3 * n, 0.0))]
+    made = module(**{jack: table}).run_to(300)
+    edges = [(t / MS, level) for t, line, level in made.edges if line == jack][1:]
+    assert [t for t, _ in edges] == pytest.approx([at for at, _ in table], abs=1e-3)
+    assert [level for _, level in edges] == [1, 0] * 20
 
 
 def test_a_gate_that_is_high_at_the_start_is_told(module):

@@ -32,6 +32,8 @@ class Module:
     engine_alive: bool = True
     jacks_alive: bool = True
     chip_ok: tuple[int, int, int] = (1, 1, 1)
+    bus_low: bool = False
+    over: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
     meters: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -61,7 +63,7 @@ class Module:
             self._meters.publish()
         if self.jacks_alive:
             v = self._volts.record
-            v.t_ns, v.chip_ok = now_ns, self.chip_ok
+            v.t_ns, v.chip_ok, v.bus_low, v.over = now_ns, self.chip_ok, self.bus_low, self.over
             self._volts.publish()
             self._controls.record.descriptors = 0.5
             self._controls.publish()
@@ -200,6 +202,48 @@ def test_a_silent_chip_lights_the_fault_led_and_marks_the_pitch(module: Module) 
         seen.append(module.lit()[5])
     assert 0 in seen and max(seen) == 1
     assert not np.array_equal(module.seen()[9:18, 40:80], healthy[9:18, 40:80])
+
+
+def notices(module: Module) -> tuple[str, ...]:
+    return tuple(module.panel._state(module.clock.now_ns()).notices)
+
+
+@pytest.mark.parametrize(
+    ("over", "lines"),
+    [
+        ((0, 0, 1, 0, 0), ("cv2 over range: too high",)),
+        ((-1, 0, 0, 1, 0), ("voct over range: too low", "cv3 over range: too high")),
+        ((1, 1, 1, -1, 1), ("all jacks over range: op-amp supply?",)),
+    ],
+)
+def test_a_jack_that_stays_over_range_is_one_line(module: Module, over: tuple, lines: tuple[str, ...]) -> None:
+    module.run(1.5)
+    module.over = over
+    module.run(1.5)
+    assert notices(module) == ()  # a peak is the player's
+    module.run(1.0)
+    assert notices(module) == lines
+    module.over = (0, 0, 0, 0, 0)
+    module.run(0.1)
+    assert notices(module) == ()
+
+
+def test_a_bus_held_low_is_one_line_not_three(module: Module) -> None:
+    module.run(1.5)
+    module.chip_ok, module.bus_low = (0, 0, 0), True
+    module.run(0.1)
+    assert notices(module) == ("I2C bus held low: all jacks held",)
+
+
+def test_a_panel_whose_bus_is_held_low_stalls_for_a_fifth_of_the_time_at_most(module: Module) -> None:
+    """Display and LEDs ask in turn, and each try blocks for the kernel's 100 ms or, on old kernels, for a second."""
+    module.run(1.5)
+    RackControl(module.run_dir, module.clock).fault("bus_b", "stuck", seconds=1.0)
+    module.run(30.0)
+    assert module.run(60.0) >= 0.75 * 60 * 25
+    module.turn(1)
+    module.run(4.0)
+    assert module.chosen == [1], "the encoder is heard all the while"
 
 
 def test_a_dead_engine_is_said_and_the_panel_lives_on(module: Module) -> None:
