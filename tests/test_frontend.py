@@ -14,7 +14,7 @@ import pytest
 from neurorack.board import DEFAULT_BOARD, load_board
 from neurorack.clock import SimulatedClock
 from neurorack.frontend import Frontend
-from neurorack.jacks.calibration import Calibration
+from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.patch.matrix import assign, default_patch
 from neurorack.patch.pitch import pitch_hz
 from neurorack.rack.state import WorldState
@@ -32,7 +32,7 @@ class Bench:
         table = run_dir / "volts.csv"
         table.write_text(CSV, encoding="utf-8")
         self.run_dir, self.clock, self.world = run_dir, SimulatedClock(), World.from_volts_file(table)
-        self.frontend = Frontend(load_board(rack=True), run_dir, self.clock, Calibration(), self.world)
+        self.frontend = Frontend(load_board(rack=True), run_dir, self.clock, run_dir / "calibration.toml", self.world)
         self.controls, self.volts = Snapshot(run_dir / "controls", CONTROLS), Snapshot(run_dir / "volts", VOLTS)
         self.ring = EdgeRing(run_dir / "edges")
 

@@ -11,8 +11,13 @@ def test_points_are_hit_and_lines_run_between_and_beyond():
     correction = Correction([-3.1, 0.1, 3.0], [-3.0, 0.0, 3.0])
     assert [correction.true(v) for v in (-3.1, 0.1, 3.0)] == pytest.approx([-3.0, 0.0, 3.0])
     assert correction.true(-1.5) == pytest.approx(-1.5)
-    assert correction.true(3.0 + 2.9) == pytest.approx(6.0)
-    assert correction.true(-3.1 - 3.2) == pytest.approx(-6.0)
+    assert correction.true(3.0 + 6.1) == pytest.approx(9.0)  # outside, with the slope from end to end
+    assert correction.true(-3.1 - 6.1) == pytest.approx(-9.0)
+
+
+def test_a_single_point_shifts():
+    correction = Correction([0.1], [0.0])
+    assert [correction.true(v) for v in (-2.0, 0.1, 4.0)] == pytest.approx([-2.1, 0.0, 3.9])
 
 
 def test_no_file_is_no_error(tmp_path):
@@ -37,7 +42,7 @@ def test_a_good_file_corrects_its_jacks_only(a_file):
         ("[voct]\nread_v = [0, 1, 2]\ntrue_v = [0, 1]", "3 readings for 2"),
         ("[voct]\nread_v = [0, 0]\ntrue_v = [0, 1]", "must rise"),
         ("[voct]\nread_v = [0, 1]\ntrue_v = [1, 0]", "must rise"),
-        ("[voct]\nread_v = [0]\ntrue_v = [0]", "length >= 2"),
+        ("[voct]\nread_v = []\ntrue_v = []", "length >= 1"),
         ("[voct]\nread_v = [0, nan]\ntrue_v = [0, 1]", "voct plays nominally"),
         ("[voct]\nread_v = [0, 99]\ntrue_v = [0, 99]", "<= 13"),
         ("[voct]\nread_v = [0, 4]\ntrue_v = [0, 2]", "2.00 V is not plausible"),
