@@ -157,7 +157,7 @@ def _draw(board: Board, wizard: Wizard, path: Path) -> None:
     grid = [v / 20 for v in range(-40, 81)]
     before = [before_cents(correction, v) for v in grid]
     left = [left_cents(board, wizard.points, v) for v in grid]
-    reach = 1.15 * max(map(abs, (*before, *left)))
+    reach = 1.5 * max(map(abs, (*before, *left)))
     plot = Plot("Error of voct before and after calibration", "volts at the jack", "cents", (-2, 4), (-reach, reach))
     plot.band(grid, [-c for c in left], left, "after: within", PALE)
     plot.line(grid, before, "before", RED)

@@ -73,7 +73,12 @@ def build_parser() -> argparse.ArgumentParser:
         command("doctor", _doctor, "say what is there, what is missing and what to do", "neurorack doctor --json")
     )
     _add_calibrate(
-        command("calibrate", _calibrate, "bring voct in tune, to the cent", "neurorack calibrate --points 0,1,3")
+        command(
+            "calibrate",
+            _calibrate,
+            "bring voct in tune, to the cent",
+            "neurorack calibrate --points=-1,0,1,3; without a module: neurorack calibrate --rack",
+        )
     )
     _add_offline(command)
 
@@ -203,10 +208,6 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     from neurorack.daemon import folder
 
-    parser.epilog = (
-        "examples: neurorack calibrate (asks for 0, 1 and 3 V, step by step); neurorack calibrate --points=-1,0,1,2,4;"
-        " neurorack calibrate --rack --json (a virtual module, by itself)"
-    )
     parser.add_argument(
         "--points",
         metavar="VOLTS",

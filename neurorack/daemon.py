@@ -24,6 +24,7 @@ from neurorack.terminal import complain
 from neurorack.words import BLOCKS, GATE_DELAY_S
 
 if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
+    from neurorack.jacks.calibration import Calibration
     from neurorack.panel.panel import Panel
     from neurorack.shared import Snapshot
 
@@ -100,7 +101,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--board", type=Path, metavar="FILE", help="what is soldered where, if not as in the packaged board.toml"
     )
     parser.add_argument(
-        "--calibration", type=Path, metavar="FILE", help="TOML with the measured corrections of the jacks (default: what `neurorack calibrate` saved)"
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="TOML with the measured corrections of the jacks (default: what `neurorack calibrate` saved)",
     )
     parser.add_argument(
         "--run-dir", type=folder, metavar="DIR", help="where the processes meet (default: found by itself)"
@@ -354,7 +358,7 @@ class Daemon:
         from neurorack.panel.panel import Panel
 
         board = load_board(self._options.board, rack=self._options.rack is not None)
-        panel = Panel(self.run_dir, board, MonotonicClock(), self._choose_gesture)
+        panel = Panel(self.run_dir, board, MonotonicClock(), self._choose_gesture, self._save_calibration)
         try:
             card = read_card(find(self._options.bundle))
             panel.gestures, panel.bundle = card.gestures.names, card.name
@@ -366,6 +370,9 @@ class Daemon:
         if self._intent is not None:
             self._intent.record["gesture"] = number
             self._intent.publish()
+
+    def _save_calibration(self, calibration: "Calibration") -> None:
+        calibration.save(self._calibration)
 
     def _playing_pid(self) -> int:
         """Process of the engine that has played a sound, 0 where none has."""

@@ -160,7 +160,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run-dir", type=Path, required=True, metavar="DIR", help="where the processes meet")
     parser.add_argument("--board", type=Path, metavar="FILE", help="what is soldered where, if not as in board.toml")
     parser.add_argument("--rack", action="store_true", help="use the virtual rack in place of buses and lines")
-    parser.add_argument("--calibration", type=Path, metavar="FILE", help="measured corrections of the jacks; need not be there yet")
+    parser.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="measured corrections of the jacks; need not be there yet"
+    )
     options = parser.parse_args(arguments)
     try:
         with Lock(options.run_dir / "jacks.lock"):

@@ -18,7 +18,7 @@ def state_dir() -> Path:
 
 
 def calibration_path(specimen: int | None = None) -> Path:
-    """Where the calibration of the soldered module lies, or that of a virtual `specimen`: neither plays by the other's."""
+    """Where the calibration of the soldered module lies, or a virtual `specimen`'s: neither plays by the other's."""
     return state_dir() / ("calibration.toml" if specimen is None else f"calibration-rack-{specimen}.toml")
 
 

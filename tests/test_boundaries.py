@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "neurorack"
 
-WORDS = {"words", "errors", "clock", "place", "shared", "rundir", "board", "bundle", "realtime"}
+WORDS = {"words", "errors", "clock", "place", "shared", "rundir", "board", "bundle", "realtime", "statedir"}
 WORDS |= {"onnx_graph", "onnx_session"}
 """What every layer may use: words, files and descriptions; none of it knows a layer."""
 
@@ -32,6 +32,7 @@ RACK_ONLY_IN = {
     "frontend.py",  # for a type
     "panel/picture.py",
     "render.py",
+    "calibrate.py",
     "cli.py",
     "daemon.py",
     "demo.py",

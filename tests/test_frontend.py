@@ -14,7 +14,6 @@ import pytest
 from neurorack.board import DEFAULT_BOARD, load_board
 from neurorack.clock import SimulatedClock
 from neurorack.frontend import Frontend
-from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.patch.matrix import assign, default_patch
 from neurorack.patch.pitch import pitch_hz
 from neurorack.rack.state import WorldState

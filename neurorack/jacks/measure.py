@@ -19,7 +19,7 @@ JUMP_V = 5e-3
 """A tenth of a second this far from the mean so far: somebody touched the cable."""
 
 DRIFT = 4.0
-"""A slope that makes more than so many limits over the measurement, and is that many times its own error."""
+"""A slope that makes more than so many limits over the measurement, and is that many times its own error, drifts."""
 
 FEWEST, LONGEST_S = 10, 20.0
 """Batches to trust a scatter; and the patience with a noisy one."""
@@ -34,8 +34,8 @@ class Totals(NamedTuple):
     """Readings of all jacks since the converters were set up, in the order of `CV_JACKS`, nominally converted."""
 
     t_ns: int
-    count: tuple[int, ...]
-    sum_v: tuple[float, ...]
+    counts: tuple[int, ...]
+    sums_v: tuple[float, ...]
 
 
 class Estimate(NamedTuple):
@@ -111,6 +111,9 @@ class Measurement:
             return
         drift_v, error_v = _drift(self._means)
         if abs(drift_v) > DRIFT * max(self._limit_v, error_v):
+            if since_s < SETTLE_S:
+                del self._means[: FEWEST // 2]  # it may have been creeping up: what comes now counts
+                return
             self.fault = f"drifts by {1e3 * drift_v / (len(self._means) * BATCH_NS * 1e-9):+.1f} mV a second"
         elif self.estimate.confidence_v <= self._limit_v:
             self.done = True

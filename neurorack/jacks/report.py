@@ -46,8 +46,7 @@ def report(board: Board, points: Sequence[Point], calibration: Calibration) -> d
         ],
         "gain_percent": round(100 * (slope - 1), 4),
         "offset_mv": {
-            jack: round(1e3 * (c.read_v[c.true_v.index(0.0)]), 3)
-            for jack, c in calibration.corrections.items()
+            jack: round(1e3 * (c.read_v[c.true_v.index(0.0)]), 3) for jack, c in calibration.corrections.items()
         },
         "before_cents": {f"{v:+g}": round(before_cents(correction, v), 2) for v in PLAYED_V},
         "left_cents": {f"{v:+g}": round(left_cents(board, points, v), 2) for v in PLAYED_V},

@@ -82,9 +82,7 @@ class Wizard:
     `save` is called once, when the player accepts the result; what it raises (OSError) leaves the stage at RESULT.
     """
 
-    def __init__(
-        self, board: Board, save: Callable[[Calibration], None], points_v: Sequence[float] = POINTS_V
-    ) -> None:
+    def __init__(self, board: Board, save: Callable[[Calibration], None], points_v: Sequence[float] = POINTS_V) -> None:
         self._board, self._save = board, save
         self.steps_v = sorted(points_v, key=abs)  # 0 V first
         self.step = 0
@@ -152,7 +150,7 @@ class Wizard:
             return
         for jack, measurement in self._running.items():
             index = CV_JACKS.index(jack)
-            measurement.take(totals.t_ns, totals.count[index], totals.sum_v[index])
+            measurement.take(totals.t_ns, totals.counts[index], totals.sums_v[index])
             if measurement.fault:
                 return self._refuse(f"{jack} {measurement.fault}")
         if all(measurement.done for measurement in self._running.values()):
@@ -191,8 +189,8 @@ class Wizard:
             if abs(read_v / asked_v - 1) > limits(self._board.jacks.voct, self._board.adc.voct).gain:
                 return f"{asked_v:g} V more read as {read_v:+.3f} V: check the voltage"
         if len(points) > 2:
-            true_v, read_v = np.array([p.true_v for p in points]), np.array([p.read_v for p in points])
-            worst_v = float(np.max(np.abs(read_v - np.polyval(np.polyfit(true_v, read_v, 1), true_v))))
+            trues, reads = np.array([p.true_v for p in points]), np.array([p.read_v for p in points])
+            worst_v = float(np.max(np.abs(reads - np.polyval(np.polyfit(trues, reads, 1), trues))))
             if worst_v > STRAIGHT_V:
                 return f"the points lie {1e3 * worst_v:.0f} mV off a line: one voltage was another"
         return ""

@@ -10,7 +10,7 @@ from neurorack.jacks.measure import Totals
 from neurorack.jacks.scan import Scan
 from neurorack.rack.control import RackControl
 from neurorack.rack.plan import Rack
-from neurorack.rack.signals import Constant
+from neurorack.rack.signals import Constant, Signal
 from neurorack.rack.state import MemoryStore, WorldState
 from neurorack.rack.world import World
 from neurorack.words import CV_JACKS
@@ -24,7 +24,7 @@ class Bench:
         state = WorldState(
             rack="bench", board=str(path or ""), seed=specimen, specimen=specimen, epoch_ns=clock.now_ns()
         )
-        self._outputs = {"source.0": Constant(0.0)}
+        self._outputs: dict[str, Signal] = {"source.0": Constant(0.0)}
         self._clock = clock
         self._hands = RackControl(
             World(MemoryStore(state), Rack(Path("bench"), "bench", specimen, self._outputs, {}, {})), clock

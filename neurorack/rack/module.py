@@ -36,9 +36,7 @@ def virtual_chips(board: Board, bus: str, world: World, run_dir: Path | None) ->
     return chips
 
 
-def _adc(
-    name: str, adc: Adc, wired: dict[str, Jack] | dict[str, Pot], world: World, specimen: Specimen
-) -> Ads1x15:
+def _adc(name: str, adc: Adc, wired: dict[str, Jack] | dict[str, Pot], world: World, specimen: Specimen) -> Ads1x15:
     pins: list[PinMean | None] = [None] * 4
     for source, wire in wired.items():
         if isinstance(wire, Jack):

@@ -63,8 +63,8 @@ class Conditionings:
 
     def __init__(self, wire: Jack, parts: Parts, rng: np.random.Generator, count: int) -> None:
         self._wire = wire
-        names = ("input", "feedback", "upper", "lower")
-        bounds = {name: (parts.resistor, parts.resistor_per_c) for name in names}
+        resistors = ("input", "feedback", "upper", "lower")
+        bounds = dict.fromkeys(resistors, (parts.resistor, parts.resistor_per_c))
         bounds["reference"] = parts.reference, parts.reference_per_c
         bounds["opamp_v"] = parts.opamp_v, parts.opamp_v_per_c
         self._errors = {
@@ -98,5 +98,6 @@ class Specimen:
 
     def transfer(self, adc: str) -> Callable[[float], float] | None:
         """What the converter `voct`, `cv` or `pots` takes pin volts for; None where it is exact."""
-        converters = self._converters.get(adc)
-        return converters and (lambda pin_v: float(converters.convert(np.array([pin_v]))[0]))
+        if (converters := self._converters.get(adc)) is None:
+            return None
+        return lambda pin_v: float(converters.convert(np.array([pin_v]))[0])

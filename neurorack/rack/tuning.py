@@ -23,7 +23,6 @@ from neurorack.jacks.tolerance import CENTS_PER_V, PITCH, lsb_v
 from neurorack.jacks.wizard import POINTS_V
 from neurorack.rack.chips.ads1x15 import input_noise_v
 from neurorack.rack.specimen import Conditionings, Converters
-from neurorack.terminal import complain, tell
 
 MODULES = 1_000
 PLAYED_V = np.round(np.arange(-2.0, 4.05, 0.1), 1)
@@ -117,9 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.out is not None:
             draw(tuning, options.out)
     except BadInput as error:
-        complain(f"tuning: {error}")
+        print(f"tuning: {error}", file=sys.stderr)
         return 2
-    tell(json.dumps(tuning.figures(), indent=1))
+    print(json.dumps(tuning.figures(), indent=1))
     return 0
 
 

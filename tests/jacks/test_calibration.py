@@ -1,8 +1,11 @@
 """Measured corrections, and files that hold none."""
 
+import os
+import random
+
 import pytest
 
-from neurorack.jacks.calibration import Calibration, Correction
+from neurorack.jacks.calibration import Calibration, Correction, former_path
 
 GOOD = "[voct]\nread_v = [-3.1, 0.1, 3.0]\ntrue_v = [-3.0, 0.0, 3.0]\n"
 
@@ -63,3 +66,132 @@ def test_a_damaged_jack_leaves_the_others_calibrated(a_file):
 def test_the_scan_plays_corrected_volts(module):
     calibration = Calibration({"voct": Correction([-3.0, 3.0], [-3.06, 2.94])})
     assert module(voct=1.0, calibration=calibration).run_to(200).scan.volts[0] == pytest.approx(0.94, abs=1e-3)
+
+
+OLD = Calibration({"voct": Correction([0.01, 1.02, 3.04], [0.0, 1.0, 3.0]), "cv1": Correction([0.02], [0.0])})
+NEW = Calibration({"voct": Correction([-0.01, 0.98, 2.96], [0.0, 1.0, 3.0])})
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "state" / "calibration.toml"
+
+
+def test_what_is_saved_is_what_is_loaded(place):
+    OLD.save(place)
+    loaded = Calibration.load(place)
+    assert loaded.corrections == OLD.corrections
+    assert loaded.notices == ()
+
+
+def test_the_generation_before_is_kept(place):
+    OLD.save(place)
+    NEW.save(place)
+    assert Calibration.load(place).corrections == NEW.corrections
+    assert Calibration.load(former_path(place)).corrections == OLD.corrections
+
+
+def test_a_file_torn_at_any_byte_gives_the_generation_before(place):
+    OLD.save(place)
+    NEW.save(place)
+    whole = place.read_bytes()
+    for length in range(len(whole)):
+        place.write_bytes(whole[:length])
+        loaded = Calibration.load(place)
+        assert loaded.corrections == OLD.corrections, length
+        assert "the one before is used" in loaded.notices[0]
+
+
+def test_one_wrong_bit_gives_the_generation_before(place):
+    OLD.save(place)
+    NEW.save(place)
+    whole = place.read_bytes()
+    for index in range(len(whole)):
+        place.write_bytes(whole[:index] + bytes([whole[index] ^ 4]) + whole[index + 1 :])
+        loaded = Calibration.load(place).corrections
+        # One in the first line may unmake the seal: then the rest is whole, and judged by what it says.
+        assert loaded in (OLD.corrections, NEW.corrections), index
+
+
+def test_two_damaged_generations_mean_uncalibrated_and_a_message(place):
+    OLD.save(place)
+    NEW.save(place)
+    for path in (place, former_path(place)):
+        path.write_bytes(b"\xff\x00")
+    loaded = Calibration.load(place)
+    assert loaded.corrections == {}
+    assert "playing uncalibrated" in loaded.notices[0]
+
+
+def test_a_damaged_file_does_not_push_out_the_sound_one_before_it(place):
+    OLD.save(place)
+    NEW.save(place)
+    place.write_bytes(b"torn")
+    NEW.save(place)
+    assert Calibration.load(former_path(place)).corrections == OLD.corrections
+
+
+def test_a_file_changed_by_hand_says_how_to_make_it_count(place):
+    OLD.save(place)
+    place.write_text(place.read_text().replace("1.02", "1.03"))
+    assert "remove the first line" in Calibration.load(place).notices[0]
+    place.write_text(place.read_text().split("\n", 1)[1])
+    assert Calibration.load(place).corrections["voct"].read_v[1] == 1.03
+
+
+class Cut(BaseException):
+    """The power is gone."""
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "second"])
+def test_a_power_cut_at_any_call_leaves_the_old_state_or_the_new(place, monkeypatch, first):
+    calls = ("open", "fsync", "replace", "close", "mkdir")
+    after = 0
+    done = False
+    while not done:
+        for path in place.parent.glob("*") if place.parent.exists() else ():
+            path.unlink()
+        before = {} if first else OLD.corrections
+        if not first:
+            OLD.save(place)
+        count = 0
+
+        def counted(original):
+            def call(*arguments, **options):
+                nonlocal count
+                count += 1
+                if count > after:
+                    raise Cut
+                return original(*arguments, **options)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            for name in calls:
+                patch.setattr(os, name, counted(getattr(os, name)))
+            try:
+                NEW.save(place)
+                done = True
+            except Cut:
+                pass
+        assert Calibration.load(place).corrections in (before, NEW.corrections), after
+        if done:
+            assert Calibration.load(place).corrections == NEW.corrections
+        after += 1
+    assert after > 8
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_damage_stops_nothing(place, seed):
+    rng = random.Random(seed)
+    OLD.save(place)
+    NEW.save(place)
+    whole = bytearray(place.read_bytes())
+    for _ in range(50):
+        content = bytearray(whole)
+        for _ in range(rng.randint(1, 20)):
+            position = rng.randrange(len(content))
+            content[position : position + rng.randint(0, 4)] = rng.randbytes(rng.randint(0, 4))
+        place.write_bytes(bytes(content))
+        for correction in Calibration.load(place).corrections.values():
+            assert correction.fault() == ""
