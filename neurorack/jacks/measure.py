@@ -84,6 +84,7 @@ class Measurement:
             self._began_ns = self._last_ns = t_ns
             self._count, self._sum_v = count, sum_v
             self._means.clear()
+            self._settled = False
             return
         if count == self._count:
             if t_ns - self._last_ns > SILENT_S * 1e9:

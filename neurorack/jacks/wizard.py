@@ -180,7 +180,7 @@ class Wizard:
         bound_v = limits(wire, adc.voct if jack == CV_JACKS[0] else adc.cv).reading_v(point.true_v)
         if abs(point.read_v - point.true_v) <= bound_v:
             return ""
-        return f"{jack} reads {point.read_v:+.2f} V where {point.true_v:g} V were asked for"
+        return f"{jack} reads {point.read_v:+.2f} V, not {point.true_v:g} V"
 
     def _line_fault(self, points: list[Point]) -> str:
         """Points in the wrong order, too far apart or too near for the parts, or not on a line."""

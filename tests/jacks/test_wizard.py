@@ -67,7 +67,7 @@ def test_only_the_first_step_asks_for_all_jacks():
     hand.plugged_v["cv2"] = 3.0
     hand.measure(0.0)
     assert hand.wizard.stage is Stage.REFUSED
-    assert hand.wizard.fault == "cv2 reads +3.03 V where 0 V were asked for"
+    assert hand.wizard.fault == "cv2 reads +3.03 V, not 0 V"
     hand.measure(0.0, "cv2")
     assert hand.wizard.jacks == ("voct",)
 
@@ -75,12 +75,12 @@ def test_only_the_first_step_asks_for_all_jacks():
 @pytest.mark.parametrize(
     ("volts", "hand", "words"),
     [
-        ((0.0, 3.0), {}, "reads +3.03 V where 1 V were"),  # the steps mixed up
-        ((0.0, 0.0), {}, "where 1 V were"),
+        ((0.0, 3.0), {}, "reads +3.03 V, not 1 V"),  # the steps mixed up
+        ((0.0, 0.0), {}, ", not 1 V"),
         ((0.0, 1.1), {}, "1 V more read as +1.103 V"),
         ((0.0, 1.0), {"gain": 0.95}, "1 V more read as +0.950 V"),
-        ((0.0,), {"offset_v": 0.3}, "where 0 V were"),
-        ((0.0,), {"offset_v": -0.3}, "where 0 V were"),
+        ((0.0,), {"offset_v": 0.3}, ", not 0 V"),
+        ((0.0,), {"offset_v": -0.3}, ", not 0 V"),
         ((0.0, 1.0, 3.06), {}, "off a line"),
     ],
 )
