@@ -99,7 +99,7 @@ def _calibrate(
     wizard = Wizard(board, save, points_v)
     player: _Player = _Person() if asks else _Script()
     if asks:
-        tell(_welcome(board, options.rack))
+        tell(_welcome(board, len(points_v), options.rack))
     while not wizard.over:
         if wizard.stage is Stage.ASK:
             if not player.asked(wizard):
@@ -246,9 +246,9 @@ def _live(wizard: Wizard) -> str:
     return f"{estimate.mean_v:+.4f} V  ±{cents:.2f} cents  {'■' * full}{'·' * (BAR - full)}"
 
 
-def _welcome(board: Board, rack: bool) -> str:
+def _welcome(board: Board, steps: int, rack: bool) -> str:
     lines = [
-        f"Calibrating {board.name}: three voltages, half a minute, and voct is in tune to the cent.",
+        f"Calibrating {board.name}: {steps} voltages, a minute, and voct is in tune to the cent.",
         "Take them from what you will play it with: its output and the jack's 100 kΩ share the voltage, and that is",
         "measured along. Let the module warm up for a quarter of an hour. You may leave at any time.",
     ]
