@@ -355,9 +355,12 @@ class Daemon:
         from neurorack.board import load_board
         from neurorack.bundle import find, read_card
         from neurorack.clock import MonotonicClock
+        from neurorack.jacks.calibration import Calibration
         from neurorack.panel.panel import Panel
 
         board = load_board(self._options.board, rack=self._options.rack is not None)
+        until_s = time.monotonic() + NOTICE_S
+        self._notices += [(until_s, notice) for notice in Calibration.load(self._calibration).notices]
         panel = Panel(self.run_dir, board, MonotonicClock(), self._choose_gesture, self._save_calibration)
         try:
             card = read_card(find(self._options.bundle))
