@@ -16,8 +16,8 @@ from neurorack.daemon import Daemon, add_options, to_arguments
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.keeper import PAUSES_S, Keeper, describe
-from neurorack.rundir import Lock, holder
 from neurorack.rack.state import FileStore
+from neurorack.rundir import Lock, holder
 from neurorack.shared import INTENT, METERS, VOLTS, Snapshot
 
 PATIENCE_S = 30.0

@@ -92,6 +92,7 @@ class Wizard:
         self.points: list[Point] = []
         self._zeros: dict[str, Point] = {}
         self._running: dict[str, Measurement] = {}
+        self._since: Totals | None = None  # when this step began to be measured
 
     @property
     def true_v(self) -> float:
@@ -130,7 +131,7 @@ class Wizard:
         if self.stage in (Stage.ASK, Stage.REFUSED):
             self.fault = ""
             self._running = {j: Measurement(VOCT_LIMIT_V if j == CV_JACKS[0] else CV_LIMIT_V) for j in self.jacks}
-            self.stage = Stage.MEASURE
+            self.stage, self._since = Stage.MEASURE, None
         elif self.stage is Stage.RESULT:
             try:
                 self._save(self.calibration)
@@ -148,20 +149,21 @@ class Wizard:
         """Look at the newest readings."""
         if self.stage is not Stage.MEASURE:
             return
+        self._since = self._since or totals
         for jack, measurement in self._running.items():
             index = CV_JACKS.index(jack)
             measurement.take(totals.t_ns, totals.counts[index], totals.sums_v[index])
             if measurement.fault:
                 return self._refuse(f"{jack} {measurement.fault}")
         if all(measurement.done for measurement in self._running.values()):
-            self._accept()
+            self._accept(totals)
         return None
 
-    def _accept(self) -> None:
+    def _accept(self, totals: Totals) -> None:
         measured = {jack: Point(self.true_v, *m.estimate) for jack, m in self._running.items()}
         for jack, point in measured.items():
             if fault := self._point_fault(jack, point):
-                return self._refuse(fault)
+                return self._refuse(fault + self._wrong_jack(totals))
         voct = measured.pop(CV_JACKS[0])
         if fault := self._line_fault([*self.points, voct]):
             return self._refuse(fault)
@@ -181,6 +183,17 @@ class Wizard:
         if abs(point.read_v - point.true_v) <= bound_v:
             return ""
         return f"{jack} reads {point.read_v:+.2f} V, not {point.true_v:g} V"
+
+    def _wrong_jack(self, totals: Totals) -> str:
+        """Where the cable is instead, if that can be seen."""
+        assert self._since is not None
+        for jack, zero in self._zeros.items():
+            index = CV_JACKS.index(jack)
+            count = totals.counts[index] - self._since.counts[index]
+            sum_v = totals.sums_v[index] - self._since.sums_v[index]
+            if count > 0 and abs(sum_v / count - zero.read_v - self.true_v) < CLOSEST_V / 2 <= abs(self.true_v):
+                return f": the cable is in {jack}"
+        return ""
 
     def _line_fault(self, points: list[Point]) -> str:
         """Points in the wrong order, too far apart or too near for the parts, or not on a line."""

@@ -143,42 +143,44 @@ class Cut(BaseException):
     """The power is gone."""
 
 
+class Power:
+    """Lasts for `calls` of the operating system's calls, counted in `used`."""
+
+    def __init__(self, calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls, self.used = calls, 0
+        for name in ("open", "fsync", "replace", "close", "mkdir"):
+            monkeypatch.setattr(os, name, self._counted(getattr(os, name)))
+
+    def _counted(self, original):
+        def call(*arguments, **options):
+            self.used += 1
+            if self.used > self.calls:
+                raise Cut
+            return original(*arguments, **options)
+
+        return call
+
+
 @pytest.mark.parametrize("first", [True, False], ids=["first", "second"])
-def test_a_power_cut_at_any_call_leaves_the_old_state_or_the_new(place, monkeypatch, first):
-    calls = ("open", "fsync", "replace", "close", "mkdir")
-    after = 0
-    done = False
-    while not done:
-        for path in place.parent.glob("*") if place.parent.exists() else ():
-            path.unlink()
+def test_a_power_cut_at_any_call_leaves_the_old_state_or_the_new(tmp_path, monkeypatch, first):
+    seen = []
+    for calls in range(30):
+        place = tmp_path / str(calls) / "calibration.toml"
         before = {} if first else OLD.corrections
         if not first:
             OLD.save(place)
-        count = 0
-
-        def counted(original):
-            def call(*arguments, **options):
-                nonlocal count
-                count += 1
-                if count > after:
-                    raise Cut
-                return original(*arguments, **options)
-
-            return call
-
         with monkeypatch.context() as patch:
-            for name in calls:
-                patch.setattr(os, name, counted(getattr(os, name)))
+            Power(calls, patch)
             try:
                 NEW.save(place)
-                done = True
+                seen.append(True)
             except Cut:
-                pass
-        assert Calibration.load(place).corrections in (before, NEW.corrections), after
-        if done:
+                seen.append(False)
+        assert Calibration.load(place).corrections in (before, NEW.corrections), calls
+        if seen[-1]:
             assert Calibration.load(place).corrections == NEW.corrections
-        after += 1
-    assert after > 8
+            break
+    assert seen[-1] and len(seen) > 8
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -93,6 +93,19 @@ def test_what_is_implausible_is_refused_and_nothing_is_saved(volts, hand, words)
     assert made.saved == []
 
 
+@pytest.mark.parametrize("jack", ["cv1", "cv4"])
+def test_a_cable_in_the_wrong_jack_is_found(jack):
+    hand = Hand()
+    hand.measure(0.0)
+    assert hand.measure(1.0, jack).fault == f"voct reads +0.02 V, not 1 V: the cable is in {jack}"
+
+
+@pytest.mark.parametrize("volts", [12.0, -12.0])
+@pytest.mark.parametrize("jack", ["voct", "cv3"])
+def test_twelve_volts_are_refused(volts, jack):
+    assert Hand().measure(volts, jack).fault.startswith(f"{jack} reads ")
+
+
 def test_a_refused_step_can_be_tried_again():
     hand = Hand()
     hand.measure(0.0)
