@@ -74,7 +74,9 @@ def run(options: argparse.Namespace, *, asks: bool) -> int:
     points_v = POINTS_V if options.points is None else parse_points(options.points)
     if not options.rack:
         if not asks:
-            raise BadInput("nobody is there to apply the voltages", "no terminal", "run it in one, or use the display")
+            where = "--json" if options.json else "no terminal"
+            mend = "run it in a terminal without --json, or use the display"
+            raise BadInput("somebody has to apply the voltages", where, mend)
         with _running(options) as (source, path):
             return _calibrate(options, board, points_v, source, options.out or path, asks=True)
     from neurorack.rack.bench import Bench
@@ -119,6 +121,9 @@ def _calibrate(
             found = report(board, wizard.points, wizard.calibration)
             if options.rack:
                 found["after_cents"] = _played(source, wizard.calibration)
+            if options.picture is not None:
+                _draw(board, wizard, options.picture)
+                found["picture"] = str(options.picture)
             if not options.json:
                 tell("\n" + describe(found) + "\n")
             if not player.keeps(wizard):
@@ -131,9 +136,6 @@ def _calibrate(
         tell("Nothing was changed.")
         return 0
     found["saved"] = str(path)
-    if options.picture is not None:
-        _draw(board, wizard, options.picture)
-        found["picture"] = str(options.picture)
     if options.json:
         tell(json.dumps(found, indent=1))
     else:

@@ -13,7 +13,7 @@ def state_dir() -> Path:
         return Path(service.split(":")[0])
     home = Path(os.environ.get("XDG_STATE_HOME", ""))
     if not home.is_absolute():  # the specification of XDG's base directories says to ignore a relative one
-        home = Path.home() / ".local" / "state"
+        home = Path(os.path.expanduser("~")) / ".local" / "state"  # Path.home() raises where there is none
     return home / "neurorack"
 
 
@@ -28,7 +28,7 @@ def replace_file(path: Path, content: bytes) -> None:
     Makes the folder. Raises OSError, and then nothing has changed.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.draft")  # one name, so that power cuts leave one at most
     try:
         with open(draft, "wb") as file:
             file.write(content)
@@ -38,13 +38,8 @@ def replace_file(path: Path, content: bytes) -> None:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Let the names in `folder` reach the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        os.fsync(folder)  # the name
     finally:
-        os.close(descriptor)
+        os.close(folder)

@@ -100,9 +100,16 @@ def test_a_place_that_cannot_be_written_is_one_line_and_changes_nothing(place, c
     assert said.out == "" and said.err.count("\n") == 1 and "cannot save" in said.err
 
 
+def test_a_picture_that_cannot_be_drawn_is_said_before_anything_is_saved(place, capsys):
+    (place / "file").write_text("")
+    assert cli.main(["calibrate", "--rack", "--json", "--picture", "file/cal.png"]) == 2
+    assert "cannot write the picture" in capsys.readouterr().err
+    assert not (place / "state").exists()
+
+
 def test_without_a_terminal_a_soldered_module_is_not_guessed_at(place):
-    options = argparse.Namespace(board=None, rack=False, points=None)
-    with pytest.raises(BadInput, match="nobody is there"):
+    options = argparse.Namespace(board=None, rack=False, points=None, json=False)
+    with pytest.raises(BadInput, match="somebody has to"):
         calibrate.run(options, asks=False)
 
 

@@ -14,7 +14,6 @@ piece of one volt would carry its converter's bow five volts far. A single point
 named in `notices`: a damaged file leaves the generation before, else those jacks nominal, and never stops the module.
 """
 
-import os
 import re
 import sys
 import zlib
@@ -25,7 +24,7 @@ from typing import Annotated
 
 import msgspec
 
-from neurorack.statedir import replace_file, sync_folder
+from neurorack.statedir import replace_file
 from neurorack.words import CV_JACKS
 
 if sys.version_info >= (3, 11):
@@ -136,12 +135,9 @@ class Calibration:
             lines += [f"[{jack}]", f"read_v = {_row(correction.read_v)}", f"true_v = {_row(correction.true_v)}", ""]
         content = "\n".join(lines).encode()
         seal = b"# neurorack calibration, crc32 %08x\n" % zlib.crc32(content)
-        new = path.with_name(f"{path.name}.new")
-        replace_file(new, seal + content)
         if _is_sound(path):
-            os.replace(path, former_path(path))  # power lost here: the generation before is the one in force
-        os.replace(new, path)
-        sync_folder(path.parent)
+            replace_file(former_path(path), path.read_bytes())
+        replace_file(path, seal + content)
 
 
 def former_path(path: Path) -> Path:

@@ -19,7 +19,8 @@ ADC_GAIN = 1.5e-3 + 1e-3
 ADC_GAIN_PER_C = 40e-6
 """At most; 5 ppm/°C typical. Both hold the converter's own reference."""
 ADC_OFFSET_LSB, ADC_OFFSET_LSB_PER_C, ADC_INL_LSB = 3.0, 0.005, 1.0
-"""Single-ended, at most; drift typical; the bow at 8 SPS, best fit. The same place."""
+"""Single-ended, at most; drift typical; the bow at 8 SPS, best fit. The same place, for ±2.048 V: steps of another
+range are taken to be as good."""
 
 SOURCE_OHM, INPUT_OHM = 1_000.0, 100_000.0
 """A source's output and the jack's input: together a gain error that calibrating with that source takes out."""

@@ -23,8 +23,7 @@ from neurorack.jacks.tolerance import (
 from neurorack.words import CV_JACKS
 
 BENDS = tuple(range(2, 10))
-"""Chebyshev polynomials over the whole range that a bow is mixed of: 0 and 1 are offset and gain, and the data sheet's
-own curves have fewer turns than the last."""
+"""Chebyshev polynomials over the whole range that a bow is mixed of: 0 and 1 are offset and gain."""
 
 
 class Converters:
