@@ -72,6 +72,14 @@ def build_parser() -> argparse.ArgumentParser:
     _add_doctor(
         command("doctor", _doctor, "say what is there, what is missing and what to do", "neurorack doctor --json")
     )
+    _add_calibrate(
+        command(
+            "calibrate",
+            _calibrate,
+            "bring voct in tune, to the cent",
+            "neurorack calibrate --points=-1,0,1,3; without a module: neurorack calibrate --rack",
+        )
+    )
     _add_offline(command)
 
     models = command(
@@ -196,6 +204,32 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _add_calibrate(parser: argparse.ArgumentParser) -> None:
+    from neurorack.boards import BOARD_HELP, board_file
+    from neurorack.daemon import folder
+
+    parser.add_argument(
+        "--points",
+        metavar="VOLTS",
+        help="voltages to measure, 0 among them (default 0,1,3); more are welcome: --points=-1,0,1,2,3,4,5",
+    )
+    parser.add_argument(
+        "--rack",
+        action="store_true",
+        help="calibrate a virtual module, whose voltages come by themselves; with --points or --json it asks nothing",
+    )
+    parser.add_argument(
+        "--specimen", type=int, default=1, metavar="N", help="with --rack: which one, of other parts each (default 1)"
+    )
+    parser.add_argument("--board", type=board_file, metavar="BOARD", help=BOARD_HELP)
+    parser.add_argument(
+        "--run-dir", type=folder, metavar="DIR", help="where the processes meet (default: found by itself)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where it goes (default: where the module looks)")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the error before and after")
+    _json(parser)
+
+
 def _run(options: argparse.Namespace) -> int:
     from neurorack import demo
 
@@ -225,7 +259,7 @@ def _want_chips(board: Path | None) -> None:
 
     loaded = load_board(board)
     device, where = loaded.bus_of(loaded.adc.voct).device, str(board or DEFAULT_BOARD)
-    mend = "play on the virtual rack with `neurorack run --rack`, or give another --board"
+    mend = "use the virtual rack with --rack, or give another --board"
     if not Path(device).exists():
         raise BadInput(f"the module's chips are not here, there is no {device}", where, mend)
     try:
@@ -268,6 +302,15 @@ def _bench(options: argparse.Namespace) -> int:
     from neurorack.bench import run_options
 
     return run_options(options)
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from neurorack import calibrate
+    from neurorack.rundir import default_run_dir, holder
+
+    if not options.rack and not holder((options.run_dir or default_run_dir()) / "jacks.lock"):
+        _want_chips(options.board)
+    return calibrate.run(options, asks=_in_terminal() and not options.json)
 
 
 def _doctor(options: argparse.Namespace) -> int:

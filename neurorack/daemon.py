@@ -20,10 +20,12 @@ from neurorack.boards import BOARD_HELP, board_file
 from neurorack.errors import BadInput
 from neurorack.keeper import Keeper, describe
 from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
+from neurorack.statedir import calibration_path
 from neurorack.terminal import complain
 from neurorack.words import BLOCKS, GATE_DELAY_S
 
 if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
+    from neurorack.jacks.calibration import Calibration
     from neurorack.panel.panel import Panel
     from neurorack.shared import Snapshot
 
@@ -50,6 +52,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that `neurorack run` and the daemon share."""
     parser.add_argument(
         "--rack", nargs="?", const="", metavar="FILE", help="play on the virtual rack; FILE is another patch of it"
+    )
+    parser.add_argument(
+        "--specimen",
+        type=specimen,
+        default=0,
+        metavar="N",
+        help="with --rack: a module whose parts are off as real ones are, the N-th; 0 is exact (default)",
     )
     parser.add_argument(
         "--bundle", metavar="NAME", default=BUNDLE, help=f"instrument to play: a name or a folder (default: {BUNDLE})"
@@ -91,7 +100,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--board", type=board_file, metavar="BOARD", help=BOARD_HELP)
     parser.add_argument(
-        "--calibration", type=Path, metavar="FILE", help="TOML with the measured corrections of the jacks"
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="TOML with the measured corrections of the jacks (default: what `neurorack calibrate` saved)",
     )
     parser.add_argument(
         "--run-dir", type=folder, metavar="DIR", help="where the processes meet (default: found by itself)"
@@ -121,12 +133,22 @@ def intonation(text: str) -> float:
     return value
 
 
+def specimen(text: str) -> int:
+    """0, 1, 2, …"""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is no specimen: give 0, 1, 2, …")
+    return value
+
+
 def to_arguments(options: argparse.Namespace) -> list[str]:
     """The command line that gives these options again."""
     arguments = ["--device", options.device, "--block", str(options.block), "--gate-delay", f"{options.gate_delay:g}"]
     arguments += ["--intonation", f"{options.intonation:g}"]
     if options.rack is not None:
         arguments += ["--rack", *([options.rack] if options.rack else [])]
+    if options.specimen:
+        arguments += ["--specimen", str(options.specimen)]
     if options.listen:
         arguments += ["--listen"]
     for name in ("bundle", "board", "calibration", "run_dir"):
@@ -159,10 +181,11 @@ class Daemon:
         if options.calibration is not None and not options.calibration.is_file():
             raise BadInput("there is no such calibration", str(options.calibration), "give another --calibration FILE")
         common = ["--run-dir", str(self.run_dir)]
-        jacks = [] if options.rack is None else ["--rack"]
-        for name in ("board", "calibration"):
-            if (file := getattr(options, name)) is not None:
-                jacks += [f"--{name}", str(file.resolve())]
+        virtual = options.rack is not None
+        self._calibration = options.calibration or calibration_path(options.specimen if virtual else None)
+        jacks = ["--calibration", str(self._calibration.absolute()), *(["--rack"] if virtual else [])]
+        if options.board is not None:
+            jacks += ["--board", str(options.board.resolve())]
         engine = [*common, "--bundle", options.bundle, "--device", options.device, "--block", str(options.block)]
         if options.listen:
             engine += ["--listen"]
@@ -226,11 +249,17 @@ class Daemon:
         rack = Path(self._options.rack).resolve() if self._options.rack else None
         if holder(self._jacks.lock):
             state = FileStore(self.run_dir).read()
-            if state is not None and state.rack == str(rack or ""):
+            if state is not None and (state.rack, state.specimen) == (str(rack or ""), self._options.specimen):
                 return
             self._jacks.begin()  # taken over only to be ended: its cables hang in another world
             self._jacks.stop()
-        World.create(self.run_dir, time.monotonic_ns(), path=rack, board=self._options.board)
+        World.create(
+            self.run_dir,
+            time.monotonic_ns(),
+            path=rack,
+            board=self._options.board,
+            specimen=self._options.specimen,
+        )
 
     def _write_patch(self) -> None:
         from neurorack.patch.matrix import patched
@@ -325,10 +354,13 @@ class Daemon:
         from neurorack.board import load_board
         from neurorack.bundle import find, read_card
         from neurorack.clock import MonotonicClock
+        from neurorack.jacks.calibration import Calibration
         from neurorack.panel.panel import Panel
 
         board = load_board(self._options.board, rack=self._options.rack is not None)
-        panel = Panel(self.run_dir, board, MonotonicClock(), self._choose_gesture)
+        until_s = time.monotonic() + NOTICE_S
+        self._notices += [(until_s, notice) for notice in Calibration.load(self._calibration).notices]
+        panel = Panel(self.run_dir, board, MonotonicClock(), self._choose_gesture, self._save_calibration)
         try:
             card = read_card(find(self._options.bundle))
             panel.gestures, panel.bundle = card.gestures.names, card.name
@@ -340,6 +372,9 @@ class Daemon:
         if self._intent is not None:
             self._intent.record["gesture"] = number
             self._intent.publish()
+
+    def _save_calibration(self, calibration: "Calibration") -> None:
+        calibration.save(self._calibration)
 
     def _playing_pid(self) -> int:
         """Process of the engine that has played a sound, 0 where none has."""

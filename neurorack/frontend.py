@@ -3,8 +3,8 @@
 `python -m neurorack.frontend --run-dir DIR [--board BOARD] [--rack] [--calibration FILE]`
 
 It publishes `controls` with every reading that changes them, `volts` for the panel a hundred times a second, and
-every edge. It needs nobody: without a daemon it plays the patch it finds, or the default one, and goes on when the
-daemon dies. SIGTERM ends it.
+every edge. A calibration file that changes is taken up within a second. It needs nobody: without a daemon it plays the
+patch it finds, or the default one, and goes on when the daemon dies. SIGTERM ends it.
 """
 
 import argparse
@@ -40,20 +40,33 @@ BELOW_ENGINE = 10
 VOLTS_NS = 10_000_000
 """How often the panel's view of the volts is renewed, and a new patch looked for."""
 
+FILE_NS = 1_000_000_000
+"""How often the calibration file is looked at."""
+
+CALIBRATION = "calibration"
+"""A link in the run directory to the file that the jacks are calibrated by: whoever calibrates writes there."""
+
 
 class Frontend:
     """Scan and patch, and what the other processes read of them.
 
-    `place` is where the virtual rack's world is, if the board names one.
+    `calibration` is the file to correct by, `place` where the virtual rack's world is, if the board names one.
     """
 
     def __init__(
-        self, board: Board, run_dir: Path, clock: Clock, calibration: Calibration, place: "Path | World | None" = None
+        self,
+        board: Board,
+        run_dir: Path,
+        clock: Clock,
+        calibration: Path | None = None,
+        place: "Path | World | None" = None,
     ) -> None:
         self._clock, self._run_dir = clock, run_dir
+        self._calibration, self._calibration_ns = calibration, 0
+        self._file_seen: tuple[int, int] | None = None
         self._bus = open_bus(board.bus_of(board.adc.voct).device, clock, place or run_dir)
         self._lines = open_lines(board.gpio, clock, place or run_dir)
-        self.scan = Scan(board, self._bus, self._lines, clock, calibration)
+        self.scan = Scan(board, self._bus, self._lines, clock)
         self._controls = Snapshot(run_dir / "controls", CONTROLS, create=True)
         self._volts = Snapshot(run_dir / "volts", VOLTS, create=True)
         self._ring = EdgeRing(run_dir / "edges", create=True)
@@ -79,6 +92,9 @@ class Frontend:
             self._show(now_ns)
             if self._find_patch():
                 self._play()
+            if now_ns >= self._calibration_ns:
+                self._calibration_ns = now_ns + FILE_NS
+                self._find_calibration()
         return due_ns
 
     def close(self) -> None:
@@ -97,11 +113,29 @@ class Frontend:
         scan, record = self.scan, self._volts.record
         record.t_ns = now_ns
         record.cv_v, record.over, record.pot, record.gate = scan.volts, scan.over, scan.pots, scan.gates
+        _, record.count, record.sum_v = scan.totals
         record.chip_ok = [reader.ok for reader in scan.readers]
         record.bus_low = scan.held_low
         record.readings = [reader.readings for reader in scan.readers]
         record.i2c_errors = scan.i2c_errors
         self._volts.publish()
+
+    def _find_calibration(self) -> None:
+        """Take up the calibration file where it is new, and say what is wrong with it."""
+        if self._calibration is None:
+            return
+        try:
+            status = self._calibration.stat()
+            seen = status.st_ino, status.st_mtime_ns
+        except OSError:
+            seen = (0, 0)  # not there
+        if seen == self._file_seen:
+            return
+        self._file_seen = seen
+        calibration = Calibration.load(self._calibration)
+        self.scan.calibrate(calibration)
+        for notice in calibration.notices:
+            print(f"jacks: {notice}", file=sys.stderr, flush=True)
 
     def _find_patch(self) -> bool:
         """Take up a new patch; whether there was one."""
@@ -128,7 +162,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run-dir", type=Path, required=True, metavar="DIR", help="where the processes meet")
     parser.add_argument("--board", type=board_file, metavar="BOARD", help=BOARD_HELP)
     parser.add_argument("--rack", action="store_true", help="use the virtual rack in place of buses and lines")
-    parser.add_argument("--calibration", type=Path, metavar="FILE", help="measured corrections of the jacks")
+    parser.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="measured corrections of the jacks; need not be there yet"
+    )
     options = parser.parse_args(arguments)
     try:
         with Lock(options.run_dir / "jacks.lock"):
@@ -145,9 +181,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     board = load_board(options.board, rack=options.rack)
-    calibration = Calibration.load(options.calibration)
-    for notice in calibration.notices:
-        print(f"jacks: {notice}", file=sys.stderr)
     clock = MonotonicClock()
     ended = False
 
@@ -157,7 +190,8 @@ def _run(options: argparse.Namespace) -> int:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    frontend = Frontend(board, options.run_dir, clock, calibration)
+    frontend = Frontend(board, options.run_dir, clock, options.calibration)
+    _link_calibration(options.run_dir, options.calibration)
     try:
         frontend.step()
         settle()
@@ -170,6 +204,13 @@ def _run(options: argparse.Namespace) -> int:
     finally:
         frontend.close()
     return 0
+
+
+def _link_calibration(run_dir: Path, calibration: Path | None) -> None:
+    link = run_dir / CALIBRATION
+    link.unlink(missing_ok=True)
+    if calibration is not None:
+        link.symlink_to(calibration.absolute())
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ VOLTS = np.dtype(
         ("t_ns", "i8"),  # when this snapshot was written
         ("cv_v", "f8", len(CV_JACKS)),  # calibrated and smoothed
         ("over", "i1", len(CV_JACKS)),  # 1 above what the jack takes, −1 below, 0 within
+        ("count", "u8", len(CV_JACKS)),  # readings since start…
+        ("sum_v", "f8", len(CV_JACKS)),  # …and their nominal volts together, for who calibrates
         ("pot", "f8", len(POTS)),  # 0…1
         ("gate", "u1", len(GATE_JACKS)),  # level now, for the panel
         ("chip_ok", "u1", 3),  # voct, cv and pot ADC answer

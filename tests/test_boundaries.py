@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "neurorack"
 
-WORDS = {"words", "errors", "clock", "place", "shared", "rundir", "board", "boards", "bundle", "realtime"}
+WORDS = {"words", "errors", "clock", "place", "shared", "rundir", "board", "boards", "bundle", "realtime", "statedir"}
 WORDS |= {"onnx_graph", "onnx_session"}
 """What every layer may use: words, files and descriptions; none of it knows a layer."""
 
@@ -32,6 +32,7 @@ RACK_ONLY_IN = {
     "frontend.py",  # for a type
     "panel/picture.py",
     "render.py",
+    "calibrate.py",
     "cli.py",
     "daemon.py",
     "demo.py",
@@ -139,10 +140,9 @@ from pathlib import Path
 from neurorack.board import load_board
 from neurorack.clock import MonotonicClock
 from neurorack.frontend import Frontend
-from neurorack.jacks.calibration import Calibration
 from neurorack.rack.world import World
 clock = MonotonicClock()
-frontend = Frontend(load_board(rack=True), Path({str(tmp_path)!r}), clock, Calibration(), World.at_rest())
+frontend = Frontend(load_board(rack=True), Path({str(tmp_path)!r}), clock, None, World.at_rest())
 end_ns = clock.now_ns() + 1_000_000_000
 while clock.now_ns() < end_ns:
     clock.sleep_until_ns(frontend.step())

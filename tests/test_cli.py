@@ -28,6 +28,7 @@ COMMANDS = [
     ["render"],
     ["bench"],
     ["doctor"],
+    ["calibrate"],
     ["train"],
     ["evaluate"],
     ["export"],
@@ -44,6 +45,7 @@ def place(tmp_path, monkeypatch, tiny_bundle):
     shutil.copytree(tiny_bundle, tmp_path / "models" / "tiny")
     monkeypatch.setenv("NEURORACK_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("NEURORACK_RUN_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("NEURORACK_STATE", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -120,6 +122,17 @@ BAD = [
     ["bench", "--blocks", "many"],
     ["bench", "--bundle", "nobody"],
     ["doctor", "--board", "none.toml"],
+    ["calibrate"],
+    ["calibrate", "--board", "none.toml"],
+    ["calibrate", "--rack", "--points", "1,3"],
+    ["calibrate", "--rack", "--points", "0,one"],
+    ["calibrate", "--rack", "--points", "0,nan"],
+    ["calibrate", "--rack", "--points", "0,0.1"],
+    ["calibrate", "--rack", "--points", "0,9"],
+    ["calibrate", "--rack", "--specimen", "-1"],
+    ["calibrate", "--rack", "--json", "--out", "a_file/calibration.toml"],
+    ["calibrate", "--rack", "--json", "--picture", "a_file/cal.png"],
+    ["run", "--rack", "--headless", "--specimen", "-1"],
     ["models"],
     ["models", "show", "nobody"],
     ["models", "show", ".."],

@@ -14,9 +14,11 @@ import pytest
 
 from neurorack.daemon import Daemon, add_options, to_arguments
 from neurorack.errors import BadInput
+from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.keeper import PAUSES_S, Keeper, describe
+from neurorack.rack.state import FileStore
 from neurorack.rundir import Lock, holder
-from neurorack.shared import INTENT, METERS, Snapshot
+from neurorack.shared import INTENT, METERS, VOLTS, Snapshot
 
 PATIENCE_S = 30.0
 """For what happens at once on a machine that is not busy."""
@@ -225,6 +227,33 @@ def test_a_calibration_that_is_not_there_is_refused(bench):
     assert "typo.toml" in daemon.stderr.read()
 
 
+def test_the_calibration_of_that_very_module_is_played_and_a_damaged_one_said(bench, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEURORACK_STATE", str(tmp_path))
+    path = tmp_path / "calibration-rack-2.toml"
+    path.write_text("[voct")
+    bench.start("--specimen", "2")
+    bench.wait_for_sound()
+    link = bench.run_dir / "calibration"
+    until(link.is_symlink, "a link to the calibration")
+    assert link.readlink() == path
+    until(lambda: b"playing uncalibrated" in (bench.run_dir / "jacks.err").read_bytes(), "a word about it")
+    assert FileStore(bench.run_dir).read().specimen == 2
+    volts = Snapshot(bench.run_dir / "volts", VOLTS)
+    Calibration({"voct": Correction([0.0], [-0.9])}).save(path)  # the demo's lowest note is -1.33 V
+    until(lambda: volts.refresh() and volts.record.cv_v[0] < -1.4, "the saved calibration")
+
+
+def test_what_is_wrong_with_the_calibration_is_for_the_display_too(bench, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEURORACK_STATE", str(tmp_path))
+    (tmp_path / "calibration-rack-0.toml").write_text("[voct")
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    daemon = Daemon(parser.parse_args(["--run-dir", str(bench.run_dir), "--rack"]), attached=False)
+    daemon._make_panel()
+    assert "playing uncalibrated" in daemon._notices[0][1]
+    daemon._lock.release()
+
+
 # --- the keeper, by itself ------------------------------------------------------------------------------------------
 
 
@@ -328,6 +357,13 @@ def test_a_lock_is_gone_with_its_process(tmp_path):
     process.communicate()
     assert holder(tmp_path / "x.lock") == 0
     Lock(tmp_path / "x.lock").release()
+
+
+def test_the_specimen_is_handed_on(run_dir: Path):
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    given = parser.parse_args(["--rack", "--specimen", "3", "--run-dir", str(run_dir)])
+    assert parser.parse_args(to_arguments(given)) == given
 
 
 @pytest.mark.parametrize("options", [[], ["--listen"]])

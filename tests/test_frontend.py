@@ -15,7 +15,7 @@ from neurorack.board import load_board
 from neurorack.boards import DEFAULT_BOARD
 from neurorack.clock import SimulatedClock
 from neurorack.frontend import Frontend
-from neurorack.jacks.calibration import Calibration
+from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.patch.matrix import assign, default_patch
 from neurorack.patch.pitch import pitch_hz
 from neurorack.rack.state import Fault, WorldState
@@ -33,7 +33,7 @@ class Bench:
         table = run_dir / "volts.csv"
         table.write_text(volts, encoding="utf-8")
         self.run_dir, self.clock, self.world = run_dir, SimulatedClock(), World.from_volts_file(table)
-        self.frontend = Frontend(load_board(rack=True), run_dir, self.clock, Calibration(), self.world)
+        self.frontend = Frontend(load_board(rack=True), run_dir, self.clock, run_dir / "calibration.toml", self.world)
         self.controls, self.volts = Snapshot(run_dir / "controls", CONTROLS), Snapshot(run_dir / "volts", VOLTS)
         self.ring = EdgeRing(run_dir / "edges")
 
@@ -76,6 +76,32 @@ def test_controls_carry_the_time_of_their_youngest_reading(bench):
     bench.run_to(90)
     age_ns = bench.clock.now_ns() - int(bench.controls.record.t_ns)
     assert 0 <= age_ns < 2_500_000
+
+
+def test_a_calibration_that_is_saved_is_heard_within_a_second(bench):
+    bench.run_to(1_000)
+    assert bench.volts.record.cv_v[0] == pytest.approx(2.0, abs=1e-3)
+    Calibration({"voct": Correction([0.0, 2.0], [0.0, 1.9])}).save(bench.run_dir / "calibration.toml")
+    bench.run_to(2_100)
+    assert bench.volts.record.cv_v[0] == pytest.approx(1.9, abs=1e-3)
+
+
+def test_a_damaged_calibration_is_said_once_and_plays_uncalibrated(bench, capfd):
+    (bench.run_dir / "calibration.toml").write_text("[voct")
+    bench.run_to(2_500)
+    assert bench.volts.record.cv_v[0] == pytest.approx(2.0, abs=1e-3)
+    assert capfd.readouterr().err.count("playing uncalibrated") == 1
+
+
+def test_who_calibrates_sees_every_reading_as_its_chip_gave_it(bench):
+    Calibration({"voct": Correction([0.0, 2.0], [0.0, 1.9])}).save(bench.run_dir / "calibration.toml")
+    bench.run_to(1_000)
+    record = bench.volts.record
+    count, sum_v = record.count.copy(), record.sum_v.copy()
+    bench.run_to(2_000)
+    counts, sums_v = record.count - count, record.sum_v - sum_v
+    assert counts[0] == pytest.approx(bench.frontend.scan.readers[0].readings / 2, rel=0.05)
+    assert (sums_v / counts)[:2] == pytest.approx([2.0, 2.5], abs=1e-3)
 
 
 def test_one_that_starts_again_knows_the_last_values_before_any_chip_has_spoken(tmp_path):

@@ -7,11 +7,16 @@ nominally converted, where the true voltage is known:
     read_v = [-2.98, 0.013, 3.04]
     true_v = [-3.0, 0.0, 3.0]
 
-Between points the correction is linear, outside it goes on as in the last piece. A damaged file never stops the
-module: what cannot be used is named in `notices`, and those jacks play nominally.
+Between points the correction is linear; outside it goes on with the slope from the first point to the last, since a
+piece of one volt would carry its converter's bow five volts far. A single point shifts.
+
+`save` writes a checksum into the first line and keeps the file before as a second generation. What cannot be used is
+named in `notices`: a damaged file leaves the generation before, else those jacks nominal, and never stops the module.
 """
 
+import re
 import sys
+import zlib
 from bisect import bisect_right
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +24,7 @@ from typing import Annotated
 
 import msgspec
 
+from neurorack.statedir import replace_file
 from neurorack.words import CV_JACKS
 
 if sys.version_info >= (3, 11):
@@ -30,8 +36,13 @@ MOST_POINTS = 32
 WORST_CORRECTION_V = 1.0
 """A module that is further off is broken or was calibrated with the wrong voltage."""
 
+MOST_BYTES = 1 << 16
+"""Five jacks of 32 points take 7 kB."""
+
+_SEAL = re.compile(rb"# neurorack calibration, crc32 ([0-9a-f]{8})\n")
+
 _Point = Annotated[float, msgspec.Meta(ge=-13.0, le=13.0)]
-_Points = Annotated[list[_Point], msgspec.Meta(min_length=2, max_length=MOST_POINTS)]
+_Points = Annotated[list[_Point], msgspec.Meta(min_length=1, max_length=MOST_POINTS)]
 
 
 class Correction(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -52,10 +63,15 @@ class Correction(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     def true(self, read_v: float) -> float:
         """Volts at the jack for a nominal reading."""
-        piece = min(max(bisect_right(self.read_v, read_v) - 1, 0), len(self.read_v) - 2)
-        span_v = self.read_v[piece + 1] - self.read_v[piece]
-        part = (read_v - self.read_v[piece]) / span_v
-        return self.true_v[piece] + part * (self.true_v[piece + 1] - self.true_v[piece])
+        reads, trues = self.read_v, self.true_v
+        right = bisect_right(reads, read_v)
+        if 0 < right < len(reads):
+            left = right - 1
+            part = (read_v - reads[left]) / (reads[right] - reads[left])
+            return trues[left] + part * (trues[right] - trues[left])
+        end = 0 if right == 0 else -1
+        slope = (trues[-1] - trues[0]) / (reads[-1] - reads[0]) if len(reads) > 1 else 1.0
+        return trues[end] + slope * (read_v - reads[end])
 
 
 class Calibration:
@@ -68,13 +84,36 @@ class Calibration:
 
     @classmethod
     def load(cls, path: Path | None) -> "Calibration":
-        """Read a file. No file is no error; a damaged one costs a notice."""
-        if path is None or not path.exists():
+        """Read a file, or the generation before it where it is damaged or missing. No file is no error."""
+        if path is None:
             return cls()
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            return cls._parse(path)
+        except FileNotFoundError:
+            notice = f"calibration {path} is missing"
         except (OSError, ValueError, RecursionError) as error:
-            return cls(notices=(f"calibration {path} cannot be read, playing nominally: {error}",))
+            notice = f"calibration {path} cannot be read: {error}"
+        try:
+            former = cls._parse(former_path(path))
+        except FileNotFoundError:
+            missing = notice.endswith("is missing")  # a module that nobody has calibrated yet
+            return cls(notices=() if missing else (f"{notice}; playing uncalibrated",))
+        except (OSError, ValueError, RecursionError):
+            return cls(notices=(f"{notice}, nor the one before; playing uncalibrated",))
+        return cls(former.corrections, (f"{notice}; the one before is used", *former.notices))
+
+    @classmethod
+    def _parse(cls, path: Path) -> "Calibration":
+        """Raises OSError, ValueError or RecursionError where the file as a whole is damaged."""
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it is longer than {MOST_BYTES} bytes")
+        if (seal := _SEAL.match(content)) and int(seal[1], 16) != zlib.crc32(content[seal.end() :]):
+            raise ValueError("its checksum does not match (remove the first line if you changed it yourself)")
+        document = tomllib.loads(content.decode("utf-8"))
+        if not document:
+            raise ValueError("it is empty")
         corrections, notices = {}, []
         for jack, table in document.items():
             try:
@@ -88,3 +127,31 @@ class Calibration:
             else:
                 corrections[jack] = correction
         return cls(corrections, tuple(notices))
+
+    def save(self, path: Path) -> None:
+        """Write it to `path`, whole; a sound file there becomes the generation before. Raises OSError."""
+        lines = []
+        for jack, correction in self.corrections.items():
+            lines += [f"[{jack}]", f"read_v = {_row(correction.read_v)}", f"true_v = {_row(correction.true_v)}", ""]
+        content = "\n".join(lines).encode()
+        seal = b"# neurorack calibration, crc32 %08x\n" % zlib.crc32(content)
+        if _is_sound(path):
+            replace_file(former_path(path), path.read_bytes())
+        replace_file(path, seal + content)
+
+
+def former_path(path: Path) -> Path:
+    """The generation before the file at `path`."""
+    return path.with_name(f"{path.name}.former")
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        return not Calibration._parse(path).notices
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def _row(volts: list[float]) -> str:
+    """Microvolts are a thousandth of a cent."""
+    return "[" + ", ".join(f"{v:.6f}" for v in volts) + "]"

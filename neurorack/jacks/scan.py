@@ -6,8 +6,9 @@ from neurorack.board import Board
 from neurorack.clock import Clock
 from neurorack.jacks.ads1x15 import Ads1x15
 from neurorack.jacks.bus import I2cBus
-from neurorack.jacks.calibration import Calibration
+from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.jacks.lines import Edge, Lines
+from neurorack.jacks.measure import Totals
 from neurorack.jacks.readers import POLL_BITS, START_BITS, Follower, Multiplexer, Reader
 from neurorack.jacks.smoothing import Smoother
 from neurorack.words import CV_JACKS, GATE_JACKS, POTS
@@ -58,10 +59,8 @@ class Scan:
 
         adcs = (board.adc.voct, board.adc.cv, board.adc.pots)
         voct, cv, pots = (Ads1x15(bus, adc, board.bus_of(adc).clock_hz) for adc in adcs)
-        calibration = calibration or Calibration()
-        self._jacks = [
-            _CvInput(board, name, (voct if name == "voct" else cv).lsb_v, calibration) for name in CV_JACKS
-        ]
+        self._jacks = [_CvInput(board, name, (voct if name == "voct" else cv).lsb_v) for name in CV_JACKS]
+        self.calibrate(calibration or Calibration())
         self._pots = [_PotInput(pot.position(0.0), pot.position(pots.lsb_v)) for pot in board.pots.in_order()]
         inputs = board.jacks.in_order()
         self._voct = Follower(voct, inputs[0].input, clock, self._take_voct)
@@ -84,6 +83,17 @@ class Scan:
     def held_low(self) -> bool:
         """Whether every converter fails as on a bus whose SDA or SCL is held low."""
         return all(reader.held_low for reader in self.readers)
+
+    @property
+    def totals(self) -> Totals:
+        """Every reading since start as its chip gave it, neither calibrated nor clamped nor smoothed."""
+        jacks = self._jacks
+        return Totals(self._clock.now_ns(), tuple(j.count for j in jacks), tuple(j.sum_v for j in jacks))
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Correct readings by another calibration from now on."""
+        for name, jack in zip(CV_JACKS, self._jacks, strict=True):
+            jack.correction = calibration.corrections.get(name)
 
     def step(self) -> int:
         """Do what is due now; returns when it wants to be called next, in the clock's nanoseconds."""
@@ -155,23 +165,27 @@ class Scan:
 class _CvInput:
     """From the codes of one jack to its volts."""
 
-    def __init__(self, board: Board, name: str, lsb_v: float, calibration: Calibration) -> None:
+    def __init__(self, board: Board, name: str, lsb_v: float) -> None:
         jack = getattr(board.jacks, name)
         self._zero_v, self._step_v = jack.jack_v(0.0), lsb_v / jack.gain
         self._low_v, self._high_v = jack.low_v, jack.high_v
-        self._correction = calibration.corrections.get(name)
+        self.correction: Correction | None = None
         self._smoother = Smoother(VOCT_JUMP_V, VOCT_REST) if name == "voct" else Smoother(CV_JUMP_V, CV_REST)
         self._last_v = self._before_v = 0.0
         self.surprised = False
         """Whether the last reading was a jump."""
         self.over = 0
         """Where the last reading lay: 1 above what the jack takes, −1 below, 0 within."""
+        self.count, self.sum_v = 0, 0.0
+        """Readings so far, and their nominal volts together."""
 
     def take(self, code: int) -> float:
         """Volts at the jack, smoothed, within what the jack takes."""
         volts = self._zero_v + code * self._step_v
-        if self._correction is not None:
-            volts = self._correction.true(volts)
+        self.count += 1
+        self.sum_v += volts
+        if self.correction is not None:
+            volts = self.correction.true(volts)
         self.over = (volts > self._high_v + OVER_V) - (volts < self._low_v - OVER_V)
         volts = min(max(volts, self._low_v), self._high_v)
         moved_v, moved_before_v = volts - self._last_v, self._last_v - self._before_v

@@ -8,7 +8,7 @@ detent with at least half of the way behind it, so one detent is one step even w
 from dataclasses import dataclass
 from enum import Enum
 
-LONG_PRESS_S = 0.5
+LONG_PRESS_S, HOLD_S = 0.5, 2.0
 _QUARTER = {
     (0b00, 0b10): 1, (0b10, 0b11): 1, (0b11, 0b01): 1, (0b01, 0b00): 1,
     (0b10, 0b00): -1, (0b11, 0b10): -1, (0b01, 0b11): -1, (0b00, 0b01): -1,
@@ -24,6 +24,7 @@ class Event(Enum):
     COUNTERCLOCKWISE = "counterclockwise"
     PRESS = "press"  # pushed and let go within half a second
     LONG_PRESS = "long press"  # still held after half a second
+    HOLD = "hold"  # and after two seconds
 
 
 class Quadrature:
@@ -47,17 +48,20 @@ class Quadrature:
         return self._sign * ((2 * quarters >= self._detent) - (2 * quarters <= -self._detent))
 
 
+_HELD = ((LONG_PRESS_S, Event.LONG_PRESS), (HOLD_S, Event.HOLD))
+
+
 class Button:
     """Presses; a level of 1 is pressed. Its bounce has ended where the lines are read (the board's `debounce_us`)."""
 
     def __init__(self) -> None:
         self._pressed_ns: int | None = None
-        self._told = False
+        self._told = 0  # of `_HELD`, for the press under way
 
     def edge(self, t_ns: int, level: int) -> list[Event]:
         events = self.poll(t_ns)
         if level and self._pressed_ns is None:
-            self._pressed_ns, self._told = t_ns, False
+            self._pressed_ns, self._told = t_ns, 0
         elif not level and self._pressed_ns is not None:
             self._pressed_ns = None
             if not self._told:
@@ -66,10 +70,12 @@ class Button:
 
     def poll(self, now_ns: int) -> list[Event]:
         """What has become of the button by `now_ns`."""
-        if self._pressed_ns is None or self._told or now_ns - self._pressed_ns < LONG_PRESS_S * 1e9:
+        if self._pressed_ns is None:
             return []
-        self._told = True
-        return [Event.LONG_PRESS]
+        held_s = (now_ns - self._pressed_ns) * 1e-9
+        events = [event for after_s, event in _HELD[self._told :] if held_s >= after_s]
+        self._told += len(events)
+        return events
 
 
 @dataclass

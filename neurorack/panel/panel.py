@@ -1,8 +1,9 @@
 """The panel at work: draws, lights, and listens to the encoder.
 
 A turn of the encoder chooses the gesture, a press the next one; a long press opens the diagnostics, and any touch
-leaves them. The panel owns nothing of the sound: what is chosen goes out through `choose_gesture`, and what it shows
-comes from the snapshots, so a display that hangs on its bus delays nobody but the display.
+leaves them; held for two seconds it goes on to the calibration, which has the encoder until it is done. The panel owns
+nothing of the sound: what is chosen goes out through `choose_gesture`, and what it shows comes from the snapshots, so a
+display that hangs on its bus delays nobody but the display.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,9 @@ from neurorack.board import Board
 from neurorack.clock import Clock
 from neurorack.errors import BadInput
 from neurorack.jacks.bus import I2cBus, open_bus
+from neurorack.jacks.calibration import Calibration
 from neurorack.panel import screens
+from neurorack.panel.calibrating import Calibrating
 from neurorack.panel.encoder import Button, Encoder, Event, Quadrature
 from neurorack.panel.leds import Leds, lights
 from neurorack.panel.oled import Oled
@@ -37,18 +40,25 @@ CHOICE_S = 1.5
 class Panel:
     """Call `step` when it asks for it. It never raises for what a chip or another process does or fails to do.
 
+    `choose_gesture` and `save_calibration` (may raise OSError) carry out what the player decides.
     `gestures` (names), `bundle` (shown until the engine names its own), `notices` and `problem` are the daemon's to
     set; with a problem the display says what to do instead of what sounds.
     """
 
     def __init__(
-        self, run_dir: Path, board: Board, clock: Clock, choose_gesture: Callable[[int], None] = lambda number: None
+        self,
+        run_dir: Path,
+        board: Board,
+        clock: Clock,
+        choose_gesture: Callable[[int], None] = lambda number: None,
+        save_calibration: Callable[[Calibration], None] = lambda calibration: None,
     ) -> None:
         self.gestures: Sequence[str] = ()
         self.bundle = ""
         self.notices: Sequence[str] = ()
         self.problem: BadInput | None = None
         self._board, self._clock, self._choose_gesture = board, clock, choose_gesture
+        self._save_calibration = save_calibration
         self._watch = Watch(run_dir, clock)
         self._edges = Opened(lambda: EdgeRing(run_dir / "edges"), clock)
         self._encoder = Encoder(Quadrature(board.encoder.steps_per_detent, reverse=board.encoder.reversed), Button())
@@ -63,6 +73,7 @@ class Panel:
         self._chosen = 0
         self._choice_ends_ns = 0
         self._about = False
+        self._calibrating: Calibrating | None = None
 
     def step(self) -> int:
         """Do what is due; returns when to call again, in the clock's nanoseconds."""
@@ -71,6 +82,8 @@ class Panel:
             return self._due_ns
         state = self._state(now_ns)
         self._listen(now_ns)
+        if self._calibrating is not None and (totals := self._watch.totals()) is not None:
+            self._calibrating.take(totals)
         self._show(self._screen(state, now_ns), lights(state, problem=self.problem is not None))
         frame_ns = round(FRAME_S * 1e9)
         self._due_ns = max(now_ns + frame_ns, self._clock.now_ns())  # a slow bus means fewer frames, never a backlog
@@ -100,7 +113,15 @@ class Panel:
     def _listen(self, now_ns: int) -> None:
         ring = self._edges.get()
         for event in self._encoder.read(ring.read() if ring else [], now_ns):
-            if self._about:
+            if self._calibrating is not None:
+                self._calibrating.touch(event)
+                if self._calibrating.over:
+                    self._calibrating = None
+            elif event is Event.HOLD and self._about:
+                self._about, self._calibrating = False, Calibrating(self._board, self._save_calibration)
+            elif event is Event.HOLD:
+                pass  # the long press before it has just left something
+            elif self._about:
                 self._about = False
             elif event is Event.LONG_PRESS:
                 self._about = True
@@ -111,6 +132,8 @@ class Panel:
                 self._choose_gesture(self._chosen)
 
     def _screen(self, state: PanelState, now_ns: int) -> np.ndarray:
+        if self._calibrating is not None:
+            return screens.calibration(self._calibrating.view())
         if self._about:
             return screens.about(state)
         if self.problem is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from neurorack.errors import BadInput
 from neurorack.panel import font
 from neurorack.panel.canvas import HEIGHT, WIDTH, Canvas
-from neurorack.panel.state import Engine, PanelState, note
+from neurorack.panel.state import CalibrationView, Engine, PanelState, note
 from neurorack.words import DESCRIPTORS
 
 PAGE_S = 2.5
@@ -220,4 +220,31 @@ def about(state: PanelState) -> np.ndarray:
     for index, (left, right) in enumerate(rows):
         c.text(0, 10 + 9 * index, left)
         c.text_right(WIDTH, 10 + 9 * index, right)
+    return c.pixels
+
+
+def calibration(view: CalibrationView) -> np.ndarray:
+    """The wizard: a title bar with the step, what it asks or reads in large, and below what a push does."""
+    c = Canvas()
+    c.text(2, 1, "⚠ calibrate" if view.warn else "calibrate")
+    c.text_right(WIDTH - 2, 1, f"{view.step}/{view.steps}")
+    c.invert(0, 0, WIDTH, 9)
+    y = 12
+    if view.title:
+        c.text_centre(WIDTH // 2, y, view.title, 2)
+        y += 18
+    if view.progress is not None:
+        known = f"±{view.confidence_cents:.2f}¢" if view.confidence_cents < 100 else "settling…"
+        c.text_centre(WIDTH // 2, y, known)
+        c.frame(8, y + 11, WIDTH - 16, 8)
+        c.fill(10, y + 13, round(min(max(view.progress, 0.0), 1.0) * (WIDTH - 20)), 4)
+    rows = [row for line in view.lines for row in font.wrap(line, WIDTH)]
+    for index, row in enumerate(rows[: (54 - y) // 8]):
+        c.text_centre(WIDTH // 2, y + 8 * index, row)
+    for index, choice in enumerate(view.choices):
+        x = (2 * index + 1) * WIDTH // (2 * len(view.choices))
+        c.text_centre(x, 56, choice)
+        if index == view.chosen:
+            half = font.width(choice) // 2 + 4
+            c.invert(x - half, 55, 2 * half, 9)
     return c.pixels

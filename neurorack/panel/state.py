@@ -50,6 +50,21 @@ class PanelState:
     i2c_errors: int = 0
 
 
+@dataclass(frozen=True)
+class CalibrationView:
+    """What the wizard shows: where it is, what it asks or says, what it reads, and what the player may choose."""
+
+    step: int = 1  # from 1
+    steps: int = 3
+    title: str = ""  # in large
+    lines: tuple[str, ...] = ()
+    confidence_cents: float = math.inf  # shown while `progress` is
+    progress: float | None = None  # 0…1 while it measures
+    warn: bool = False
+    choices: tuple[str, ...] = ()
+    chosen: int = 0
+
+
 def note(pitch_hz: float) -> tuple[str, int, int]:
     """Nearest note, its octave and the cents from it (−50…+50), A4 = 440 Hz: 450 → ("A", 4, 39)."""
     semitones = 69 + 12 * math.log2(pitch_hz / 440)

@@ -10,6 +10,7 @@ import numpy as np
 
 from neurorack.clock import Clock
 from neurorack.errors import BadInput
+from neurorack.jacks.measure import Totals
 from neurorack.panel.backoff import Backoff
 from neurorack.panel.state import Engine, PanelState
 from neurorack.shared import CONTROLS, METERS, VOLTS, Snapshot
@@ -137,6 +138,14 @@ class Watch:
         now_ns = self._clock.now_ns()
         state = PanelState(t_s=(now_ns - self._began_ns) * 1e-9)
         return self._with_jacks(self._with_engine(state, now_ns), now_ns)
+
+    def totals(self) -> Totals | None:
+        """All readings of the jacks up to now, None before their first; call after `state`."""
+        volts = self._volts.get()
+        if volts is None:
+            return None
+        record = volts.record
+        return Totals(self._clock.now_ns(), tuple(record.count.tolist()), tuple(record.sum_v.tolist()))
 
     def _with_engine(self, state: PanelState, now_ns: int) -> PanelState:
         meters = self._meters.get()

@@ -15,7 +15,7 @@ PIANO = "awsedftgyhujk"
 FIRST_S, REPEAT_S = 0.7, 0.2
 """How long a note lasts after its key was tapped (keyboards wait up to 0.66 s before they repeat), and repeated."""
 
-PRESS_S, LONG_PRESS_S = 0.1, 0.7
+PRESS_S, LONG_PRESS_S, HOLD_S = 0.1, 0.7, 2.2
 POT_STEP = 0.02
 OCTAVES = (-3, 3)
 

@@ -7,6 +7,7 @@ from neurorack.rack.chips import Chip
 from neurorack.rack.chips.ads1x15 import Ads1x15, PinMean
 from neurorack.rack.chips.pca9685 import Pca9685
 from neurorack.rack.chips.ssd1306 import Ssd1306
+from neurorack.rack.specimen import Specimen
 from neurorack.rack.world import World
 from neurorack.words import CV_JACKS, POTS
 
@@ -19,6 +20,7 @@ def virtual_chips(board: Board, bus: str, world: World, run_dir: Path | None) ->
     cv = dict(zip(CV_JACKS, board.jacks.in_order(), strict=True))
     pots = dict(zip(POTS, board.pots.in_order(), strict=True))
     voct = {"voct": cv.pop("voct")}
+    specimen = Specimen(board, world.state.specimen)
     chips: dict[str, Chip] = {}
     for name, adc, wired in (
         ("adc_voct", board.adc.voct, voct),
@@ -26,7 +28,7 @@ def virtual_chips(board: Board, bus: str, world: World, run_dir: Path | None) ->
         ("adc_pots", board.adc.pots, pots),
     ):
         if adc.bus == bus:
-            chips[name] = _adc(name, adc, wired, world)
+            chips[name] = _adc(name, adc, wired, world, specimen)
     if board.oled.bus == bus:
         chips["oled"] = Ssd1306(board.oled.address, run_dir)
     if board.leds.bus == bus:
@@ -34,16 +36,21 @@ def virtual_chips(board: Board, bus: str, world: World, run_dir: Path | None) ->
     return chips
 
 
-def _adc(name: str, adc: Adc, wired: dict[str, Jack] | dict[str, Pot], world: World) -> Ads1x15:
+def _adc(name: str, adc: Adc, wired: dict[str, Jack] | dict[str, Pot], world: World, specimen: Specimen) -> Ads1x15:
     pins: list[PinMean | None] = [None] * 4
     for source, wire in wired.items():
-        pins[wire.input] = _jack_pin(source, wire, world) if isinstance(wire, Jack) else _pot_pin(source, wire, world)
-    return Ads1x15(adc.address, pins, part=adc.kind, name=name, seed=world.state.seed, noisy=world.noisy)
+        if isinstance(wire, Jack):
+            pins[wire.input] = _jack_pin(source, *specimen.line(source), world)
+        else:
+            pins[wire.input] = _pot_pin(source, wire, world)
+    transfer = specimen.transfer(name.removeprefix("adc_"))
+    seed = world.state.seed
+    return Ads1x15(adc.address, pins, part=adc.kind, name=name, seed=seed, noisy=world.noisy, transfer=transfer)
 
 
-def _jack_pin(jack: str, wire: Jack, world: World) -> PinMean:
+def _jack_pin(jack: str, gain: float, offset_v: float, world: World) -> PinMean:
     def mean(t0_ns: int, t1_ns: int) -> float:
-        return wire.offset_v + wire.gain * world.mean_v(jack, t0_ns, t1_ns)
+        return offset_v + gain * world.mean_v(jack, t0_ns, t1_ns)
 
     return mean
 

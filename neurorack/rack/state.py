@@ -64,6 +64,7 @@ class WorldState(msgspec.Struct):
     rack: str = ""  # TOML or volts file of the sources; "" for the packaged demo
     board: str = ""  # TOML of the board; "" for the default
     seed: int = 0  # of random sources, of the chips' noise and clocks
+    specimen: int = 0  # which module it is: its parts' errors; 0 has none
     epoch_ns: int = 0  # where the sources' time begins
     changed_ns: int = 0  # when a person last changed something
     cables: dict[str, str] = {}  # jack → "source.output"

@@ -25,7 +25,7 @@ from neurorack.panel.state import Engine, PanelState, note
 from neurorack.panel.watch import Watch
 from neurorack.rack.control import RackControl
 from neurorack.rack.glyphs import bar, braille, gauge, half_blocks
-from neurorack.rack.hands import LONG_PRESS_S, PIANO, Hands
+from neurorack.rack.hands import HOLD_S, LONG_PRESS_S, PIANO, Hands
 from neurorack.rack.look import Look, Looker
 from neurorack.rack.plan import INPUT_JACKS
 from neurorack.words import DESCRIPTORS, GATE_JACKS, POTS
@@ -41,6 +41,7 @@ HELP = """\
  ← →    turn the encoder: choose the gesture
  enter  press it: next gesture       i    press it long: diagnostics
  1 … 4  choose a pot                 ↑ ↓  turn it
+ I      hold it two seconds: calibrate
  c      move cables: ↑ ↓ which jack, ← → where from, enter done
  p      plug the keyboard into voct and gate1, or undo that
  a … k  play it: a s d f g h j k white, w e t y u black keys
@@ -254,8 +255,8 @@ class ModuleView(App[None]):
             hands.turn_pot(1 if key == "up" else -1)
         elif key == "enter":
             hands.press()
-        elif key == "i":
-            hands.press(LONG_PRESS_S)
+        elif key in ("i", "I"):
+            hands.press(LONG_PRESS_S if key == "i" else HOLD_S)
         elif key in ("1", "2", "3", "4"):
             hands.pot = int(key) - 1
         elif key in ("z", "x"):

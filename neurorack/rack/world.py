@@ -51,10 +51,13 @@ class World:
         return cls(MemoryStore(_first_state(rack, epoch_ns)), rack)
 
     @classmethod
-    def create(cls, run_dir: Path, now_ns: int, *, path: Path | None = None, board: Path | None = None) -> "World":
+    def create(
+        cls, run_dir: Path, now_ns: int, *, path: Path | None = None, board: Path | None = None, specimen: int = 0
+    ) -> "World":
         """Begin a world that all processes of this run directory share, in place of any there. Raises BadInput."""
         rack = load_rack(path or DEMO)
         first = _first_state(rack, now_ns, board)
+        first.specimen = specimen
         store = FileStore(run_dir, lambda: first)
 
         def begin(state: WorldState) -> None:

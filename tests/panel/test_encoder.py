@@ -78,6 +78,11 @@ def test_a_long_push_counts_while_it_is_held_and_only_once() -> None:
     assert pressed((10, 1), (900, 0), until_ms=2000) == [(520, Event.LONG_PRESS)]
 
 
+def test_a_push_held_on_counts_once_more_after_two_seconds() -> None:
+    events = [(520, Event.LONG_PRESS), (2040, Event.HOLD)]
+    assert pressed((10, 1), (4000, 0), until_ms=5000) == events
+
+
 def test_a_release_without_a_press_is_nothing() -> None:
     assert pressed((10, 0), (20, 0), until_ms=1000) == []
 

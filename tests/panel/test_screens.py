@@ -13,7 +13,7 @@ from PIL import Image
 
 from neurorack.errors import BadInput
 from neurorack.panel import screens
-from neurorack.panel.state import Engine, PanelState, note
+from neurorack.panel.state import CalibrationView, Engine, PanelState, note
 
 PICTURES = Path(__file__).with_name("pictures")
 OUT = Path(__file__).parents[2] / "out"
@@ -65,6 +65,40 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "error-second-page": lambda: screens.error(TAMPERED, screens.PAGE_S + 0.1),
     "error-short": lambda: screens.error(BadInput("no bundle is installed", mend="neurorack models install fluid")),
     "about": lambda: screens.about(replace(PLAYING, silent_chips=("cv",))),
+    "calibration-ask": lambda: screens.calibration(
+        CalibrationView(
+            title="0 V", lines=("on voct and cv1-4, or", "pull all their cables"), choices=("measure", "leave")
+        )
+    ),
+    "calibration-ask-leave": lambda: screens.calibration(
+        CalibrationView(
+            step=2, title="1 V", lines=("into voct", "(a keyboard's C5)"), choices=("measure", "leave"), chosen=1
+        )
+    ),
+    "calibration-settling": lambda: screens.calibration(
+        CalibrationView(step=2, title="+0.9981 V", progress=0.0, choices=("leave",))
+    ),
+    "calibration-measure": lambda: screens.calibration(
+        CalibrationView(step=3, title="−2.9981 V", confidence_cents=0.23, progress=0.7, choices=("leave",))
+    ),
+    "calibration-refused": lambda: screens.calibration(
+        CalibrationView(
+            step=2,
+            lines=("voct reads +3.03 V, not 1 V",),
+            warn=True,
+            choices=("again", "leave"),
+        )
+    ),
+    "calibration-result": lambda: screens.calibration(
+        CalibrationView(
+            step=3,
+            lines=("From −2 to +4 V", "before: 25.3¢ off", "after: within 1.7¢", "save it?"),
+            choices=("save", "leave"),
+        )
+    ),
+    "calibration-saved": lambda: screens.calibration(
+        CalibrationView(step=3, title="in tune", lines=("Saved. It plays corrected from now on.",), choices=("done",))
+    ),
     "about-nothing-yet": lambda: screens.about(PanelState(version="0.1.0")),
 }
 
@@ -130,6 +164,7 @@ def test_any_text_from_outside_can_be_drawn(bundle: str, gesture: str, notice: s
     for draw in (screens.main, screens.splash, screens.gesture, screens.about):
         assert draw(state).shape == draw(replace(state, t_s=2.6)).shape == (64, 128)
     screens.error(BadInput(bundle, gesture, notice))
+    screens.calibration(CalibrationView(title=bundle, lines=(gesture,), choices=(notice,)))
 
 
 def test_what_to_do_is_on_every_page_of_a_long_error() -> None:

@@ -30,6 +30,11 @@ _NOISE_V = (40e-6, 40e-6, 24e-6, 13e-6, 8e-6, 5.5e-6, 5.5e-6, 5.5e-6)
 """Input-referred noise, rms, at 860 SPS per PGA setting: the data sheet's peak-to-peak figures over 6.6."""
 
 
+def input_noise_v(full_scale_v: float, rate_hz: float) -> float:
+    """rms noise of a conversion at the pin."""
+    return _NOISE_V[FULL_SCALE_V.index(full_scale_v)] * (rate_hz / 860) ** 0.5
+
+
 class _Setting:
     """A config word, decoded once."""
 
@@ -40,7 +45,7 @@ class _Setting:
         self.single_shot = bool(config & SINGLE_SHOT_BIT)
         rate_hz = rates_hz[config >> 5 & 7]
         self.period_ns = round(1e9 / rate_hz * (1.0 + clock_error))
-        self.noise_v = _NOISE_V[gain] * (rate_hz / 860) ** 0.5
+        self.noise_v = input_noise_v(self.full_scale_v, rate_hz)
 
 
 class Ads1x15:
@@ -48,7 +53,7 @@ class Ads1x15:
 
     `pins` are the inputs from AIN0 on (None or missing: open, reads 0 V), `part` is "ads1115" or "ads1015",
     `name` and `seed` make its clock error and noise, `noisy()` says whether it has noise now, `supply_v` bounds what
-    a pin can carry.
+    a pin can carry, `transfer` is what it takes volts for where its gain, offset or line are not exact.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Ads1x15:
         seed: int = 0,
         noisy: Callable[[], bool] = lambda: True,
         supply_v: float = 3.3,
+        transfer: Callable[[float], float] | None = None,
     ) -> None:
         self.address = address
         self._pins = (*pins, None, None, None, None)[:4]
@@ -69,7 +75,7 @@ class Ads1x15:
         self._shift = 0 if part == "ads1115" else 4
         self._seed = zlib.crc32(f"{name} {seed}".encode()) << 16
         self.clock_error = (zlib.crc32(f"clock {name} {seed}".encode()) / 0xFFFFFFFF - 0.5) * 0.2
-        self._noisy = noisy
+        self._noisy, self._transfer = noisy, transfer
         self._settings: dict[int, _Setting] = {}
         self._low_v, self._high_v = -0.3, supply_v + 0.3
         self.reset(0)
@@ -146,6 +152,8 @@ class Ads1x15:
         volts = self._pin_v(setting.plus, begin_ns, end_ns)
         if setting.minus is not None:
             volts -= self._pin_v(setting.minus, begin_ns, end_ns)
+        if self._transfer is not None:
+            volts = self._transfer(volts)
         if self._noisy():
             volts += setting.noise_v * gaussian(self._seed, self._count)
         code = round(volts / setting.full_scale_v * self._steps)

@@ -1,0 +1,159 @@
+"""What the parts of a CV input may do: how far off it is out of the box, what is implausible, how far it drifts.
+
+The input is an inverting op-amp: `input` and `feedback` make its gain, a divider (`upper`, `lower`) of the reference
+lifts it, and the converter has errors of its own:
+
+    pin = bias · (1 + feedback / input) − feedback / input · jack        bias = reference · lower / (upper + lower)
+
+Everything counts at the jack: 1 % of the converter's gain is 1 % of the pin's volts, divided by the gain of 0.3.
+"""
+
+from dataclasses import dataclass
+
+from neurorack.board import SUPPLY_V, Adc, Jack
+
+CENTS_PER_V = 1_200
+
+ADC_GAIN = 1.5e-3 + 1e-3
+"""ADS1115: 0.15 % at ±2.048 V and 0.1 % between two ranges, at most (SBAS444, electrical characteristics)."""
+ADC_GAIN_PER_C = 40e-6
+"""At most; 5 ppm/°C typical. Both hold the converter's own reference."""
+ADC_OFFSET_LSB, ADC_OFFSET_LSB_PER_C, ADC_INL_LSB = 3.0, 0.005, 1.0
+"""Single-ended, at most; drift typical; the bow at 8 SPS, best fit. The same place, for ±2.048 V: steps of another
+range are taken to be as good."""
+
+SOURCE_OHM, INPUT_OHM = 1_000.0, 100_000.0
+"""A source's output and the jack's input: together a gain error that calibrating with that source takes out."""
+
+ROOM_C = (20.0, 50.0)
+"""From a cold start to a warm case."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Largest relative errors and drifts (per °C) of resistors and reference; volts of the op-amp's offset."""
+
+    resistor: float
+    resistor_per_c: float
+    reference: float
+    reference_per_c: float
+    opamp_v: float
+    opamp_v_per_c: float
+
+
+PITCH = Parts(1e-3, 25e-6, 2e-3, 15e-6, 25e-6, 150e-9)
+"""`voct`: 0.1 %, 25 ppm/°C; a REF3133 (SBVS046: 0.2 %, 15 ppm/°C from 0 to 70 °C); a zero-drift op-amp (MCP6V66)."""
+
+PLAIN = Parts(1e-2, 100e-6, 2e-3, 15e-6, 5e-3, 2e-6)
+"""The other jacks: 1 %, 100 ppm/°C, and any CMOS op-amp (MCP6001: ±4.5 mV)."""
+
+ANY = Parts(1e-2, 100e-6, 1e-2, 100e-6, 5e-3, 10e-6)
+"""The worst that still is this circuit: 1 % everywhere, the supply taken for the reference."""
+
+
+def parts_of(jack: str) -> Parts:
+    """What is soldered at a jack."""
+    return PITCH if jack == "voct" else PLAIN
+
+
+def conditioning(
+    wire: Jack,
+    input: float = 0.0,
+    feedback: float = 0.0,
+    upper: float = 0.0,
+    lower: float = 0.0,
+    reference: float = 0.0,
+    opamp_v: float = 0.0,
+) -> tuple[float, float]:
+    """(gain, offset_v) at the pin with these relative errors of the parts; takes arrays of modules too.
+
+    Without errors they are the board's own.
+    """
+    ratio = abs(wire.gain) * (1 + feedback) / (1 + input)
+    share = wire.offset_v / (1 + abs(wire.gain)) / SUPPLY_V
+    low, high = share * (1 + lower), (1 - share) * (1 + upper)
+    bias_v = SUPPLY_V * (1 + reference) * low / (low + high) + opamp_v
+    return (ratio if wire.gain > 0 else -ratio), bias_v * (1 + ratio)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far an input may be off before something is wrong: `gain` relative, `offset_v` at the jack at 0 V."""
+
+    gain: float
+    offset_v: float
+
+    def reading_v(self, true_v: float) -> float:
+        """Largest plausible error of a reading at `true_v`."""
+        return self.offset_v + self.gain * abs(true_v)
+
+
+def limits(wire: Jack, adc: Adc, parts: Parts = ANY) -> Limits:
+    """Every error at its largest and in the same direction, and a source of 1 kΩ."""
+    errors = _offset_errors_v(wire, adc, parts.resistor, parts.reference, parts.opamp_v, ADC_GAIN, ADC_OFFSET_LSB)
+    return Limits(2 * parts.resistor + ADC_GAIN + SOURCE_OHM / INPUT_OHM, sum(errors.values()))
+
+
+def bow_v(wire: Jack, adc: Adc) -> float:
+    """The converter's integral nonlinearity at the jack, at most."""
+    return ADC_INL_LSB * lsb_v(adc) / abs(wire.gain)
+
+
+def lsb_v(adc: Adc) -> float:
+    """A step of the converter at its pin."""
+    return adc.range_v / (0x8000 if adc.kind == "ads1115" else 0x800)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Cents by cause, each at its data sheet's most. The causes are independent: `likely` is the root of their squares,
+    what to expect of a bad module, `worst` their sum, which none exceeds."""
+
+    causes: dict[str, float]
+
+    @property
+    def likely(self) -> float:
+        return sum(cents**2 for cents in self.causes.values()) ** 0.5
+
+    @property
+    def worst(self) -> float:
+        return sum(self.causes.values())
+
+
+def drift_cents(wire: Jack, adc: Adc, jack_v: float, span_c: float, parts: Parts = PITCH) -> Drift:
+    """The error at `jack_v` that `span_c` degrees away from where the module was calibrated make."""
+    volts = _offset_errors_v(
+        wire,
+        adc,
+        parts.resistor_per_c * span_c,
+        parts.reference_per_c * span_c,
+        parts.opamp_v_per_c * span_c,
+        0.0,
+        ADC_OFFSET_LSB_PER_C * span_c,
+    )
+    # Both resistors of the gain turn the line around the jack voltage that puts the bias on the pin.
+    volts["gain resistors"] = 2 * parts.resistor_per_c * span_c * abs(_unmoved_v(wire) - jack_v)
+    volts["converter's gain"] = ADC_GAIN_PER_C * span_c * abs(wire.pin_v(jack_v) / wire.gain)
+    return Drift({cause: CENTS_PER_V * error_v for cause, error_v in volts.items()})
+
+
+def _unmoved_v(wire: Jack) -> float:
+    """Jack volts equal to the bias: no current flows through the gain's resistors, so their ratio does not matter."""
+    return wire.offset_v / (1 + abs(wire.gain))
+
+
+def _offset_errors_v(
+    wire: Jack, adc: Adc, resistor: float, reference: float, opamp_v: float, adc_gain: float, adc_offset_lsb: float
+) -> dict[str, float]:
+    """Largest errors at the jack with 0 V in it, in volts, by cause: the partial derivatives of the circuit above."""
+    gain = abs(wire.gain)
+    at_jack_v = wire.offset_v / gain
+    share = wire.offset_v / (1 + gain) / SUPPLY_V
+    return {
+        "reference": at_jack_v * reference,
+        "divider": at_jack_v * 2 * (1 - share) * resistor,
+        "gain resistors": at_jack_v * 2 * gain / (1 + gain) * resistor,
+        "op-amp": opamp_v * (1 + gain) / gain,
+        "converter's gain": at_jack_v * adc_gain,
+        "converter's offset": adc_offset_lsb * lsb_v(adc) / gain,
+    }

@@ -1,0 +1,182 @@
+"""The wizard on the virtual module's own display: real jacks, real panel, a hand at the encoder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurorack.board import load_board
+from neurorack.clock import SimulatedClock
+from neurorack.frontend import Frontend
+from neurorack.jacks.calibration import Calibration
+from neurorack.panel import screens
+from neurorack.panel.panel import Panel
+from neurorack.panel.state import CalibrationView
+from neurorack.rack.chips.ssd1306 import OLED, pixels
+from neurorack.rack.control import RackControl
+from neurorack.rack.world import World
+from neurorack.shared import Snapshot
+from neurorack.words import CV_JACKS
+
+RACK = """
+[sources.one]
+kind = "constant"
+volts = 1.0
+[sources.three]
+kind = "constant"
+volts = 3.0
+"""
+ASK_ZERO = CalibrationView(
+    title="0 V", lines=("on voct and cv1-4, or", "pull all their cables"), choices=("measure", "leave")
+)
+
+
+class Module:
+    """Jacks and panel of specimen 5 on one simulated clock; `saved` is what the wizard gave to be saved."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.clock = SimulatedClock(10**9)
+        (run_dir / "rack.toml").write_text('name = "bench"\n' + RACK)
+        World.create(run_dir, self.clock.now_ns(), path=run_dir / "rack.toml", specimen=5)
+        self.hands = RackControl(run_dir, self.clock)
+        board = load_board(rack=True)
+        self.jacks = Frontend(board, run_dir, self.clock)
+        self.saved: list[Calibration] = []
+        self.chosen: list[int] = []
+        self.panel = Panel(run_dir, board, self.clock, self.chosen.append, self._save)
+        self.panel.gestures = ("pluck", "bow")
+        self.full = False
+        self._oled = Snapshot(run_dir / "rack.oled", OLED, create=True)
+        self.run(0.3)
+
+    def _save(self, calibration: Calibration) -> None:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        self.saved.append(calibration)
+
+    def run(self, seconds: float) -> None:
+        end_ns, panel_ns = self.clock.now_ns() + round(seconds * 1e9), 0
+        while self.clock.now_ns() < end_ns:
+            due_ns = self.jacks.step()
+            if self.clock.now_ns() >= panel_ns:
+                panel_ns = self.panel.step()
+            self.clock.sleep_until_ns(min(due_ns, panel_ns))
+
+    def press(self, seconds: float = 0.1) -> None:
+        self.hands.press_encoder(True)
+        self.run(seconds)
+        self.hands.press_encoder(False)
+        self.run(0.15)
+
+    def seen(self) -> np.ndarray:
+        self._oled.refresh()
+        return pixels(self._oled.record)
+
+    def shows(self, view: CalibrationView) -> bool:
+        return np.array_equal(self.seen(), screens.calibration(view))
+
+    @property
+    def stage(self) -> str:
+        calibrating = self.panel._calibrating
+        return "" if calibrating is None else calibrating._wizard.stage.value
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Iterator[Module]:
+    made = Module(tmp_path)
+    yield made
+    made.jacks.close()
+
+
+def calibrated(module: Module) -> None:
+    module.press(2.3)
+    for output in (None, "one.out", "three.out"):
+        if output:
+            module.hands.patch("voct", output)
+        module.press()
+        module.run(4.0)
+
+
+def test_two_seconds_of_holding_open_it_and_what_was_shown_before_is_the_diagnostics(module: Module) -> None:
+    module.hands.press_encoder(True)
+    module.run(1.0)
+    assert module.seen()[0].all() and not module.shows(ASK_ZERO)
+    module.run(1.2)
+    assert module.shows(ASK_ZERO)
+    module.hands.press_encoder(False)
+    module.run(0.2)
+    assert module.shows(ASK_ZERO), "letting go is no push"
+
+
+def test_encoder_and_three_voltages_bring_the_module_in_tune(module: Module) -> None:
+    calibrated(module)
+    assert module.stage == "result"
+    assert module.saved == []
+    module.press()
+    assert module.stage == "saved"
+    (calibration,) = module.saved
+    assert set(calibration.corrections) == set(CV_JACKS)
+    module.jacks.scan.calibrate(calibration)
+    module.run(0.5)
+    assert 1_200 * abs(module.jacks.scan.volts[0] - 3.0) < 0.5
+    module.press()
+    assert module.stage == ""
+    assert module.chosen == []
+
+
+def test_a_turn_chooses_leaving_and_a_push_does_it(module: Module) -> None:
+    calibrated(module)
+    module.hands.turn_encoder(1)
+    module.run(0.2)
+    module.press()
+    assert module.stage == "" and module.saved == [] and module.chosen == []
+
+
+@pytest.mark.parametrize("pushes", [0, 1])
+def test_a_long_press_leaves_at_any_time_and_holding_on_does_not_come_back(module: Module, pushes: int) -> None:
+    module.press(2.3)
+    for _ in range(pushes):
+        module.press()
+    module.press(3.0)
+    assert module.stage == "" and module.saved == []
+    module.hands.turn_encoder(1)
+    module.run(0.2)
+    assert module.chosen == [1]
+
+
+def test_a_wrong_voltage_is_refused_and_can_be_put_right(module: Module) -> None:
+    module.press(2.3)
+    module.press()
+    module.run(4.0)
+    module.hands.patch("voct", "three.out")
+    module.press()
+    module.run(4.0)
+    assert module.stage == "refused"
+    module.hands.patch("voct", "one.out")
+    module.press()
+    module.run(4.0)
+    assert module.stage == "ask"
+
+
+def test_a_full_disk_is_said_and_another_push_tries_again(module: Module) -> None:
+    calibrated(module)
+    module.full = True
+    module.press()
+    assert module.stage == "result"
+    full = CalibrationView(
+        step=3, lines=("cannot save: No space left on device",), warn=True, choices=("save", "leave")
+    )
+    assert module.shows(full)
+    module.full = False
+    module.press()
+    assert module.stage == "saved" and len(module.saved) == 1
+
+
+def test_a_converter_that_falls_silent_is_said(module: Module) -> None:
+    module.press(2.3)
+    module.press()
+    module.hands.fault("adc_cv", "absent")
+    module.run(2.0)
+    assert module.stage == "refused"
+    assert "silent" in module.panel._calibrating.view().lines[0]
