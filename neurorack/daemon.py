@@ -19,11 +19,15 @@ from typing import TYPE_CHECKING
 from neurorack.errors import BadInput
 from neurorack.keeper import Keeper, describe
 from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
+from neurorack.statedir import default_state_dir
 from neurorack.terminal import complain
 from neurorack.words import BLOCKS, GATE_DELAY_S
 
 if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
+    from neurorack.mailbox import Mailbox
     from neurorack.panel.panel import Panel
+    from neurorack.settings.model import Sound
+    from neurorack.settings.playing import Playing
     from neurorack.shared import Snapshot
 
 BUNDLE = "fluid"
@@ -36,8 +40,8 @@ ALIVE_NS = 500_000_000
 TIDY_S = 0.25
 """How often logs are passed on and pulses felt."""
 
-NOTICE_S = 6.0
-"""How long the panel shows that something was started again."""
+NOTICE_S, SETTINGS_NOTICE_S = 6.0, 30.0
+"""How long the panel shows that something was started again, and what is wrong with the settings: that is longer."""
 
 PANEL_RETRY_S = 10.0
 
@@ -51,7 +55,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--rack", nargs="?", const="", metavar="FILE", help="play on the virtual rack; FILE is another patch of it"
     )
     parser.add_argument(
-        "--bundle", metavar="NAME", default=BUNDLE, help=f"instrument to play: a name or a folder (default: {BUNDLE})"
+        "--bundle",
+        metavar="NAME",
+        help=f"instrument to play: a name or a folder (default: the last, at first {BUNDLE})",
     )
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="sound device: auto, jack, alsa, null or part of a name"
@@ -69,7 +75,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="JACK=KNOB",
-        help="patch a jack to a knob, e.g. cv1=centroid; may be repeated",
+        help="patch a jack to a knob, e.g. cv1=centroid; may be repeated (default: the last patch)",
     )
     parser.add_argument(
         "--gate-delay",
@@ -81,9 +87,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--intonation",
         type=intonation,
-        default=1.0,
         metavar="I",
-        help="how far a gesture's own pitch moves the sound's: 0…2 (default 1)",
+        help="how far a gesture's own pitch moves the sound's: 0…2 (default: the last, at first 1)",
     )
     parser.add_argument(
         "--listen", action="store_true", help="play what comes in at the sound card instead of gestures"
@@ -125,7 +130,8 @@ def intonation(text: str) -> float:
 def to_arguments(options: argparse.Namespace) -> list[str]:
     """The command line that gives these options again."""
     arguments = ["--device", options.device, "--block", str(options.block), "--gate-delay", f"{options.gate_delay:g}"]
-    arguments += ["--intonation", f"{options.intonation:g}"]
+    if options.intonation is not None:
+        arguments += ["--intonation", f"{options.intonation:g}"]
     if options.rack is not None:
         arguments += ["--rack", *([options.rack] if options.rack else [])]
     if options.listen:
@@ -146,6 +152,8 @@ class Daemon:
     """
 
     def __init__(self, options: argparse.Namespace, *, attached: bool) -> None:
+        from neurorack.settings.memory import Memory
+
         self._options, self._attached = options, attached
         self.run_dir = open_run_dir(options.run_dir)
         try:
@@ -164,18 +172,27 @@ class Daemon:
         for name in ("board", "calibration"):
             if (file := getattr(options, name)) is not None:
                 jacks += [f"--{name}", str(file.resolve())]
-        engine = [*common, "--bundle", options.bundle, "--device", options.device, "--block", str(options.block)]
+        self._memory = Memory(default_state_dir())
+        if options.bundle is not None:
+            options.bundle = _lasting(options.bundle)
+        remembered = self._memory.settings.playing
+        first = [] if options.bundle is not None or remembered is None else ["--first", remembered.bundle]
+        bundle = options.bundle or BUNDLE
+        engine = [*common, "--bundle", bundle, "--device", options.device, "--block", str(options.block)]
         if options.listen:
             engine += ["--listen"]
         python = [sys.executable, "-m"]
-        self._engine = Keeper("engine", [*python, "neurorack.engine", *engine], self.run_dir, log, self._engine_pulse)
+        self._engine = Keeper(
+            "engine", [*python, "neurorack.engine", *engine], self.run_dir, log, self._engine_pulse, first
+        )
         self._jacks = Keeper(
             "jacks", [*python, "neurorack.frontend", *common, *jacks], self.run_dir, log, self._jacks_pulse
         )
         self._keepers = (self._engine, self._jacks)
         self._meters: Snapshot | None = None
         self._volts: Snapshot | None = None
-        self._intent: Snapshot | None = None
+        self._playing: Playing | None = None
+        self._mailbox: Mailbox | None = None
         self._panel: Panel | None = None
         self._panel_due_s = self._tidy_due_s = 0.0
         self._notices: list[tuple[float, str]] = []
@@ -203,21 +220,23 @@ class Daemon:
             keeper.signal(signal.SIGTERM)  # both at once, then wait for each
         for keeper in self._keepers:
             keeper.stop()
+        self._memory.close()
         self._lock.release()
 
     def _begin(self) -> None:
         """Engine first: it takes longest until it sounds, and what it needs from here comes while it loads."""
         os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is imported, below: no threads that do nothing
-        intent = self.run_dir / "intent"
-        if not self._engine.plays_on():
-            intent.unlink(missing_ok=True)  # of an earlier day: the engine would take up the bundle chosen then
+        plays_on = self._engine.plays_on()
+        if not plays_on:  # of an earlier day: the engine would take up the bundle chosen then
+            (self.run_dir / "intent").unlink(missing_ok=True)
         self._engine.begin()
         if self._options.rack is not None:
             self._set_up_rack()
-        self._write_patch()
+        self._take_up(plays_on)
         self._jacks.begin()
-        self._write_intent(intent)
         self._began_ns = time.monotonic_ns()
+        self._open_mailbox()
+        self._check_bundle()
 
     def _set_up_rack(self) -> None:
         """A world for the jacks to find; one in which they play already goes on as it is."""
@@ -233,30 +252,48 @@ class Daemon:
             self._jacks.stop()
         World.create(self.run_dir, time.monotonic_ns(), path=rack, board=self._options.board)
 
-    def _write_patch(self) -> None:
+    def _take_up(self, plays_on: bool) -> None:
+        """What plays on, else what is remembered, else what a module out of its box plays; options overrule it."""
+        from msgspec.structs import replace
+
         from neurorack.patch.matrix import patched
-        from neurorack.shared import PATCH, Snapshot
+        from neurorack.settings.model import Sound
+        from neurorack.settings.playing import Playing, knobs_of
 
-        record = patched(self._options.assign)
-        patch = Snapshot(self.run_dir / "patch", PATCH, create=True)
-        for field in PATCH.names or ():
-            patch.record[field] = record[field]
-        patch.publish()
-        patch.close()
+        options = self._options
+        self._playing = playing = Playing(self.run_dir, gate_delay_s=options.gate_delay * 1e-3, listen=options.listen)
+        found = playing.found() if plays_on else None
+        sound = found or self._memory.settings.playing or Sound(bundle=BUNDLE, knobs=knobs_of(patched([])))
+        if options.bundle not in (None, sound.bundle):
+            sound = replace(sound, bundle=options.bundle, gesture=0, depth=1.0)
+        if options.assign and (knobs := knobs_of(patched(options.assign))) != sound.knobs:
+            sound, found = replace(sound, knobs=knobs, pots=None), None
+        if options.intonation is not None:
+            sound = replace(sound, intonation=options.intonation)
+        playing.play(sound, recall=found is None)
 
-    def _write_intent(self, path: Path) -> None:
-        from neurorack.shared import INTENT, Snapshot
+    def _check_bundle(self) -> None:
+        """An instrument that is remembered, but there no more, gives way to the first: as the engine does."""
+        from msgspec.structs import replace
 
-        self._intent = Snapshot(path, INTENT, create=True)
-        record = self._intent.record
-        if not (self._intent.refresh() and record["bundle"].decode() == self._options.bundle):
-            record["bundle"] = self._options.bundle.encode()
-            record["gesture"], record["depth"], record["gain_db"], record["muted"] = 0, 1.0, 0.0, 0
-        # else an engine plays on, and keeps its gesture
-        record["gate_delay_s"] = self._options.gate_delay * 1e-3
-        record["intonation"] = self._options.intonation
-        record["listen"] = self._options.listen
-        self._intent.publish()
+        from neurorack.bundle import find, read_card
+
+        assert self._playing is not None
+        sound = self._playing.sound
+        if self._options.bundle is None and sound.bundle != BUNDLE:
+            try:
+                read_card(find(sound.bundle))
+            except BadInput as error:
+                self._notices.append((time.monotonic() + SETTINGS_NOTICE_S, f"plays {BUNDLE}: {error}"))
+                self._playing.play(replace(sound, bundle=BUNDLE, gesture=0))
+
+    def _open_mailbox(self) -> None:
+        from neurorack.mailbox import Mailbox
+
+        try:
+            self._mailbox = Mailbox(self.run_dir)
+        except OSError as error:
+            log(f"presets cannot be asked for from outside: {error.strerror}")
 
     def _loop(self, wake: int) -> int:
         while True:
@@ -265,6 +302,7 @@ class Daemon:
             dues = [keeper.due_s for keeper in self._keepers if keeper.due_s is not None]
             due_s = min(self._panel_due_s, self._tidy_due_s, *dues)
             watched = [wake, *([0] if self._attached else ()), *(k.pidfd for k in self._keepers if k.pidfd >= 0)]
+            watched += [] if self._mailbox is None else [self._mailbox.fileno()]
             ready = select.select(watched, [], [], max(0.0, due_s - now_s))[0]
             if wake in ready or (0 in ready and not os.read(0, 4096)):
                 return 0
@@ -274,6 +312,8 @@ class Daemon:
             for keeper in self._keepers:
                 if keeper.due_s is not None and keeper.due_s <= time.monotonic():
                     keeper.begin()
+            if self._mailbox is not None and self._mailbox.fileno() in ready:
+                self._answer(self._mailbox)
             if self._tidy_due_s <= time.monotonic():
                 self._tidy()
 
@@ -307,6 +347,57 @@ class Daemon:
             self._problems.pop("bundle", None)
         if self._jacks.pid and time.monotonic_ns() - self._jacks_pulse() < ALIVE_NS:
             self._problems.pop("jacks", None)
+        self._remember()
+
+    def _remember(self) -> None:
+        """Let the memory save what plays now, where that is something new."""
+        from msgspec.structs import replace
+
+        if self._playing is not None:
+            if self._volts is not None:
+                self._playing.look(self._volts.record)
+            if self._playing.sound is not self._memory.settings.playing:
+                self._memory.remember(replace(self._memory.settings, playing=self._playing.sound))
+        self._memory.step()
+        for text in self._memory.take_notices():
+            log(text)
+            self._notices.append((time.monotonic() + SETTINGS_NOTICE_S, text))
+
+    def play(self, sound: "Sound", *, recall: bool = False) -> None:
+        """Change what plays. With `recall` the knobs of the pots go where `sound` has them, until each is passed.
+
+        Raises BadInput, and nothing changes, where its bundle is not there.
+        """
+        from neurorack.bundle import find, read_card
+
+        assert self._playing is not None
+        if sound.bundle != self._playing.sound.bundle:
+            read_card(find(sound.bundle))
+        self._playing.play(sound, recall=recall)
+        if self._panel is not None:
+            self._name_gestures(self._panel)
+
+    def _answer(self, mailbox: "Mailbox") -> None:
+        """What was asked for from outside."""
+        import msgspec
+
+        from neurorack.presets import Reply, read_request
+
+        letter = mailbox.take()
+        if letter is None:
+            return
+        raw, whom = letter
+        try:
+            request = read_request(raw)
+            self._remember()
+            settings = request.apply(self._memory.settings)
+            if request.do == "recall" and settings.playing is not None:
+                self.play(settings.playing, recall=True)
+            self._memory.remember(settings)
+            reply = Reply.of(settings)
+        except BadInput as error:
+            reply = Reply.refused(error)
+        mailbox.answer(whom, msgspec.json.encode(reply))
 
     def _step_panel(self) -> None:
         """The panel must not stand in the way of a restart: what it throws costs it ten seconds."""
@@ -324,23 +415,29 @@ class Daemon:
 
     def _make_panel(self) -> "Panel":
         from neurorack.board import load_board
-        from neurorack.bundle import find, read_card
         from neurorack.clock import MonotonicClock
         from neurorack.panel.panel import Panel
 
         board = load_board(self._options.board, rack=self._options.rack is not None)
         panel = Panel(self.run_dir, board, MonotonicClock(), self._choose_gesture)
+        self._name_gestures(panel)
+        return panel
+
+    def _name_gestures(self, panel: "Panel") -> None:
+        from neurorack.bundle import find, read_card
+
+        assert self._playing is not None
         try:
-            card = read_card(find(self._options.bundle))
+            card = read_card(find(self._playing.sound.bundle))
             panel.gestures, panel.bundle = card.gestures.names, card.name
         except BadInput as error:
             self._problems["bundle"] = error
-        return panel
 
     def _choose_gesture(self, number: int) -> None:
-        if self._intent is not None:
-            self._intent.record["gesture"] = number
-            self._intent.publish()
+        from msgspec.structs import replace
+
+        if self._playing is not None:
+            self.play(replace(self._playing.sound, gesture=number))
 
     def _playing_pid(self) -> int:
         """Process of the engine that has played a sound, 0 where none has."""
@@ -356,6 +453,11 @@ class Daemon:
     def _jacks_pulse(self) -> int:
         self._volts = self._volts or _opened(self.run_dir / "volts", "VOLTS")
         return _newest_ns(self._volts)
+
+
+def _lasting(bundle: str) -> str:
+    """A bundle's name or folder such that it is found again from another folder."""
+    return str(Path(bundle).resolve()) if os.path.isdir(bundle) else bundle
 
 
 def _opened(path: Path, dtype: str) -> "Snapshot | None":
