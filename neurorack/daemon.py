@@ -176,7 +176,7 @@ class Daemon:
         if options.bundle is not None:
             options.bundle = _lasting(options.bundle)
         remembered = self._memory.settings.playing
-        first = [] if options.bundle is not None or remembered is None else ["--first", remembered.bundle]
+        first = [] if options.bundle is not None else ["--first", remembered.bundle if remembered else BUNDLE]
         bundle = options.bundle or BUNDLE
         engine = [*common, "--bundle", bundle, "--device", options.device, "--block", str(options.block)]
         if options.listen:

@@ -76,7 +76,7 @@ class Playing:
         )
 
     def play(self, sound: Sound, *, recall: bool = False) -> None:
-        """Tell engine and jacks. With `recall` the pots' knobs go where `sound` has them, until each pot passes that."""
+        """Tell engine and jacks. With `recall` the pots' knobs go where `sound` has them, until a pot passes that."""
         patch, record = self._patch.record, patch_of(sound)
         for name in PATCH.names or ():
             if recall or name not in ("recalled", "recalled_ns"):
