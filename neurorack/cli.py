@@ -74,6 +74,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_offline(command)
 
+    presets = command(
+        "presets", _presets, "list, save, recall, rename and clear presets", "neurorack presets save 3 --name rain"
+    )
     models = command(
         "models", _models_list, "list, show, verify and install instruments", "neurorack models show fluid"
     )
@@ -97,10 +100,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     install.add_argument("--replace", action="store_true", help="replace an installed one of the same name")
     _json(install)
-
-    presets = command(
-        "presets", _presets, "list, save, recall, rename and clear presets", "neurorack presets save 3 --name rain"
-    )
     commands = presets.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_presets(command)
     return parser

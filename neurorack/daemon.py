@@ -354,6 +354,7 @@ class Daemon:
         from msgspec.structs import replace
 
         if self._playing is not None:
+            self._jacks_pulse()  # takes up the newest volts
             if self._volts is not None:
                 self._playing.look(self._volts.record)
             if self._playing.sound is not self._memory.settings.playing:
