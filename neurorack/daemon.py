@@ -24,10 +24,9 @@ from neurorack.terminal import complain
 from neurorack.words import BLOCKS, GATE_DELAY_S
 
 if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
-    from neurorack.mailbox import Mailbox
+    import numpy as np
+
     from neurorack.panel.panel import Panel
-    from neurorack.settings.model import Sound
-    from neurorack.settings.playing import Playing
     from neurorack.shared import Snapshot
 
 BUNDLE = "fluid"
@@ -152,7 +151,7 @@ class Daemon:
     """
 
     def __init__(self, options: argparse.Namespace, *, attached: bool) -> None:
-        from neurorack.settings.memory import Memory
+        from neurorack.desk import Desk
 
         self._options, self._attached = options, attached
         self.run_dir = open_run_dir(options.run_dir)
@@ -172,13 +171,15 @@ class Daemon:
         for name in ("board", "calibration"):
             if (file := getattr(options, name)) is not None:
                 jacks += [f"--{name}", str(file.resolve())]
-        self._memory = Memory(default_state_dir())
-        if options.bundle is not None:
-            options.bundle = _lasting(options.bundle)
-        remembered = self._memory.settings.playing
-        first = [] if options.bundle is not None else ["--first", remembered.bundle if remembered else BUNDLE]
-        bundle = options.bundle or BUNDLE
-        engine = [*common, "--bundle", bundle, "--device", options.device, "--block", str(options.block)]
+        self._desk = Desk(
+            default_state_dir(),
+            BUNDLE,
+            bundle=options.bundle,
+            assignments=options.assign,
+            intonation=options.intonation,
+        )
+        bundle, first = self._desk.engine_options
+        engine = [*common, *bundle, "--device", options.device, "--block", str(options.block)]
         if options.listen:
             engine += ["--listen"]
         python = [sys.executable, "-m"]
@@ -191,8 +192,6 @@ class Daemon:
         self._keepers = (self._engine, self._jacks)
         self._meters: Snapshot | None = None
         self._volts: Snapshot | None = None
-        self._playing: Playing | None = None
-        self._mailbox: Mailbox | None = None
         self._panel: Panel | None = None
         self._panel_due_s = self._tidy_due_s = 0.0
         self._notices: list[tuple[float, str]] = []
@@ -220,7 +219,7 @@ class Daemon:
             keeper.signal(signal.SIGTERM)  # both at once, then wait for each
         for keeper in self._keepers:
             keeper.stop()
-        self._memory.close()
+        self._desk.close()
         self._lock.release()
 
     def _begin(self) -> None:
@@ -232,11 +231,14 @@ class Daemon:
         self._engine.begin()
         if self._options.rack is not None:
             self._set_up_rack()
-        self._take_up(plays_on)
+        options = self._options
+        self._desk.begin(self.run_dir, plays_on=plays_on, gate_delay_s=options.gate_delay * 1e-3, listen=options.listen)
         self._jacks.begin()
         self._began_ns = time.monotonic_ns()
-        self._open_mailbox()
-        self._check_bundle()
+        try:
+            self._desk.open(self.run_dir)
+        except BadInput as error:
+            self._problems["bundle"] = error
 
     def _set_up_rack(self) -> None:
         """A world for the jacks to find; one in which they play already goes on as it is."""
@@ -252,49 +254,6 @@ class Daemon:
             self._jacks.stop()
         World.create(self.run_dir, time.monotonic_ns(), path=rack, board=self._options.board)
 
-    def _take_up(self, plays_on: bool) -> None:
-        """What plays on, else what is remembered, else what a module out of its box plays; options overrule it."""
-        from msgspec.structs import replace
-
-        from neurorack.patch.matrix import patched
-        from neurorack.settings.model import Sound
-        from neurorack.settings.playing import Playing, knobs_of
-
-        options = self._options
-        self._playing = playing = Playing(self.run_dir, gate_delay_s=options.gate_delay * 1e-3, listen=options.listen)
-        found = playing.found() if plays_on else None
-        sound = found or self._memory.settings.playing or Sound(bundle=BUNDLE, knobs=knobs_of(patched([])))
-        if options.bundle not in (None, sound.bundle):
-            sound = replace(sound, bundle=options.bundle, gesture=0, depth=1.0)
-        if options.assign and (knobs := knobs_of(patched(options.assign))) != sound.knobs:
-            sound, found = replace(sound, knobs=knobs, pots=None), None
-        if options.intonation is not None:
-            sound = replace(sound, intonation=options.intonation)
-        playing.play(sound, recall=found is None)
-
-    def _check_bundle(self) -> None:
-        """An instrument that is remembered, but there no more, gives way to the first: as the engine does."""
-        from msgspec.structs import replace
-
-        from neurorack.bundle import find, read_card
-
-        assert self._playing is not None
-        sound = self._playing.sound
-        if self._options.bundle is None and sound.bundle != BUNDLE:
-            try:
-                read_card(find(sound.bundle))
-            except BadInput as error:
-                self._notices.append((time.monotonic() + SETTINGS_NOTICE_S, f"plays {BUNDLE}: {error}"))
-                self._playing.play(replace(sound, bundle=BUNDLE, gesture=0))
-
-    def _open_mailbox(self) -> None:
-        from neurorack.mailbox import Mailbox
-
-        try:
-            self._mailbox = Mailbox(self.run_dir)
-        except OSError as error:
-            log(f"presets cannot be asked for from outside: {error.strerror}")
-
     def _loop(self, wake: int) -> int:
         while True:
             self._step_panel()
@@ -302,7 +261,7 @@ class Daemon:
             dues = [keeper.due_s for keeper in self._keepers if keeper.due_s is not None]
             due_s = min(self._panel_due_s, self._tidy_due_s, *dues)
             watched = [wake, *([0] if self._attached else ()), *(k.pidfd for k in self._keepers if k.pidfd >= 0)]
-            watched += [] if self._mailbox is None else [self._mailbox.fileno()]
+            watched += self._desk.mail
             ready = select.select(watched, [], [], max(0.0, due_s - now_s))[0]
             if wake in ready or (0 in ready and not os.read(0, 4096)):
                 return 0
@@ -312,8 +271,8 @@ class Daemon:
             for keeper in self._keepers:
                 if keeper.due_s is not None and keeper.due_s <= time.monotonic():
                     keeper.begin()
-            if self._mailbox is not None and self._mailbox.fileno() in ready:
-                self._answer(self._mailbox)
+            if any(fd in ready for fd in self._desk.mail):
+                self._desk.answer(self._newest_volts())
             if self._tidy_due_s <= time.monotonic():
                 self._tidy()
 
@@ -347,58 +306,10 @@ class Daemon:
             self._problems.pop("bundle", None)
         if self._jacks.pid and time.monotonic_ns() - self._jacks_pulse() < ALIVE_NS:
             self._problems.pop("jacks", None)
-        self._remember()
-
-    def _remember(self) -> None:
-        """Let the memory save what plays now, where that is something new."""
-        from msgspec.structs import replace
-
-        if self._playing is not None:
-            self._jacks_pulse()  # takes up the newest volts
-            if self._volts is not None:
-                self._playing.look(self._volts.record)
-            if self._playing.sound is not self._memory.settings.playing:
-                self._memory.remember(replace(self._memory.settings, playing=self._playing.sound))
-        self._memory.step()
-        for text in self._memory.take_notices():
+        self._desk.step(self._newest_volts())
+        for text in self._desk.take_notices():
             log(text)
-            self._notices.append((time.monotonic() + SETTINGS_NOTICE_S, text))
-
-    def play(self, sound: "Sound", *, recall: bool = False) -> None:
-        """Change what plays. With `recall` the knobs of the pots go where `sound` has them, until each is passed.
-
-        Raises BadInput, and nothing changes, where its bundle is not there.
-        """
-        from neurorack.bundle import find, read_card
-
-        assert self._playing is not None
-        if sound.bundle != self._playing.sound.bundle:
-            read_card(find(sound.bundle))
-        self._playing.play(sound, recall=recall)
-        if self._panel is not None:
-            self._name_gestures(self._panel)
-
-    def _answer(self, mailbox: "Mailbox") -> None:
-        """What was asked for from outside."""
-        import msgspec
-
-        from neurorack.presets import Reply, read_request
-
-        letter = mailbox.take()
-        if letter is None:
-            return
-        raw, whom = letter
-        try:
-            request = read_request(raw)
-            self._remember()
-            settings = request.apply(self._memory.settings)
-            if request.do == "recall" and settings.playing is not None:
-                self.play(settings.playing, recall=True)
-            self._memory.remember(settings)
-            reply = Reply.of(settings)
-        except BadInput as error:
-            reply = Reply.refused(error)
-        mailbox.answer(whom, msgspec.json.encode(reply))
+            self._notices.append((now_s + SETTINGS_NOTICE_S, text))
 
     def _step_panel(self) -> None:
         """The panel must not stand in the way of a restart: what it throws costs it ten seconds."""
@@ -408,6 +319,7 @@ class Daemon:
             if self._panel is None:
                 self._panel = self._make_panel()
             self._panel.notices = [text for _, text in self._notices]
+            self._panel.gestures, self._panel.bundle = self._desk.gestures, self._desk.bundle_name
             self._panel.problem = next(iter(self._problems.values()), None)
             self._panel_due_s = self._panel.step() * 1e-9
         except Exception as error:
@@ -420,25 +332,7 @@ class Daemon:
         from neurorack.panel.panel import Panel
 
         board = load_board(self._options.board, rack=self._options.rack is not None)
-        panel = Panel(self.run_dir, board, MonotonicClock(), self._choose_gesture)
-        self._name_gestures(panel)
-        return panel
-
-    def _name_gestures(self, panel: "Panel") -> None:
-        from neurorack.bundle import find, read_card
-
-        assert self._playing is not None
-        try:
-            card = read_card(find(self._playing.sound.bundle))
-            panel.gestures, panel.bundle = card.gestures.names, card.name
-        except BadInput as error:
-            self._problems["bundle"] = error
-
-    def _choose_gesture(self, number: int) -> None:
-        from msgspec.structs import replace
-
-        if self._playing is not None:
-            self.play(replace(self._playing.sound, gesture=number))
+        return Panel(self.run_dir, board, MonotonicClock(), self._desk.choose_gesture)
 
     def _playing_pid(self) -> int:
         """Process of the engine that has played a sound, 0 where none has."""
@@ -455,10 +349,9 @@ class Daemon:
         self._volts = self._volts or _opened(self.run_dir / "volts", "VOLTS")
         return _newest_ns(self._volts)
 
-
-def _lasting(bundle: str) -> str:
-    """A bundle's name or folder such that it is found again from another folder."""
-    return str(Path(bundle).resolve()) if os.path.isdir(bundle) else bundle
+    def _newest_volts(self) -> "np.recarray | None":
+        self._jacks_pulse()
+        return None if self._volts is None else self._volts.record
 
 
 def _opened(path: Path, dtype: str) -> "Snapshot | None":
