@@ -30,8 +30,8 @@ if TYPE_CHECKING:  # with numpy, which `Desk` alone does without: the engine wai
 class Desk:
     """Once it is made it knows what to begin with; `begin` tells the others, `open` lets the player in.
 
-    `bundle`, `assignments` and `intonation` are the command line's where it gives them, and overrule what is remembered;
-    `out_of_the_box` is the bundle of a module that remembers none.
+    `bundle`, `assignments` and `intonation` are the command line's where it gives them: they overrule what is
+    remembered. `out_of_the_box` is the bundle of a module that remembers none.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Desk:
     def open(self, run_dir: Path) -> None:
         """Look the bundle up and open the mailbox. BadInput where the bundle cannot be found; all else goes on then.
 
-        One that is remembered, but there no more, gives way to that of a module out of its box, as it does in the engine.
+        One that is remembered, but there no more, gives way to that of a module out of its box, as in the engine.
         """
         from neurorack.mailbox import Mailbox
 

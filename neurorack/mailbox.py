@@ -32,17 +32,18 @@ class Mailbox:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def take(self) -> tuple[bytes, bytes] | None:
-        """(request, whom to answer), None where there is none."""
+    def take(self) -> tuple[bytes, bytes | None] | None:
+        """(request, whom to answer), None where there is none. Who has no address hears no answer."""
         try:
             return self._socket.recvfrom(BYTES_MAX)
         except BlockingIOError:
             return None
 
-    def answer(self, whom: bytes, reply: bytes) -> None:
+    def answer(self, whom: bytes | None, reply: bytes) -> None:
         """Whoever asked may be gone."""
-        with contextlib.suppress(OSError):
-            self._socket.sendto(reply, whom)
+        if whom is not None:
+            with contextlib.suppress(OSError):
+                self._socket.sendto(reply, whom)
 
     def close(self) -> None:
         self._socket.close()

@@ -14,6 +14,9 @@ NAME_CHARACTERS_MAX = 24
 BUNDLE_CHARACTERS_MAX = 1_000
 """Of its name or folder: in UTF-8 it fits into `shared.INTENT`."""
 
+_PRINTED = "\\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*\\Z"
+"""Nothing that moves a terminal's cursor, colours it, ends a line or turns its direction."""
+
 Position = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Amount = Annotated[float, msgspec.Meta(ge=-1.0, le=1.0)]
 Level = Annotated[float, msgspec.Meta(ge=-10.0, le=10.0)]
@@ -44,25 +47,17 @@ class Knob(_Kept, frozen=True):
 class Sound(_Kept, frozen=True):
     """All that a preset brings back. `pots` is where the knobs of the pots stand, None where the pots themselves do."""
 
-    bundle: Annotated[str, msgspec.Meta(min_length=1, max_length=BUNDLE_CHARACTERS_MAX)]
+    bundle: Annotated[str, msgspec.Meta(min_length=1, max_length=BUNDLE_CHARACTERS_MAX, pattern=_PRINTED)]
     gesture: Annotated[int, msgspec.Meta(ge=0, le=0x7FFFFFFF)] = 0
     depth: Annotated[float, msgspec.Meta(ge=0.0, le=4.0)] = 1.0
     intonation: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)] = 1.0
     knobs: dict[KnobName, Knob] = {}
     pots: tuple[Position, Position, Position, Position] | None = None
 
-    def __post_init__(self) -> None:
-        if not self.bundle.isprintable():
-            raise ValueError("a bundle's name that cannot be printed")
-
 
 class Preset(_Kept, frozen=True):
-    name: Annotated[str, msgspec.Meta(max_length=NAME_CHARACTERS_MAX)]
+    name: Annotated[str, msgspec.Meta(max_length=NAME_CHARACTERS_MAX, pattern=_PRINTED)]
     sound: Sound
-
-    def __post_init__(self) -> None:
-        if not self.name.isprintable():
-            raise ValueError("a name that cannot be printed")
 
 
 class Settings(_Kept, frozen=True):

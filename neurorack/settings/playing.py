@@ -85,7 +85,7 @@ class Playing:
             patch["recalled_ns"] = time.monotonic_ns()
         self._patch.publish()
         intent = self._intent.record
-        intent["bundle"] = sound.bundle.encode()
+        intent["bundle"] = sound.bundle.encode(errors="replace")
         intent["gesture"], intent["depth"], intent["intonation"] = sound.gesture, sound.depth, sound.intonation
         self._intent.publish()
         self.sound = sound
