@@ -262,6 +262,15 @@ def test_a_disk_that_refuses_is_an_error_and_what_was_there_stays(folder, monkey
     assert loaded(folder) == (NEW, [])
 
 
+def test_a_write_that_takes_a_few_bytes_at_a_time_is_gone_on_with(folder, monkeypatch):
+    kept = Store(folder)
+    kept.load()
+    with monkeypatch.context() as patch:
+        patch.setattr(store.os, "write", lambda fd, data, write=os.write: write(fd, data[:100]))
+        kept.save(NEW)
+    assert loaded(folder) == (NEW, [])
+
+
 def test_what_could_not_be_read_back_is_not_written(folder):
     kept = Store(folder)
     kept.load()
