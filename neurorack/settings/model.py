@@ -11,8 +11,8 @@ PRESETS = 64
 NAME_CHARACTERS_MAX = 24
 """What a line of the display holds."""
 
-BUNDLE_CHARACTERS_MAX = 1_000
-"""Of its name or folder: in UTF-8 it fits into `shared.INTENT`."""
+BUNDLE_CHARACTERS_MAX = 4_095
+"""Of its name or folder: the kernel takes no longer path."""
 
 _PRINTED = "\\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*\\Z"
 """Nothing that moves a terminal's cursor, colours it, ends a line or turns its direction."""

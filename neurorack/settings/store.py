@@ -23,7 +23,7 @@ from pathlib import Path
 from neurorack.settings.model import Settings, decode, encode, schema
 
 BYTES_MAX = 1 << 20
-"""64 presets take about 100 kB."""
+"""64 presets take about 100 kB, half a megabyte with the longest paths."""
 
 SLOTS = ("a", "b")
 DRAFT = "settings.draft"
@@ -96,6 +96,8 @@ class Store:
         OSError where the disk refuses, ValueError where they are out of bounds: what was there then stays.
         """
         body = encode(settings)
+        if len(body) > BYTES_MAX - 256:
+            raise ValueError(f"{len(body) >> 10} KiB are too much")
         generation, slot = self._generation + 1, SLOTS[1 - SLOTS.index(self._slot)]
         draft = self.folder / DRAFT
         try:

@@ -274,8 +274,9 @@ def test_a_write_that_takes_a_few_bytes_at_a_time_is_gone_on_with(folder, monkey
 def test_what_could_not_be_read_back_is_not_written(folder):
     kept = Store(folder)
     kept.load()
-    assert NEW.playing is not None
-    for sound in (model.Sound(bundle="x" * 2000), model.Sound(bundle="x", depth=float("nan"))):
+    sounds = [model.Sound(bundle="x" * 5000), model.Sound(bundle="x", depth=float("nan"))]
+    longest = model.Preset(name="x", sound=model.Sound(bundle="\U0001f3b9" * 4095))
+    for wrong in (*(Settings(playing=s) for s in sounds), Settings(presets=dict.fromkeys(range(1, 65), longest))):
         with pytest.raises(ValueError):
-            kept.save(Settings(playing=sound))
+            kept.save(wrong)
     assert loaded(folder) == (OLD, [])
