@@ -142,6 +142,7 @@ def test_a_killed_daemon_leaves_the_music_on_and_the_next_one_takes_it_over(benc
     until(lambda: bench.pid("daemon") == second.pid, "takeover")
     until(lambda: int(bench.meters()["gesture"]) == 1, "the gesture chosen before")
     until(lambda: intent.refresh() and intent.record["intonation"] == 0.5, "the intonation asked for now")
+    assert intent.record["gesture"] == 1
     assert [bench.pid(name) for name in ("engine", "jacks")] == pids
     os.kill(pids[0], signal.SIGKILL)  # an adopted one is watched as well
     bench.wait_for_sound(not_pid=pids[0])

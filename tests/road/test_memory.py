@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from rig import REPOSITORY, wait_for
 
 from neurorack.mailbox import ask
 from neurorack.rack.control import RackControl
+from neurorack.rundir import holder
 from neurorack.settings.model import Settings, Sound
 from neurorack.settings.store import Store
 from neurorack.shared import CONTROLS, INTENT, Snapshot
@@ -113,6 +115,30 @@ def test_what_was_playing_is_what_plays_after_a_pulled_plug(start, state_dir):
     stands(again, "bandwidth", 0.9)
     playing = saved(state_dir).playing
     assert playing is not None and playing.knobs["boominess"].attenuverter == {"cv1": 1.0}
+
+
+def test_a_new_daemon_takes_over_an_engine_that_has_changed_its_instrument(start, state_dir):
+    state_dir.mkdir()
+    stored = Settings(playing=Sound(bundle="tiny", gesture=1)).store(1)
+    Store(state_dir).save(Settings(presets=stored.presets))
+    module = start()
+    assert presets(module, "recall", "1").returncode == 0
+    wait_for(lambda: module.meters()["bundle"] == b"tiny" and module.meters()["gesture"] == 1, PATIENCE_S)
+    engine = holder(module.run_dir / "engine.lock")
+    module.process.send_signal(signal.SIGSTOP)  # it would clean up after its daemon
+    os.kill(holder(module.run_dir / "daemon.lock"), signal.SIGKILL)
+    module.process.kill()
+    wait_for(lambda: not holder(module.run_dir / "daemon.lock"))
+    options = ["--rack", str(module.run_dir / "rack.toml"), "--run-dir", str(module.run_dir)]
+    environment = {**os.environ, "JACK_DEFAULT_SERVER": "none", "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen([sys.executable, "-m", "neurorack.daemon", *options], env=environment) as second:
+        try:
+            wait_for(lambda: ask(module.run_dir, b'{"do":"list"}'), PATIENCE_S)
+            assert holder(module.run_dir / "engine.lock") == engine
+            assert bytes(intent(module)["bundle"]) == b"tiny"
+            assert module.meters()["gesture"] == 1
+        finally:
+            second.terminate()
 
 
 def test_options_overrule_what_is_remembered(start, state_dir):
