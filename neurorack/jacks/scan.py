@@ -54,7 +54,9 @@ class Scan:
         adcs = (board.adc.voct, board.adc.cv, board.adc.pots)
         voct, cv, pots = (Ads1x15(bus, adc, board.bus_of(adc).clock_hz) for adc in adcs)
         calibration = calibration or Calibration()
-        self._jacks = [_CvInput(board, name, (voct if name == "voct" else cv).lsb_v, calibration) for name in CV_JACKS]
+        self._jacks = [
+            _CvInput(board, name, (voct if name == "voct" else cv).lsb_v, calibration) for name in CV_JACKS
+        ]
         self._pots = [_PotInput(pot.position(0.0), pot.position(pots.lsb_v)) for pot in board.pots.in_order()]
         inputs = board.jacks.in_order()
         self._voct = Follower(voct, inputs[0].input, clock, self._take_voct)

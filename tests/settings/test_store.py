@@ -16,9 +16,9 @@ OLDEST, OLD, NEW = settings(1), settings(2), settings(3)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """With OLD as the newest generation, OLDEST as the one before."""
-    made = tmp_path / "state"
+def folder(run_dir: Path) -> Path:
+    """With OLD as the newest generation, OLDEST as the one before. In memory: thousands of files are written."""
+    made = run_dir / "state"
     made.mkdir()
     kept = Store(made)
     kept.save(OLDEST)
