@@ -82,6 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_offline(command)
 
+    presets = command(
+        "presets", _presets, "list, save, recall, rename and clear presets", "neurorack presets save 3 --name rain"
+    )
     models = command(
         "models", _models_list, "list, show, verify and install instruments", "neurorack models show fluid"
     )
@@ -105,6 +108,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     install.add_argument("--replace", action="store_true", help="replace an installed one of the same name")
     _json(install)
+    commands = presets.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_presets(command)
     return parser
 
 
@@ -135,6 +140,30 @@ def _add_offline(command: Callable[..., argparse.ArgumentParser]) -> None:
             "neurorack export models/bells.work/run-0123456789/checkpoint.pt --out models/early-bells",
         )
     )
+
+
+def _add_presets(command: Callable[..., argparse.ArgumentParser]) -> None:
+    from neurorack.daemon import folder
+
+    for name, what, example in (
+        ("list", "list the presets", "list"),
+        ("save", "store what plays as a preset", "save 3 --name 'glass rain'"),
+        ("recall", "play a preset; a pot takes over as it passes the stored value", "recall 3"),
+        ("rename", "give a preset another name", "rename 3 'slow bells'"),
+        ("clear", "empty a preset", "clear 3"),
+    ):
+        made = command(name, _presets, what, f"neurorack presets {example}")
+        made.set_defaults(do=name, number=0, name="")
+        if name != "list":
+            made.add_argument("number", type=int, metavar="NUMBER", help="1 to 64")
+        if name in ("save", "rename"):
+            made.add_argument(
+                "--name" if name == "save" else "name", metavar="NAME", default="", help="at most 24 characters"
+            )
+        made.add_argument(
+            "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
+        )
+        _json(made)
 
 
 def _json(parser: argparse.ArgumentParser) -> None:
@@ -393,6 +422,24 @@ def _models_install(options: argparse.Namespace) -> int:
         _print({"name": folder.name, "folder": str(folder)})
     else:
         _say(f"installed {folder.name} in {folder}; play it with `neurorack run --rack --bundle {folder.name}`")
+    return 0
+
+
+def _presets(options: argparse.Namespace) -> int:
+    from neurorack import presets
+
+    rows, live = presets.request(presets.Request(options.do, options.number, options.name), options.run_dir)
+    if options.json:
+        _print([{"number": row.number, "name": row.name, "bundle": row.bundle, "gesture": row.gesture} for row in rows])
+    elif options.do == "list":
+        for row in rows:
+            _say(f"{row.number}\t{row.name}\t{row.bundle}, gesture {row.gesture + 1}")
+        if not rows:
+            _say("all presets are empty; see `neurorack presets save --help`")
+    else:
+        done = {"save": "stored", "recall": "recalled", "rename": "renamed", "clear": "cleared"}[options.do]
+        when = "" if live or options.do != "recall" else ": it plays when the module is started"
+        _say(f"{done} preset {options.number}{when}")
     return 0
 
 

@@ -20,11 +20,13 @@ from neurorack.boards import BOARD_HELP, board_file
 from neurorack.errors import BadInput
 from neurorack.keeper import Keeper, describe
 from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
-from neurorack.statedir import calibration_path
+from neurorack.statedir import calibration_path, state_dir
 from neurorack.terminal import complain
 from neurorack.words import BLOCKS, GATE_DELAY_S
 
 if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
+    import numpy as np
+
     from neurorack.jacks.calibration import Calibration
     from neurorack.panel.panel import Panel
     from neurorack.shared import Snapshot
@@ -39,8 +41,8 @@ ALIVE_NS = 500_000_000
 TIDY_S = 0.25
 """How often logs are passed on and pulses felt."""
 
-NOTICE_S = 6.0
-"""How long the panel shows that something was started again."""
+NOTICE_S, SETTINGS_NOTICE_S = 6.0, 30.0
+"""How long the panel shows that something was started again, and what is wrong with the settings: that is longer."""
 
 PANEL_RETRY_S = 10.0
 
@@ -61,7 +63,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="with --rack: a module whose parts are off as real ones are, the N-th; 0 is exact (default)",
     )
     parser.add_argument(
-        "--bundle", metavar="NAME", default=BUNDLE, help=f"instrument to play: a name or a folder (default: {BUNDLE})"
+        "--bundle",
+        metavar="NAME",
+        help=f"instrument to play: a name or a folder (default: the last, at first {BUNDLE})",
     )
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="sound device: auto, jack, alsa, null or part of a name"
@@ -79,7 +83,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="JACK=KNOB",
-        help="patch a jack to a knob, e.g. cv1=centroid; may be repeated",
+        help="patch a jack to a knob, e.g. cv1=centroid; may be repeated (default: the last patch)",
     )
     parser.add_argument(
         "--gate-delay",
@@ -91,9 +95,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--intonation",
         type=intonation,
-        default=1.0,
         metavar="I",
-        help="how far a gesture's own pitch moves the sound's: 0…2 (default 1)",
+        help="how far a gesture's own pitch moves the sound's: 0…2 (default: the last, at first 1)",
     )
     parser.add_argument(
         "--listen", action="store_true", help="play what comes in at the sound card instead of gestures"
@@ -144,7 +147,8 @@ def specimen(text: str) -> int:
 def to_arguments(options: argparse.Namespace) -> list[str]:
     """The command line that gives these options again."""
     arguments = ["--device", options.device, "--block", str(options.block), "--gate-delay", f"{options.gate_delay:g}"]
-    arguments += ["--intonation", f"{options.intonation:g}"]
+    if options.intonation is not None:
+        arguments += ["--intonation", f"{options.intonation:g}"]
     if options.rack is not None:
         arguments += ["--rack", *([options.rack] if options.rack else [])]
     if options.specimen:
@@ -167,6 +171,8 @@ class Daemon:
     """
 
     def __init__(self, options: argparse.Namespace, *, attached: bool) -> None:
+        from neurorack.desk import Desk
+
         self._options, self._attached = options, attached
         self.run_dir = open_run_dir(options.run_dir)
         try:
@@ -186,18 +192,27 @@ class Daemon:
         jacks = ["--calibration", str(self._calibration.absolute()), *(["--rack"] if virtual else [])]
         if options.board is not None:
             jacks += ["--board", str(options.board.resolve())]
-        engine = [*common, "--bundle", options.bundle, "--device", options.device, "--block", str(options.block)]
+        self._desk = Desk(
+            state_dir(),
+            BUNDLE,
+            bundle=options.bundle,
+            assignments=options.assign,
+            intonation=options.intonation,
+        )
+        bundle, first = self._desk.engine_options
+        engine = [*common, *bundle, "--device", options.device, "--block", str(options.block)]
         if options.listen:
             engine += ["--listen"]
         python = [sys.executable, "-m"]
-        self._engine = Keeper("engine", [*python, "neurorack.engine", *engine], self.run_dir, log, self._engine_pulse)
+        self._engine = Keeper(
+            "engine", [*python, "neurorack.engine", *engine], self.run_dir, log, self._engine_pulse, first
+        )
         self._jacks = Keeper(
             "jacks", [*python, "neurorack.frontend", *common, *jacks], self.run_dir, log, self._jacks_pulse
         )
         self._keepers = (self._engine, self._jacks)
         self._meters: Snapshot | None = None
         self._volts: Snapshot | None = None
-        self._intent: Snapshot | None = None
         self._panel: Panel | None = None
         self._panel_due_s = self._tidy_due_s = 0.0
         self._notices: list[tuple[float, str]] = []
@@ -225,21 +240,26 @@ class Daemon:
             keeper.signal(signal.SIGTERM)  # both at once, then wait for each
         for keeper in self._keepers:
             keeper.stop()
+        self._desk.close()
         self._lock.release()
 
     def _begin(self) -> None:
         """Engine first: it takes longest until it sounds, and what it needs from here comes while it loads."""
         os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is imported, below: no threads that do nothing
-        intent = self.run_dir / "intent"
-        if not self._engine.plays_on():
-            intent.unlink(missing_ok=True)  # of an earlier day: the engine would take up the bundle chosen then
+        plays_on = self._engine.plays_on()
+        if not plays_on:  # of an earlier day: the engine would take up the bundle chosen then
+            (self.run_dir / "intent").unlink(missing_ok=True)
         self._engine.begin()
         if self._options.rack is not None:
             self._set_up_rack()
-        self._write_patch()
+        options = self._options
+        self._desk.begin(self.run_dir, plays_on=plays_on, gate_delay_s=options.gate_delay * 1e-3, listen=options.listen)
         self._jacks.begin()
-        self._write_intent(intent)
         self._began_ns = time.monotonic_ns()
+        try:
+            self._desk.open(self.run_dir)
+        except BadInput as error:
+            self._problems["bundle"] = error
 
     def _set_up_rack(self) -> None:
         """A world for the jacks to find; one in which they play already goes on as it is."""
@@ -261,31 +281,6 @@ class Daemon:
             specimen=self._options.specimen,
         )
 
-    def _write_patch(self) -> None:
-        from neurorack.patch.matrix import patched
-        from neurorack.shared import PATCH, Snapshot
-
-        record = patched(self._options.assign)
-        patch = Snapshot(self.run_dir / "patch", PATCH, create=True)
-        for field in PATCH.names or ():
-            patch.record[field] = record[field]
-        patch.publish()
-        patch.close()
-
-    def _write_intent(self, path: Path) -> None:
-        from neurorack.shared import INTENT, Snapshot
-
-        self._intent = Snapshot(path, INTENT, create=True)
-        record = self._intent.record
-        if not (self._intent.refresh() and record["bundle"].decode() == self._options.bundle):
-            record["bundle"] = self._options.bundle.encode()
-            record["gesture"], record["depth"], record["gain_db"], record["muted"] = 0, 1.0, 0.0, 0
-        # else an engine plays on, and keeps its gesture
-        record["gate_delay_s"] = self._options.gate_delay * 1e-3
-        record["intonation"] = self._options.intonation
-        record["listen"] = self._options.listen
-        self._intent.publish()
-
     def _loop(self, wake: int) -> int:
         while True:
             self._step_panel()
@@ -293,6 +288,7 @@ class Daemon:
             dues = [keeper.due_s for keeper in self._keepers if keeper.due_s is not None]
             due_s = min(self._panel_due_s, self._tidy_due_s, *dues)
             watched = [wake, *([0] if self._attached else ()), *(k.pidfd for k in self._keepers if k.pidfd >= 0)]
+            watched += self._desk.mail
             ready = select.select(watched, [], [], max(0.0, due_s - now_s))[0]
             if wake in ready or (0 in ready and not os.read(0, 4096)):
                 return 0
@@ -302,6 +298,8 @@ class Daemon:
             for keeper in self._keepers:
                 if keeper.due_s is not None and keeper.due_s <= time.monotonic():
                     keeper.begin()
+            if any(fd in ready for fd in self._desk.mail):
+                self._desk.answer(self._newest_volts())
             if self._tidy_due_s <= time.monotonic():
                 self._tidy()
 
@@ -335,6 +333,10 @@ class Daemon:
             self._problems.pop("bundle", None)
         if self._jacks.pid and time.monotonic_ns() - self._jacks_pulse() < ALIVE_NS:
             self._problems.pop("jacks", None)
+        self._desk.step(self._newest_volts())
+        for text in self._desk.take_notices():
+            log(text)
+            self._notices.append((now_s + SETTINGS_NOTICE_S, text))
 
     def _step_panel(self) -> None:
         """The panel must not stand in the way of a restart: what it throws costs it ten seconds."""
@@ -344,6 +346,7 @@ class Daemon:
             if self._panel is None:
                 self._panel = self._make_panel()
             self._panel.notices = [text for _, text in self._notices]
+            self._panel.gestures, self._panel.bundle = self._desk.gestures, self._desk.bundle_name
             self._panel.problem = next(iter(self._problems.values()), None)
             self._panel_due_s = self._panel.step() * 1e-9
         except Exception as error:
@@ -352,7 +355,6 @@ class Daemon:
 
     def _make_panel(self) -> "Panel":
         from neurorack.board import load_board
-        from neurorack.bundle import find, read_card
         from neurorack.clock import MonotonicClock
         from neurorack.jacks.calibration import Calibration
         from neurorack.panel.panel import Panel
@@ -360,18 +362,7 @@ class Daemon:
         board = load_board(self._options.board, rack=self._options.rack is not None)
         until_s = time.monotonic() + NOTICE_S
         self._notices += [(until_s, notice) for notice in Calibration.load(self._calibration).notices]
-        panel = Panel(self.run_dir, board, MonotonicClock(), self._choose_gesture, self._save_calibration)
-        try:
-            card = read_card(find(self._options.bundle))
-            panel.gestures, panel.bundle = card.gestures.names, card.name
-        except BadInput as error:
-            self._problems["bundle"] = error
-        return panel
-
-    def _choose_gesture(self, number: int) -> None:
-        if self._intent is not None:
-            self._intent.record["gesture"] = number
-            self._intent.publish()
+        return Panel(self.run_dir, board, MonotonicClock(), self._desk.choose_gesture, self._save_calibration)
 
     def _save_calibration(self, calibration: "Calibration") -> None:
         calibration.save(self._calibration)
@@ -390,6 +381,10 @@ class Daemon:
     def _jacks_pulse(self) -> int:
         self._volts = self._volts or _opened(self.run_dir / "volts", "VOLTS")
         return _newest_ns(self._volts)
+
+    def _newest_volts(self) -> "np.recarray | None":
+        self._jacks_pulse()
+        return None if self._volts is None else self._volts.record
 
 
 def _opened(path: Path, dtype: str) -> "Snapshot | None":

@@ -97,6 +97,7 @@ def examine(board: Path | None = None, run_dir: Path | None = None) -> Report:
         ("real time", _real_time),
         ("instruments", _instruments),
         ("run directory", lambda: _run_directory(run_dir)),
+        ("settings", _settings),
     ]
     findings = []
     for topic, check in checks:
@@ -438,6 +439,22 @@ def _run_directory(run_dir: Path | None) -> Iterator[Finding]:
     running = {name: holder(place / f"{name}.lock") for name in ("daemon", "engine", "jacks")}
     alive = ", ".join(f"{name} (process {pid})" for name, pid in running.items() if pid)
     yield Finding("run directory", OK, f"running: {alive}" if alive else "no module runs here", data=running)
+
+
+def _settings() -> Iterator[Finding]:
+    from neurorack.settings.store import Store
+    from neurorack.statedir import state_dir
+
+    store = Store(state_dir())
+    presets = len(store.load().presets)
+    for notice in store.notices:
+        yield Finding("settings", NOTE, notice, "play on: a save mends damage; `neurorack presets list` shows the rest")
+    there = next(place for place in (store.folder, *store.folder.resolve().parents) if place.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        yield Finding("settings", OK, f"{store.folder}, {presets} presets")
+    else:
+        what, mend = f"nothing can be saved in {store.folder}", "chown it to you, or give another with NEURORACK_STATE"
+        yield Finding("settings", NOTE, what, mend)
 
 
 def _filesystem(place: Path) -> str:

@@ -27,6 +27,7 @@ from neurorack.jacks.calibration import Calibration
 from neurorack.jacks.lines import open_lines
 from neurorack.jacks.scan import Scan
 from neurorack.patch.matrix import Matrix, default_patch
+from neurorack.patch.pickup import Pickup
 from neurorack.realtime import PRIORITY, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock
 from neurorack.shared import CONTROLS, PATCH, VOLTS, EdgeRing, Snapshot
@@ -71,8 +72,11 @@ class Frontend:
         self._volts = Snapshot(run_dir / "volts", VOLTS, create=True)
         self._ring = EdgeRing(run_dir / "edges", create=True)
         self._t_ns, self._pitch_hz, self._descriptors = map(self._controls.field, ("t_ns", "pitch_hz", "descriptors"))
+        self._pickup = Pickup()
         if self._volts.refresh():  # of one that ended: what no chip has said anew stays as it was heard last
-            self.scan.volts[:], self.scan.pots[:] = self._volts.record.cv_v, self._volts.record.pot
+            before = self._volts.record
+            self.scan.volts[:], self.scan.pots[:] = before.cv_v, before.pot
+            self._pickup.resume(before.picked, before.waiting, int(before.recalled_ns))
         self._volts.record.pid = os.getpid()
         self._patch: Snapshot | None = None
         self._matrix = Matrix(default_patch())
@@ -105,15 +109,18 @@ class Frontend:
     def _play(self) -> None:
         """Publish the knob targets for the volts of now."""
         scan = self.scan
-        self._pitch_hz[0], self._descriptors[0] = self._matrix.play(scan.volts, scan.pots)
+        if scan.pots_known:
+            self._pickup.follow(scan.pots)
+        self._pitch_hz[0], self._descriptors[0] = self._matrix.play(scan.volts, self._pickup.pots)
         self._t_ns[0] = scan.converted_ns
         self._controls.publish()
 
     def _show(self, now_ns: int) -> None:
-        scan, record = self.scan, self._volts.record
+        scan, pickup, record = self.scan, self._pickup, self._volts.record
         record.t_ns = now_ns
         record.cv_v, record.over, record.pot, record.gate = scan.volts, scan.over, scan.pots, scan.gates
         _, record.count, record.sum_v = scan.totals
+        record.picked, record.waiting, record.recalled_ns = pickup.pots, pickup.waiting, pickup.recalled_ns
         record.chip_ok = [reader.ok for reader in scan.readers]
         record.bus_low = scan.held_low
         record.readings = [reader.readings for reader in scan.readers]
@@ -148,7 +155,9 @@ class Frontend:
                 return False  # its writer is just making it
         if not self._patch.refresh():
             return False
-        self._matrix.load(self._patch.record)
+        patch = self._patch.record
+        self._matrix.load(patch)
+        self._pickup.recall(patch["recalled"], int(patch["recalled_ns"]))
         return True
 
 

@@ -31,7 +31,8 @@ LOG_BYTES_MAX = 1 << 20
 
 
 class Keeper:
-    """One process. `log` takes a line; `pulse`, where given, the newest sign of life in CLOCK_MONOTONIC nanoseconds.
+    """One process. `log` takes a line; `pulse`, where given, the newest sign of life in CLOCK_MONOTONIC nanoseconds;
+    `first` is an option and its value that matter to a start alone: one that was started with others is adopted too.
 
     `pidfd` becomes readable when the process ends (−1 while there is none): then call `ended`. `due_s` is when `begin`
     should be called next, in time.monotonic's seconds, or None.
@@ -47,8 +48,9 @@ class Keeper:
         run_dir: Path,
         log: Callable[[str], None],
         pulse: Callable[[], int] | None = None,
+        first: Sequence[str] = (),
     ) -> None:
-        self.name, self.command = name, tuple(command)
+        self.name, self.command, self.first = name, tuple(command), tuple(first)
         self.pid, self.pidfd = 0, -1
         self.due_s: float | None = None
         self.ends = 0
@@ -75,8 +77,9 @@ class Keeper:
         self._start()
 
     def plays_on(self) -> bool:
-        """Whether a process with this very command is there to be adopted."""
-        return _command_of(holder(self.lock))[1:] == self.command[1:]
+        """Whether a process with this very command, `first` aside, is there to be adopted."""
+        found, length = _command_of(holder(self.lock)), len(self.command)
+        return found[1:length] == self.command[1:] and found[length : length + 1] in ((), self.first[:1])
 
     def adopt(self) -> bool:
         """Watch the process that holds the lock, whatever its command; False where there is none."""
@@ -90,7 +93,7 @@ class Keeper:
         with open(self._err, "ab") as err:
             os.set_blocking(err.fileno(), True)
             self._child = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=err, stderr=err, start_new_session=True
+                [*self.command, *self.first], stdin=subprocess.DEVNULL, stdout=err, stderr=err, start_new_session=True
             )
         self._started_s = time.monotonic()
         self._watch(self._child.pid)

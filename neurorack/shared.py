@@ -30,6 +30,9 @@ VOLTS = np.dtype(
         ("count", "u8", len(CV_JACKS)),  # readings since start…
         ("sum_v", "f8", len(CV_JACKS)),  # …and their nominal volts together, for who calibrates
         ("pot", "f8", len(POTS)),  # 0…1
+        ("picked", "f8", len(POTS)),  # where the knobs of the pots stand: at a recalled value until its pot passes it
+        ("waiting", "u1", len(POTS)),  # pots that have not passed theirs yet
+        ("recalled_ns", "i8"),  # of the patch those values came with
         ("gate", "u1", len(GATE_JACKS)),  # level now, for the panel
         ("chip_ok", "u1", 3),  # voct, cv and pot ADC answer
         ("bus_low", "u1"),  # their bus is held low: none of them can answer
@@ -56,6 +59,8 @@ PATCH = np.dtype(
         ("attenuverter", "f8", (1 + len(DESCRIPTORS), len(CV_JACKS))),  # -1…+1
         ("offset", "f8", 1 + len(DESCRIPTORS)),  # volts for pitch, knob units otherwise
         ("curve", "i1", 1 + len(DESCRIPTORS)),  # index into patch.matrix.CURVES
+        ("recalled", "f8", len(POTS)),  # what stands in for each pot until it passes it; NaN: the pot itself
+        ("recalled_ns", "i8"),  # when that was recalled: another time, and all pots begin to wait again
     ]
 )
 """Which jack feeds which knob: written by the daemon, read beside the jacks."""

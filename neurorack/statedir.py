@@ -1,20 +1,33 @@
-"""Where the module keeps what outlives a power cut, and how a file there is replaced."""
+"""The state directory: what outlives the power, and how a file there is replaced.
 
+Settings and calibration lie side by side and know nothing of each other: who resets one keeps the other.
+"""
+
+import contextlib
 import os
 from pathlib import Path
 
+SERVICE = Path("/var/lib/neurorack")
+"""Made by systemd for the service."""
+
 
 def state_dir() -> Path:
-    """$NEURORACK_STATE, else the service's $STATE_DIRECTORY, else $XDG_STATE_HOME/neurorack, else
-    ~/.local/state/neurorack. It need not exist."""
+    """$NEURORACK_STATE, else systemd's $STATE_DIRECTORY, else the service's own where it is ours, else this user's.
+    It need not exist."""
     if given := os.environ.get("NEURORACK_STATE"):
         return Path(given)
-    if service := os.environ.get("STATE_DIRECTORY"):  # systemd separates several with colons
-        return Path(service.split(":")[0])
-    home = Path(os.environ.get("XDG_STATE_HOME", ""))
-    if not home.is_absolute():  # the specification of XDG's base directories says to ignore a relative one
-        home = Path(os.path.expanduser("~")) / ".local" / "state"  # Path.home() raises where there is none
-    return home / "neurorack"
+    if given := os.environ.get("STATE_DIRECTORY", "").partition(":")[0]:  # one of several, in the unit's order
+        return Path(given)
+    with contextlib.suppress(OSError):
+        if SERVICE.stat().st_uid == os.geteuid():  # root may write there too, but the service must go on
+            return SERVICE
+    given = os.environ.get("XDG_STATE_HOME", "")
+    if os.path.isabs(given):  # the specification has relative ones ignored
+        return Path(given) / "neurorack"
+    try:
+        return Path.home() / ".local/state/neurorack"
+    except RuntimeError:  # nobody's home
+        return SERVICE
 
 
 def calibration_path(specimen: int | None = None) -> Path:
@@ -23,23 +36,36 @@ def calibration_path(specimen: int | None = None) -> Path:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Let `path` hold `content`, whole: power may vanish at any instruction and what was there before is there still.
+    """Let `path` hold `content`, whole: power may vanish at any instruction, and what was there before is there still.
 
     Makes the folder. Raises OSError, and then nothing has changed.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")  # one name, so that power cuts leave one at most
     try:
-        with open(draft, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # else the name may reach the disk before what it stands for
-        os.replace(draft, path)
+        _write_through(draft, content)
+        os.rename(draft, path)
     except OSError:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            os.unlink(draft)  # on a full disk it would take what little room is left
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync_folder(path.parent)
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        os.fsync(folder)  # the name
+        while content:
+            content = content[os.write(fd, content) :]
+        os.fsync(fd)  # else the name may reach the disk before what it stands for
     finally:
-        os.close(folder)
+        os.close(fd)
+
+
+def _sync_folder(path: Path) -> None:
+    """A rename is on the disk once its folder is."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,6 +1,7 @@
 """A tiny bundle for tests: a decoder small enough to know by heart, in the same contract as a trained one."""
 
 import ctypes
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from neurorack.words import BANDS as EXCITED
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
 pytest_plugins = ["live", "struck"]
+
+_STATES = itertools.count()
 
 TINY_LATENT = 8
 TINY_HARMONICS = 40
@@ -239,6 +242,23 @@ def write_tiny_bundle(folder: Path, *, encoder: bool = False, **decoder: float) 
         quality={},
     )
     write_card(folder, card)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Nor do fixtures of longer life than a test touch what their user's module remembers."""
+    root = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEURORACK_STATE", str(root / "shared"))
+        yield root
+
+
+@pytest.fixture(autouse=True)
+def state_dir(monkeypatch: pytest.MonkeyPatch, _state_root: Path) -> Path:
+    """A state directory of its own for every test: none remembers what another has played. Not there yet."""
+    folder = _state_root / str(next(_STATES))
+    monkeypatch.setenv("NEURORACK_STATE", str(folder))
     return folder
 
 

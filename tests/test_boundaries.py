@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "neurorack"
 
 WORDS = {"words", "errors", "clock", "place", "shared", "rundir", "board", "boards", "bundle", "realtime", "statedir"}
-WORDS |= {"onnx_graph", "onnx_session"}
+WORDS |= {"onnx_graph", "onnx_session", "mailbox"}
 """What every layer may use: words, files and descriptions; none of it knows a layer."""
 
 ALLOWED = {
@@ -21,6 +21,7 @@ ALLOWED = {
     "panel": {"jacks", "rack"},
     "rack": {"jacks", "panel"},
     "frontend": {"jacks", "patch", "rack"},
+    "settings": {"patch"},
     "learn": {"patch", "engine", "ears", "terminal"},
     "ears": {"patch"},
 }
@@ -95,6 +96,7 @@ def test_nothing_at_run_time_imports_the_offline_part(file):
     [
         ("import neurorack.engine.process", {"onnxruntime", "soxr", "soundfile"}),  # its threads would take the signals
         ("import neurorack.engine.process, neurorack.engine.player", OFFLINE | {"textual", "PIL", "smbus2", "asyncio"}),
+        ("import neurorack.daemon, neurorack.desk", OFFLINE | {"numpy", "textual", "onnxruntime"}),  # the engine waits
         ("import neurorack.frontend", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice"}),
         ("import neurorack.daemon, neurorack.panel.panel", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice"}),
         (

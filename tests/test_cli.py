@@ -36,6 +36,8 @@ COMMANDS = [
     ["models", "show"],
     ["models", "verify"],
     ["models", "install"],
+    ["presets"],
+    *(["presets", deed] for deed in ("list", "save", "recall", "rename", "clear")),
 ]
 
 
@@ -140,6 +142,13 @@ BAD = [
     ["models", "install", "none.zip"],
     ["models", "install", "a_file"],
     ["models", "install", "models/tiny"],
+    ["presets"],
+    ["presets", "play", "1"],
+    ["presets", "save", "1"],
+    ["presets", "recall", "1"],
+    ["presets", "recall", "one"],
+    ["presets", "clear", "65"],
+    ["presets", "rename", "0", "none"],
 ]
 
 

@@ -144,6 +144,7 @@ def test_a_killed_daemon_leaves_the_music_on_and_the_next_one_takes_it_over(benc
     until(lambda: bench.pid("daemon") == second.pid, "takeover")
     until(lambda: int(bench.meters()["gesture"]) == 1, "the gesture chosen before")
     until(lambda: intent.refresh() and intent.record["intonation"] == 0.5, "the intonation asked for now")
+    assert intent.record["gesture"] == 1
     assert [bench.pid(name) for name in ("engine", "jacks")] == pids
     os.kill(pids[0], signal.SIGKILL)  # an adopted one is watched as well
     bench.wait_for_sound(not_pid=pids[0])
@@ -328,6 +329,18 @@ def test_one_that_ignores_sigterm_is_ended_all_the_same(tmp_path, lines, monkeyp
     keeper.stop()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_what_matters_to_a_start_alone_keeps_nobody_from_being_taken_over(tmp_path, lines):
+    code = "import sys, time; from pathlib import Path; from neurorack.rundir import Lock\n"
+    code += f"lock = Lock(Path({str(tmp_path / 'part.lock')!r})); print(sys.argv[1:], flush=True); time.sleep(60)"
+    first = keep(tmp_path, lines, code, first=["--first", "a"])
+    first.begin()
+    until(lambda: (first.tail(), "part: ['--first', 'a']" in lines)[1] and holder(first.lock), "its first words")
+    for options, plays_on in (({"first": ["--first", "b"]}, True), ({}, False)):
+        assert keep(tmp_path, lines, code, **options).plays_on() == plays_on
+    assert not keep(tmp_path, lines, code + " ", first=["--first", "a"]).plays_on()
+    first.stop()
 
 
 def test_a_stranger_under_a_lock_is_not_taken_for_ours(tmp_path, lines):

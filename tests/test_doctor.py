@@ -204,3 +204,15 @@ def test_text_of_a_stranger_does_not_move_the_terminal():
 def test_a_run_directory_without_room_is_fatal(models, tmp_path, monkeypatch):
     monkeypatch.setattr("neurorack.rundir.ROOM_BYTES", 1 << 60)
     assert [f.state for f in told(examine(run_dir=tmp_path / "run"), "run directory")] == [BROKEN]
+
+
+def test_settings_that_are_damaged_or_cannot_be_saved_are_told_and_not_fatal(models, state_dir):
+    assert [f.state for f in told(examine(), "settings")] == [OK]
+    assert not state_dir.exists(), "it looks and touches nothing"
+    state_dir.mkdir(parents=True)
+    (state_dir / "settings-1.a").write_text("?")
+    assert [f.state for f in told(examine(), "settings")] == [NOTE, OK]
+    (state_dir / "settings-1.a").unlink()
+    state_dir.rmdir()
+    state_dir.write_text("a file in its place")
+    assert [f.state for f in told(examine(), "settings")] == [NOTE, NOTE]

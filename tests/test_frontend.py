@@ -18,6 +18,7 @@ from neurorack.frontend import Frontend
 from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.patch.matrix import assign, default_patch
 from neurorack.patch.pitch import pitch_hz
+from neurorack.rack.control import RackControl
 from neurorack.rack.state import Fault, WorldState
 from neurorack.rack.world import World
 from neurorack.shared import CONTROLS, PATCH, VOLTS, EdgeRing, Snapshot
@@ -162,6 +163,53 @@ def test_a_patch_found_at_the_start_is_played(tmp_path):
     bench.frontend.close()
 
 
+def recall(run_dir: Path, values: list[float], recalled_ns: int = 1) -> None:
+    patch, record = Snapshot(run_dir / "patch", PATCH, create=True), default_patch()
+    record["recalled"], record["recalled_ns"] = values, recalled_ns
+    for name in PATCH.names:
+        patch.record[name] = record[name]
+    patch.publish()
+
+
+def test_after_a_recall_a_pot_takes_over_when_it_passes_the_stored_value(bench):
+    hands = RackControl(bench.world, bench.clock)
+    bench.run_to(80)
+    recall(bench.run_dir, [0.5, 0.7, 0.5, 0.5])
+    bench.run_to(120)
+    assert bench.knob("centroid") == 0.7
+    assert list(bench.volts.record.waiting) == [0, 1, 0, 0], "the others stand where they were stored"
+    for at_ms, position, knob in ((160, 0.2, 0.7), (200, 0.65, 0.7), (240, 0.8, 0.8), (280, 0.3, 0.3)):
+        hands.turn_pot("pot2", position)
+        bench.run_to(at_ms)
+        assert bench.knob("centroid") == pytest.approx(knob, abs=2e-3)
+    assert not bench.volts.record.waiting.any()
+
+
+def test_a_pot_that_waits_goes_on_waiting_when_the_jacks_start_again(tmp_path):
+    recall(tmp_path, [0.5, 0.7, 0.2, 0.5])
+    first = Bench(tmp_path)
+    RackControl(first.world, first.clock).turn_pot("pot3", 0.1)
+    first.run_to(80)
+    assert first.knob("bandwidth") == pytest.approx(0.2, abs=2e-3)
+    RackControl(first.world, first.clock).turn_pot("pot3", 0.3)
+    first.run_to(160)
+    first.frontend.close()
+    again = Bench(tmp_path)  # in a rack whose pots stand half way
+    again.run_to(80)
+    assert again.knob("centroid") == 0.7
+    assert again.knob("bandwidth") == pytest.approx(0.5, abs=2e-3), "this one had passed"
+    again.frontend.close()
+
+
+def test_a_stored_value_plays_although_the_pots_chip_is_silent_from_the_start(tmp_path):
+    recall(tmp_path, [0.1, 0.2, 0.3, 0.4])
+    bench = Bench(tmp_path)
+    bench.world.store.change(lambda state: state.faults.update(adc_pots=Fault("absent")))
+    bench.run_to(80)
+    assert bench.controls.record.descriptors[1:4] == pytest.approx([0.2, 0.3, 0.4], abs=1e-4)  # CVs have their noise
+    bench.frontend.close()
+
+
 def test_a_patch_file_that_is_none_is_left_alone(tmp_path):
     (tmp_path / "patch").write_bytes(b"not a snapshot")
     bench = Bench(tmp_path)
@@ -172,8 +220,6 @@ def test_a_patch_file_that_is_none_is_left_alone(tmp_path):
 
 def test_volts_go_on_being_told_while_no_chip_answers(bench):
     def unplug(state: WorldState) -> None:
-        from neurorack.rack.state import Fault
-
         state.faults = {name: Fault("absent") for name in ("adc_voct", "adc_cv", "adc_pots")}
 
     bench.run_to(80)

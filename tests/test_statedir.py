@@ -1,34 +1,39 @@
-"""Where state lies, and files that are replaced whole."""
+"""Where what outlives the power is kept, and files that are replaced whole."""
 
 import os
 from pathlib import Path
 
 import pytest
 
+from neurorack import statedir
 from neurorack.statedir import calibration_path, replace_file, state_dir
 
 
-@pytest.fixture
-def environment(monkeypatch):
+@pytest.fixture(autouse=True)
+def _nothing_given(monkeypatch, tmp_path):
     for name in ("NEURORACK_STATE", "STATE_DIRECTORY", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    return monkeypatch
+    monkeypatch.setenv("HOME", "/home/anna")
+    monkeypatch.setattr(statedir, "SERVICE", tmp_path / "service")
 
 
-def test_the_first_that_is_given_counts(environment):
-    assert state_dir() == Path.home() / ".local/state/neurorack"
-    environment.setenv("XDG_STATE_HOME", "/x")
-    assert state_dir() == Path("/x/neurorack")
-    environment.setenv("STATE_DIRECTORY", "/var/lib/neurorack:/var/lib/other")
-    assert state_dir() == Path("/var/lib/neurorack")
-    environment.setenv("NEURORACK_STATE", "/mine")
-    assert state_dir() == Path("/mine")
+def test_the_more_particular_wins(monkeypatch, tmp_path):
+    assert state_dir() == Path("/home/anna/.local/state/neurorack")
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    assert state_dir() == Path("/home/anna/.local/state/neurorack"), "ignored, as the specification has it"
+    monkeypatch.setenv("XDG_STATE_HOME", "/xdg")
+    assert state_dir() == Path("/xdg/neurorack")
+    (tmp_path / "service").mkdir()
+    assert state_dir() == tmp_path / "service", "the service's user finds the service's"
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/one:/var/lib/two")
+    assert state_dir() == Path("/var/lib/one")
+    monkeypatch.setenv("NEURORACK_STATE", "/given")
+    assert state_dir() == Path("/given")
 
 
-@pytest.mark.parametrize("value", ["", "relative/path"])
-def test_a_state_home_that_is_no_place_is_passed_over(environment, value):
-    environment.setenv("XDG_STATE_HOME", value)
-    assert state_dir() == Path.home() / ".local/state/neurorack"
+def test_the_unit_gives_the_service_its_own():
+    unit = (Path(__file__).parents[1] / "systemd/neurorack.service").read_text()
+    assert "\nStateDirectory=neurorack\n" in unit
 
 
 def test_a_virtual_module_never_plays_by_the_soldered_ones_calibration():

@@ -75,6 +75,7 @@ class Options:
     seed: int = 0
     client: str = "neurorack"
     listen: bool = False
+    first: str = ""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -92,6 +93,7 @@ def parse(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument("--run-dir", type=Path, help=f"where the processes meet (default: {default_run_dir()})")
     parser.add_argument("--bundle", required=True, help="name or folder of the instrument")
+    parser.add_argument("--first", default="", help="the instrument to begin with, --bundle where it cannot play")
     parser.add_argument("--device", default="auto", help="auto, null, jack, alsa or words of a card's name")
     parser.add_argument("--block", type=int, default=128, choices=BLOCKS, help="samples the card asks for at once")
     parser.add_argument("--cpu", type=int, help="keep the audio callback on this CPU")
@@ -107,7 +109,7 @@ def parse(arguments: Sequence[str]) -> Options:
         raise BadInput(f"gate delay {given.gate_delay} ms is out of range", "--gate-delay", "give 0…100")
     return Options(
         given.run_dir, given.bundle, given.device, given.block, given.cpu, given.gain_db, given.gate_delay * 1e-3,
-        given.seed, given.client, given.listen,
+        given.seed, given.client, given.listen, given.first,
     )  # fmt: skip
 
 
@@ -187,10 +189,11 @@ class Engine:
         self._hand_over_files()
 
     def _first_player(self, chosen: str) -> Player:
-        """The bundle last chosen, else the one of the command line."""
-        if chosen and chosen != self._options.bundle:
+        """The bundle last chosen, else the ones of the command line."""
+        first = chosen or self._options.first
+        if first and first != self._options.bundle:
             try:
-                return self._load(chosen)
+                return self._load(first)
             except BadInput as fault:
                 self._say(str(fault))
         return self._load(self._options.bundle)

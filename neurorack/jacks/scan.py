@@ -95,6 +95,11 @@ class Scan:
         for name, jack in zip(CV_JACKS, self._jacks, strict=True):
             jack.correction = calibration.corrections.get(name)
 
+    @property
+    def pots_known(self) -> bool:
+        """Whether every pot has been read since the start."""
+        return self._pot.readings >= len(self._pots)
+
     def step(self) -> int:
         """Do what is due now; returns when it wants to be called next, in the clock's nanoseconds."""
         self.fresh = False

@@ -50,6 +50,7 @@ def empty_patch() -> np.recarray:
     record = np.zeros(1, PATCH).view(np.recarray)[0]
     record["base"][1:] = 0.5
     record["pot"][:] = -1
+    record["recalled"][:] = np.nan
     return record
 
 

@@ -151,6 +151,15 @@ def test_a_restarted_engine_plays_what_was_chosen(start_engine, run_dir: Path):
     assert start_engine("--device", "null").playing().meters()["bundle"] == b"tone@880"
 
 
+def test_an_engine_begins_with_the_first_and_falls_back_on_its_own(start_engine, run_dir: Path):
+    first = start_engine("--device", "null", "--first", "tone@880").playing()
+    assert first.meters()["bundle"] == b"tone@880"
+    first.end()
+    second = start_engine("--device", "null", "--first", "bassoon").playing()
+    assert second.meters()["bundle"] == b"tone"
+    assert "no bundle 'bassoon'" in second.end()[2]
+
+
 def test_a_bundle_may_lie_as_deep_as_the_kernel_allows(start_engine, run_dir: Path, tmp_path: Path, tiny_bundle: Path):
     folder = tmp_path.joinpath(*["deep" * 20] * 12, "tiny")
     shutil.copytree(tiny_bundle, folder)

@@ -148,7 +148,7 @@ class Power:
 
     def __init__(self, calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls, self.used = calls, 0
-        for name in ("open", "fsync", "replace", "close", "mkdir"):
+        for name in ("open", "write", "fsync", "rename", "close", "mkdir"):
             monkeypatch.setattr(os, name, self._counted(getattr(os, name)))
 
     def _counted(self, original):

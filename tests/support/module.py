@@ -1,6 +1,7 @@
 """The module in a process of its own, on a virtual rack made for a test."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 from rig import REPOSITORY, JackServer, wait_for
 
+from neurorack.rundir import holder
 from neurorack.shared import INTENT, METERS, Snapshot
 
 RACK = """
@@ -31,15 +33,20 @@ volts = 5.0
 
 
 class Module:
-    """`neurorack run --rack` as a user starts it without a terminal; `server` is the JACK server it finds."""
+    """`neurorack run --rack` as a user starts it without a terminal; `server` is the JACK server it finds.
+
+    Without a bundle it plays what it remembers.
+    """
 
     def __init__(
-        self, run_dir: Path, rack: str, bundle: Path | str, *options: str, server: JackServer | None = None
+        self, run_dir: Path, rack: str, bundle: Path | str | None, *options: str, server: JackServer | None = None
     ) -> None:
         run_dir.mkdir(mode=0o700, parents=True)
         (run_dir / "rack.toml").write_text(rack)
         self.run_dir = run_dir
-        options = ("--rack", str(run_dir / "rack.toml"), "--run-dir", str(run_dir), "--bundle", str(bundle), *options)
+        options = ("--rack", str(run_dir / "rack.toml"), "--run-dir", str(run_dir), *options)
+        if bundle is not None:
+            options = ("--bundle", str(bundle), *options)
         self._began_ns = time.monotonic_ns()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "neurorack", "run", "--headless", "--seconds=600", f"--out={run_dir}", *options],
@@ -71,6 +78,14 @@ class Module:
         intent.refresh()
         intent.record["bundle"] = str(folder).encode()
         intent.publish()
+
+    def pull_the_plug(self) -> None:
+        """All its processes end at once, without a last word."""
+        for name in ("daemon", "engine", "jacks"):
+            if pid := holder(self.run_dir / f"{name}.lock"):
+                os.kill(pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> None:
         if self.process.poll() is None:

@@ -1,0 +1,177 @@
+"""The player's desk: what plays, what is remembered of it, and the one way to change either.
+
+Panel, console and commands ask here; the daemon owns the desk and lets it step. Engine and jacks hear of a change from
+the records of the run directory, the memory from `step`:
+
+    play, presets ──▶ Playing: patch, intent ──▶ engine, jacks
+                         │ step: where the pots' knobs stand
+                         └──▶ Memory ──▶ two generations on the disk
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from neurorack.errors import BadInput
+from neurorack.settings.memory import Memory
+from neurorack.settings.model import Sound
+
+if TYPE_CHECKING:  # with numpy, which `Desk` alone does without: the engine waits for what it says
+    import numpy as np
+
+    from neurorack.bundle import Card
+    from neurorack.mailbox import Mailbox
+    from neurorack.settings.playing import Playing
+
+
+class Desk:
+    """Once it is made it knows what to begin with; `begin` tells the others, `open` lets the player in.
+
+    `bundle`, `assignments` and `intonation` are the command line's where it gives them: they overrule what is
+    remembered. `out_of_the_box` is the bundle of a module that remembers none.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        out_of_the_box: str,
+        *,
+        bundle: str | None,
+        assignments: Sequence[str],
+        intonation: float | None,
+    ) -> None:
+        self._memory = Memory(state_dir)
+        self._out_of_the_box, self._assignments, self._intonation = out_of_the_box, assignments, intonation
+        # A folder must be found again when the module is started from elsewhere.
+        self._bundle = str(Path(bundle).resolve()) if bundle is not None and os.path.isdir(bundle) else bundle
+        self._playing: Playing | None = None
+        self._mailbox: Mailbox | None = None
+        self._card: Card | None = None
+        self._notices: list[str] = []
+
+    @property
+    def engine_options(self) -> tuple[list[str], list[str]]:
+        """(what an engine must have been started with to be taken over, what one that is started gets besides)."""
+        if self._bundle is not None:
+            return ["--bundle", self._bundle], []
+        remembered = self._memory.settings.playing
+        first = self._out_of_the_box if remembered is None else remembered.bundle
+        return ["--bundle", self._out_of_the_box], ["--first", first]
+
+    def begin(self, run_dir: Path, *, plays_on: bool, gate_delay_s: float, listen: bool) -> None:
+        """Tell engine and jacks what plays on, else what is remembered, else what a module out of its box plays."""
+        from neurorack.patch.matrix import patched
+        from neurorack.settings.playing import Playing, knobs_of
+
+        self._playing = Playing(run_dir, gate_delay_s=gate_delay_s, listen=listen)
+        found = self._playing.found() if plays_on else None
+        sound = found or self._memory.settings.playing
+        sound = sound or Sound(bundle=self._out_of_the_box, knobs=knobs_of(patched([])))
+        if self._bundle not in (None, sound.bundle):
+            sound = msgspec.structs.replace(sound, bundle=self._bundle, gesture=0, depth=1.0)
+        if self._assignments and (knobs := knobs_of(patched(self._assignments))) != sound.knobs:
+            sound, found = msgspec.structs.replace(sound, knobs=knobs, pots=None), None
+        if self._intonation is not None:
+            sound = msgspec.structs.replace(sound, intonation=self._intonation)
+        self._playing.play(sound, recall=found is None)
+
+    def open(self, run_dir: Path) -> None:
+        """Look the bundle up and open the mailbox. BadInput where the bundle cannot be found; all else goes on then.
+
+        One that is remembered, but there no more, gives way to that of a module out of its box, as in the engine.
+        """
+        from neurorack.mailbox import Mailbox
+
+        try:
+            self._mailbox = Mailbox(run_dir)
+        except OSError as error:
+            self._notices.append(f"presets cannot be asked for from outside: {error.strerror}")
+        sound = self.sound
+        try:
+            self._card = _card_of(sound.bundle)
+        except BadInput as error:
+            if self._bundle is not None or sound.bundle == self._out_of_the_box:
+                raise
+            self._notices.append(f"plays {self._out_of_the_box}: {error}")
+            self.play(msgspec.structs.replace(sound, bundle=self._out_of_the_box, gesture=0))
+
+    @property
+    def sound(self) -> Sound:
+        """What plays. From `begin` on."""
+        assert self._playing is not None
+        return self._playing.sound
+
+    @property
+    def gestures(self) -> Sequence[str]:
+        """Names of what a gate can play."""
+        return self._card.gestures.names if self._card is not None else ()
+
+    @property
+    def bundle_name(self) -> str:
+        return self._card.name if self._card is not None else ""
+
+    def play(self, sound: Sound, *, recall: bool = False) -> None:
+        """Change what plays. With `recall` the pots' knobs go where `sound` has them, until a pot passes that.
+
+        Raises BadInput, and nothing changes, where its bundle is not there.
+        """
+        assert self._playing is not None
+        if sound.bundle != self.sound.bundle:
+            self._card = _card_of(sound.bundle)
+        self._playing.play(sound, recall=recall)
+
+    def choose_gesture(self, number: int) -> None:
+        self.play(msgspec.structs.replace(self.sound, gesture=number))
+
+    def step(self, volts: "np.recarray | None") -> None:
+        """Let the memory have what plays now; `volts` is the newest record of the jacks. Returns at once."""
+        if self._playing is not None:
+            if volts is not None:
+                self._playing.look(volts)
+            if self.sound is not self._memory.settings.playing:
+                self._memory.remember(msgspec.structs.replace(self._memory.settings, playing=self.sound))
+        self._memory.step()
+
+    @property
+    def mail(self) -> list[int]:
+        """Descriptors that become readable when somebody asks for something: then call `answer`."""
+        return [] if self._mailbox is None else [self._mailbox.fileno()]
+
+    def answer(self, volts: "np.recarray | None") -> None:
+        """Do what a command asks for, and tell it."""
+        from neurorack.presets import Reply, read_request
+
+        letter = self._mailbox.take() if self._mailbox is not None else None
+        if letter is None:
+            return
+        raw, whom = letter
+        try:
+            request = read_request(raw)
+            self.step(volts)
+            settings = request.apply(self._memory.settings)
+            if request.do == "recall" and settings.playing is not None:
+                self.play(settings.playing, recall=True)
+            self._memory.remember(settings)
+            reply = Reply.of(settings)
+        except BadInput as error:
+            reply = Reply.refused(error)
+        assert self._mailbox is not None
+        self._mailbox.answer(whom, msgspec.json.encode(reply))
+
+    def take_notices(self) -> list[str]:
+        """Lines for the player since the last call."""
+        notices, self._notices = self._notices + self._memory.take_notices(), []
+        return notices
+
+    def close(self) -> None:
+        """Save what is not saved yet."""
+        self._memory.close()
+
+
+def _card_of(bundle: str) -> "Card":
+    from neurorack.bundle import find, read_card
+
+    return read_card(find(bundle))

@@ -1,0 +1,76 @@
+"""A running module's mailbox: a command sends one request and gets one answer.
+
+A datagram socket in the run directory, whose permissions say who may write. A request wakes the daemon's `select`,
+comes whole or not at all, and leaves nothing behind: no connection that hangs, no file that a dead command forgot.
+Of two requests the first is done first, so that two hands at once cannot mix.
+"""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from neurorack.errors import BadInput
+
+SOCKET = "daemon.socket"
+BYTES_MAX = 1 << 16
+ANSWER_S = 3.0
+"""The daemon is at its loop again within milliseconds, on a machine that swaps within a second."""
+
+
+class Mailbox:
+    """The daemon's end. `fileno` becomes readable with a request; then call `take`."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.setblocking(False)
+        (run_dir / SOCKET).unlink(missing_ok=True)  # of a daemon that is dead: there is one at a time
+        with _short(run_dir) as path:
+            self._socket.bind(path)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def take(self) -> tuple[bytes, bytes | None] | None:
+        """(request, whom to answer), None where there is none. Who has no address hears no answer."""
+        try:
+            return self._socket.recvfrom(BYTES_MAX)
+        except BlockingIOError:
+            return None
+
+    def answer(self, whom: bytes | None, reply: bytes) -> None:
+        """Whoever asked may be gone."""
+        if whom is not None:
+            with contextlib.suppress(OSError):
+                self._socket.sendto(reply, whom)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def ask(run_dir: Path, request: bytes) -> bytes | None:
+    """The answer of the module that runs in `run_dir`, None where none does. BadInput where it does not answer."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asking:
+        asking.bind("")  # the kernel gives a name, which is gone with us
+        asking.settimeout(ANSWER_S)
+        try:
+            with _short(run_dir) as path:
+                asking.connect(path)
+            asking.send(request)
+            return asking.recv(BYTES_MAX)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+        except OSError as error:
+            what = f"the module does not answer: {error.strerror or error}"
+            raise BadInput(what, str(run_dir), "try again, or start it anew") from error
+
+
+@contextlib.contextmanager
+def _short(run_dir: Path) -> Iterator[str]:
+    """The socket's path, within the 107 bytes that a socket's name may have."""
+    fd = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{fd}/{SOCKET}"
+    finally:
+        os.close(fd)

@@ -1,0 +1,147 @@
+"""The values that are remembered, and their bounds: whoever edited the file, nothing beyond them is believed."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from neurorack.errors import BadInput
+
+PRESETS = 64
+NAME_CHARACTERS_MAX = 24
+"""What a line of the display holds."""
+
+BUNDLE_CHARACTERS_MAX = 4_095
+"""Of its name or folder: the kernel takes no longer path."""
+
+_PRINTED = "\\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*\\Z"
+"""Nothing that moves a terminal's cursor, colours it, ends a line or turns its direction."""
+
+Position = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Amount = Annotated[float, msgspec.Meta(ge=-1.0, le=1.0)]
+Level = Annotated[float, msgspec.Meta(ge=-10.0, le=10.0)]
+Number = Annotated[int, msgspec.Meta(ge=1, le=PRESETS)]
+JackName = Literal["voct", "cv1", "cv2", "cv3", "cv4"]
+KnobName = Literal["pitch", "rms", "centroid", "bandwidth", "sharpness", "boominess"]
+PotName = Literal["pot1", "pot2", "pot3", "pot4"]
+CurveName = Literal["linear", "exponential", "logarithmic", "s-curve"]
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A value: changed ones are made with `msgspec.structs.replace`."""
+
+
+class Knob(_Kept, frozen=True):
+    """What feeds a knob, as in `patch.matrix`: `pot`, else `base`, is where it stands without a cable.
+
+    `base` and `offset` are volts for the pitch and positions otherwise, `attenuverter` −1…+1 by jack.
+    """
+
+    base: Level
+    pot: PotName | None = None
+    attenuverter: dict[JackName, Amount] = {}
+    offset: Level = 0.0
+    curve: CurveName = "linear"
+
+
+class Sound(_Kept, frozen=True):
+    """All that a preset brings back. `pots` is where the knobs of the pots stand, None where the pots themselves do."""
+
+    bundle: Annotated[str, msgspec.Meta(min_length=1, max_length=BUNDLE_CHARACTERS_MAX, pattern=_PRINTED)]
+    gesture: Annotated[int, msgspec.Meta(ge=0, le=0x7FFFFFFF)] = 0
+    depth: Annotated[float, msgspec.Meta(ge=0.0, le=4.0)] = 1.0
+    intonation: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)] = 1.0
+    knobs: dict[KnobName, Knob] = {}
+    pots: tuple[Position, Position, Position, Position] | None = None
+
+
+class Preset(_Kept, frozen=True):
+    name: Annotated[str, msgspec.Meta(max_length=NAME_CHARACTERS_MAX, pattern=_PRINTED)]
+    sound: Sound
+
+
+class Settings(_Kept, frozen=True):
+    """`playing` is None in a module just out of its box. Presets are numbered from 1."""
+
+    playing: Sound | None = None
+    presets: dict[Number, Preset] = {}
+
+    def preset(self, number: int) -> Preset:
+        """Raises BadInput where there is none."""
+        self._check(number)
+        if number not in self.presets:
+            raise BadInput(
+                "that preset is empty", f"preset {number}", "store one there, or see `neurorack presets list`"
+            )
+        return self.presets[number]
+
+    def store(self, number: int, name: str = "") -> "Settings":
+        """With what plays as preset `number`, in place of one that is there; its name stays unless another is given."""
+        self._check(number)
+        if self.playing is None:
+            raise BadInput("nothing has been played yet", f"preset {number}", "start the module first")
+        before = self.presets.get(number)
+        name = name or (before.name if before else f"preset {number}")
+        return self._with(number, _named(name, self.playing))
+
+    def rename(self, number: int, name: str) -> "Settings":
+        return self._with(number, _named(name, self.preset(number).sound))
+
+    def recall(self, number: int) -> "Settings":
+        """With preset `number` as what plays."""
+        return msgspec.structs.replace(self, playing=self.preset(number).sound)
+
+    def clear(self, number: int) -> "Settings":
+        self.preset(number)
+        return self._with(number, None)
+
+    def _with(self, number: int, preset: Preset | None) -> "Settings":
+        presets = {n: p for n, p in self.presets.items() if n != number}
+        if preset is not None:
+            presets[number] = preset
+        return msgspec.structs.replace(self, presets=dict(sorted(presets.items())))
+
+    @staticmethod
+    def _check(number: int) -> None:
+        if not 1 <= number <= PRESETS:
+            raise BadInput("there is no such preset", f"preset {number}", f"use 1 to {PRESETS}")
+
+
+def _named(name: str, sound: Sound) -> Preset:
+    name = " ".join(name.split())
+    if not name or len(name) > NAME_CHARACTERS_MAX or not name.isprintable():
+        mend = f"use 1 to {NAME_CHARACTERS_MAX} printable characters"
+        raise BadInput("a preset cannot be called that", repr(name[:40]), mend)
+    return Preset(name=name, sound=sound)
+
+
+Document = dict[str, Any]
+"""JSON as it was read, of any schema."""
+
+MIGRATIONS: tuple[Callable[[Document], Document], ...] = ()
+"""The first makes a document of schema 2 of one of schema 1, the next one of schema 3 of that, and so on."""
+
+
+def schema() -> int:
+    """Of what `encode` writes. Raised by every change that an older `decode` would refuse or misread."""
+    return 1 + len(MIGRATIONS)
+
+
+def encode(settings: Settings) -> bytes:
+    """Readable JSON. ValueError where `decode` would refuse it: what cannot be read back must not be written."""
+    raw = msgspec.json.format(msgspec.json.encode(settings), indent=1) + b"\n"
+    decode(raw, schema())
+    return raw
+
+
+def decode(raw: bytes, of_schema: int) -> Settings:
+    """Settings of this or an older schema, migrated forward. ValueError where they are not within bounds."""
+    try:
+        if of_schema == schema():
+            return msgspec.json.decode(raw, type=Settings)
+        document = msgspec.json.decode(raw, type=Document)
+        for migrate in MIGRATIONS[of_schema - 1 :]:
+            document = migrate(document)
+        return msgspec.convert(document, Settings, str_keys=True)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:  # of a migration, too
+        raise ValueError(f"not settings of schema {of_schema}: {error}") from error

@@ -1,0 +1,94 @@
+"""What is remembered, and what may be done with presets."""
+
+from typing import get_args
+
+import pytest
+from disk import settings
+
+from neurorack import words
+from neurorack.errors import BadInput
+from neurorack.patch.matrix import CURVES
+from neurorack.patch.voice import DEEPEST, FARTHEST
+from neurorack.settings import model
+from neurorack.settings.model import PRESETS, Settings, Sound, decode, encode
+
+PLAYED = settings(5)
+
+
+def test_its_words_are_those_of_the_module():
+    """It spells them out, since it is read before numpy is."""
+    assert get_args(model.JackName) == words.CV_JACKS
+    assert get_args(model.KnobName) == words.KNOBS
+    assert get_args(model.PotName) == words.POTS
+    assert get_args(model.CurveName) == CURVES
+    assert decode(encode(Settings(playing=Sound(bundle="b", depth=DEEPEST, intonation=FARTHEST))), 1).playing
+
+
+def test_a_preset_is_stored_recalled_renamed_and_cleared():
+    stored = PLAYED.store(7, "glass  rain")
+    assert stored.preset(7).name == "glass rain"
+    other = Settings(playing=Sound(bundle="skins"), presets=stored.presets)
+    assert other.recall(7).playing == PLAYED.playing
+    assert other.rename(7, "x").preset(7).name == "x"
+    assert other.store(7).preset(7) == model.Preset(name="glass rain", sound=Sound(bundle="skins")), "the name stays"
+    assert 7 not in other.clear(7).presets
+    assert list(PLAYED.store(9).store(8).presets) == [1, 8, 9, 64]
+
+
+@pytest.mark.parametrize("number", [0, -1, PRESETS + 1])
+def test_there_are_64_of_them(number):
+    for deed in (PLAYED.store, PLAYED.recall, PLAYED.clear):
+        with pytest.raises(BadInput, match="use 1 to 64"):
+            deed(number)
+
+
+def test_an_empty_one_can_only_be_stored_into():
+    for deed in (PLAYED.recall, PLAYED.clear, lambda number: PLAYED.rename(number, "x")):
+        with pytest.raises(BadInput, match="that preset is empty"):
+            deed(2)
+    with pytest.raises(BadInput, match="nothing has been played"):
+        Settings().store(2)
+
+
+@pytest.mark.parametrize("name", [" ", "x" * 25, "\x1b[31m", "a\u202eb"])
+def test_a_name_that_no_display_holds_is_refused(name):
+    with pytest.raises(BadInput, match="cannot be called that"):
+        PLAYED.rename(1, name)
+
+
+@pytest.mark.parametrize(
+    ("what", "instead"),
+    [
+        ('"depth": 0.5', '"depth": 5'),
+        ('"depth": 0.5', '"depth": "0.5"'),
+        ('"base": 0.25', '"base": 11'),
+        ('"cv1": -0.5', '"cv9": -0.5'),
+        ('"pot2"', '"pot5"'),
+        ('"s-curve"', '"zigzag"'),
+        ('"gesture": 5', '"gesture": -1'),
+        ('"gesture": 5', '"gesture": 5, "more": 1'),
+        ('"64"', '"65"'),
+        ('"name": "one"', '"name": "o\\u001bne"'),
+        ('"bundle": "fluid"', '"bundle": ""'),
+        ('"bundle": "fluid"', '"bundle": "a\\u0000"'),
+    ],
+)
+def test_what_is_out_of_bounds_is_not_believed(what, instead):
+    raw = encode(PLAYED).decode()
+    assert what in raw
+    with pytest.raises(ValueError):
+        decode(raw.replace(what, instead).encode(), 1)
+
+
+def test_64_presets_of_the_largest_kind_fit_into_a_file():
+    from neurorack.settings.store import BYTES_MAX
+
+    knob = model.Knob(
+        base=-1.2345678901234567,
+        attenuverter=dict.fromkeys(words.CV_JACKS, -0.12345678901234567),  # type: ignore[arg-type]
+        offset=-0.12345678901234567,
+        curve="exponential",
+    )
+    sound = Sound(bundle="ü" * 4095, knobs=dict.fromkeys(words.KNOBS, knob), pots=(0.1234,) * 4)  # type: ignore[arg-type]
+    preset = model.Preset(name="ü" * 24, sound=sound)
+    assert len(encode(Settings(playing=sound, presets=dict.fromkeys(range(1, 65), preset)))) < BYTES_MAX - 256
