@@ -15,15 +15,16 @@ from hardware.circuit.board import Board
 FULL_SCALE_VPP = 2.83
 """1 Vrms at the codec's line input and output (SGTL5000 data sheet, audio performance)."""
 
-IN_OHMS, IN_FEEDBACK_OHMS = 100e3, 27.4e3
-"""10 Vpp to 2.74 Vpp: just below full scale."""
+IN_OHMS, IN_FEEDBACK_OHMS = 100e3, 30e3
+"""10 Vpp to 3 Vpp, of which 2.2 kΩ and the codec's 14.5 kΩ leave 2.6 Vpp: 0.7 dB below full scale. Like a CV's amplifier it runs
+on the 3.3 V of what it drives and rests in its middle."""
 
 OUT_OHMS, OUT_FEEDBACK_OHMS = 10e3, 35.7e3
 """2.83 Vpp to 10.1 Vpp."""
 
 PUMP_CAPACITOR = "220p"
 HOLD_CAPACITOR, HOLD_OHMS = "470n", 470e3
-"""48,000 × 220 pF = 95 kΩ fill 470 nF: open after some 30 ms of clock, shut within 200 ms without."""
+"""48,000 × 220 pF = 95 kΩ fill 470 nF: open after some 40 ms of clock, shut some 110 ms after it."""
 
 
 def draw(board: Board) -> None:
@@ -58,31 +59,32 @@ def draw(board: Board) -> None:
 
     board.block = "audio"
     board.place(parts.JACK, "in", S="GND", TN="GND", T="in_jack")
-    board.resistor(IN_OHMS, "in_jack", "in_sum")
+    board.capacitor("2.2u film", "in_jack", "in_floating")
+    board.resistor(IN_OHMS, "in_floating", "in_sum")
     board.resistor(IN_FEEDBACK_OHMS, "in_sum", "in_amplified")
     board.capacitor("100p", "in_sum", "in_amplified")
-    board.capacitor("2.2u film", "in_amplified", "in_floating")
-    board.resistor(1e3, "in_floating", "codec_in")
-    board.place(parts.CLAMP, A="GND", K="V3A", MID="codec_in")
+    board.place(
+        parts.IN_AMPLIFIER, VPLUS="V3A", VMINUS="GND", POS="cv_bias", NEG="in_sum", OUT="in_amplified"
+    )
+    board.capacitor("100n", "V3A")
+    board.capacitor("1u", "in_amplified", "in_centred")
+    board.resistor(2.2e3, "in_centred", "codec_in")
+    board.place(parts.SOUND_CLAMP, A="GND", K="V3A", MID="codec_in")
 
     board.capacitor("2.2u film", "codec_out", "out_floating")
     board.resistor(OUT_OHMS, "out_floating", "out_sum")
     board.resistor(OUT_FEEDBACK_OHMS, "out_sum", "out_amplified")
     board.capacitor("100p", "out_sum", "out_amplified")
     board.place(
-        parts.AUDIO_AMPLIFIER,
-        VPLUS="V12A",
-        VMINUS="V12N",
-        POSA="GND",
-        NEGA="in_sum",
-        OUTA="in_amplified",
-        POSB="GND",
-        NEGB="out_sum",
-        OUTB="out_amplified",
+        parts.OUT_AMPLIFIER, VPLUS="V12A", VMINUS="V12N", POS="GND", NEG="out_sum", OUT="out_amplified"
     )
     board.capacitor("100n", "V12A")
     board.capacitor("100n", "GND", "V12N")
     board.resistor(47, "out_amplified", "out_open")
+    board.place(parts.PULSE_1K, "1 kΩ 0.66 W", value=1e3, A="out_muted", B="out_jack")
+    board.place(parts.JACK, "out", S="GND", TN=None, T="out_jack")
+
+    board.block = "mute"
     board.place(
         parts.RELAY,
         COIL_P="V12A",
@@ -94,9 +96,6 @@ def draw(board: Board) -> None:
         COM2=None,
         NC2=None,
     )
-    board.place(parts.PULSE_1K, "1 kΩ 0.66 W", value=1e3, A="out_muted", B="out_jack")
-    board.place(parts.JACK, "out", S="GND", TN=None, T="out_jack")
-
     board.resistor(1e3, "LRCLK", "mute_clock")
     board.capacitor(PUMP_CAPACITOR, "mute_clock", "mute_pump")
     board.place(parts.CLAMP, A="GND", MID="mute_pump", K="mute_gate")

@@ -7,11 +7,12 @@ ADDRESSES = {"GND": 0x48, "V3A": 0x49, "SDA_A": 0x4A}
 """By the net at ADDR."""
 
 INPUTS = {
-    "voct": ("GND", ("voct_pin", "GND", "GND", "GND")),
+    "voct": ("GND", ("voct_pin", "VREF", "GND", "GND")),
     "cv": ("V3A", ("cv1_pin", "cv2_pin", "cv3_pin", "cv4_pin")),
     "pots": ("SDA_A", ("pot1_pin", "pot2_pin", "pot3_pin", "pot4_pin")),
 }
-"""Per converter: the net at ADDR, and those at AIN0…AIN3."""
+"""Per converter: the net at ADDR, and those at AIN0…AIN3. `voct`'s second input sees the reference: the converter's own drift, the
+largest of all (`tolerance`), can be measured against it."""
 
 
 def draw(board: Board) -> None:

@@ -134,6 +134,11 @@ CLAMP = Kind(
     "Nexperia BAS70 series, tables 5 and 7: 70 mA, at most 100 nA at 50 V: a BAT54's 2 µA would cost cents behind 1 kΩ",
     ("D{ref}a {A} {MID} bas70", "D{ref}b {MID} {K} bas70"),
 )
+SOUND_CLAMP = Kind(
+    *("BAT54S,215", "Nexperia", "SOT-23", "semiconductors", "D", 0.10, PAIR),
+    "Nexperia BAT54 series, table 7: at most 0.24 V at 0.1 mA, 0.32 V at 1 mA",
+    ("D{ref}a {A} {MID} bat54", "D{ref}b {MID} {K} bat54"),
+)
 SCHOTTKY = Kind(
     *("SS14", "onsemi", "SMA", "semiconductors", "D", 0.10, DIODE),
     "onsemi SS14: 1 A, 40 V, 0.5 V at 1 A",
@@ -191,14 +196,18 @@ CV_AMPLIFIER = Kind(
     ),
     {"VPLUS": 0.05},
 )
-AUDIO_AMPLIFIER = Kind(
-    *("OPA1678IDR", "Texas Instruments", "SOIC-8", "integrated circuits", "U", 1.80, DUAL),
-    "TI SBOS855 §6.1 and §6.5: 16 MHz, swings to 0.8 V of a rail at 2 kΩ, 2.5 mA each, output 50 mA",
-    (
-        "X{ref}a {POSA} {NEGA} {VPLUS} {VMINUS} {OUTA} opamp gbw=16meg sat=0.8",
-        "X{ref}b {POSB} {NEGB} {VPLUS} {VMINUS} {OUTB} opamp gbw=16meg sat=0.8",
-    ),
-    {"VPLUS": 5.0, "VMINUS": 5.0},
+SINGLE = pins("1 OUT OUTPUT", "2 VMINUS PWRIN", "3 POS INPUT", "4 NEG INPUT", "5 VPLUS PWRIN")
+IN_AMPLIFIER = Kind(
+    *("TLV9061IDBVR", "Texas Instruments", "SOT-23-5", "integrated circuits", "U", 0.60, SINGLE),
+    "TI SBOS839 §6.1 and §6.8: 10 MHz, 10 nV/√Hz, rail to rail; inputs clamped to the rails, at most 10 mA",
+    ("X{ref} {POS} {NEG} {VPLUS} {VMINUS} {OUT} opamp gbw=10meg sat=20m",),
+    {"VPLUS": 0.8},
+)
+OUT_AMPLIFIER = Kind(
+    *("OPA1677DBVR", "Texas Instruments", "SOT-23-5", "integrated circuits", "U", 1.20, SINGLE),
+    "TI SBOS855 §6.1 and §6.5: 16 MHz, swings to 0.8 V of a rail at 2 kΩ, 2.5 mA, output 50 mA, short-circuit proof",
+    ("X{ref} {POS} {NEG} {VPLUS} {VMINUS} {OUT} opamp gbw=16meg sat=0.8",),
+    {"VPLUS": 2.5, "VMINUS": 2.5},
 )
 COMPARATOR = Kind(
     *("TLV3202AIDR", "Texas Instruments", "SOIC-8", "integrated circuits", "U", 1.50, DUAL),
@@ -288,7 +297,7 @@ def _fuse(number: str, hold_a: float, ohms: float, price: float) -> Kind:
     return Kind(
         *(number, "Bourns", "radial", "power", "F", price, TWO),
         f"Bourns MF-R: holds {hold_a} A at 23 °C",
-        (f"R{{ref}} {{A}} {{B}} {ohms}",),
+        (f"Rfuse{{ref}} {{A}} {{B}} {ohms}",),
     )
 
 
@@ -298,12 +307,12 @@ FUSE_EXTERNAL = _fuse("MF-R300", 3.0, 0.03, 0.60)
 BEAD = Kind(
     *("BLM21PG331SN1D", "Murata", "0805", "power", "L", 0.08, TWO),
     "Murata BLM21PG331: 330 Ω at 100 MHz, 1.5 A",
-    ("R{ref} {A} {B} 0.09",),
+    ("Rbead{ref} {A} {B} 0.09",),
 )
 CHOKE = Kind(
     *("SRR1260-100M", "Bourns", "SMD 12.5 mm", "power", "L", 1.00, TWO),
     "Bourns SRR1260: 10 µH, more than 4 A",
-    ("L{ref} {A} x{ref} 10u", "R{ref} x{ref} {B} 0.02"),
+    ("Lchoke{ref} {A} x{ref} 10u", "Rchoke{ref} x{ref} {B} 0.02"),
 )
 
 # --- connectors and panel -----------------------------------------------------------------------------------------
@@ -350,3 +359,14 @@ BARREL = Kind(
     "CUI PJ-102BH: 5 A",
 )
 TEST_POINT = Kind(*("5000", "Keystone", "loop", "connectors", "TP", 0.30, (("1", "P", PASSIVE),)))
+
+BESIDES = (
+    ("panel, 2 mm aluminium or circuit board, from panel/neurorack.svg", "any maker of panels", 1, 15.00),
+    ("knob for a 6 mm shaft, at most 13 mm wide", "any", 4, 0.60),
+    ("knob for the encoder, at most 16 mm wide", "any", 1, 0.80),
+    ("ribbon, 10 to 16 pins, Eurorack", "any", 1, 2.00),
+    ("ribbon, 2 × 20 pins, 150 mm at most", "any", 1, 3.00),
+    ("lead with a 5.5 × 2.5 mm plug (Orin) or 5.5 × 2.1 mm (Nano)", "any", 1, 3.00),
+    ("screw M3 × 6 with nylon washer", "any", 4, 0.10),
+)
+"""What is not soldered: name, maker, pieces, euros each. The computer comes on top."""

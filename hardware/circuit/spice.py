@@ -12,14 +12,13 @@ from pathlib import Path
 from string import Formatter
 
 import numpy as np
-from skidl import Part
 
-from hardware.circuit.board import at
+from hardware.circuit.board import Part, at
 
 MODELS = Path(__file__).with_name("models.lib")
 LONGEST_S = 60.0
 
-OPTIONS = ".options reltol=1e-4 abstol=1e-12 vntol=1e-7 gmin=1e-13 method=gear"
+OPTIONS = ".options reltol=1e-4 abstol=1e-12 vntol=1e-7 gmin=1e-13 rshunt=1e12"
 
 
 def available() -> bool:
@@ -77,6 +76,7 @@ def run(
             ".control",
             "set wr_singlescale",
             "option numdgt=9",
+            f"save all {' '.join(name for name in watch if name.startswith('@'))}",
             analysis,
             f"wrdata {out} {' '.join(seen)}",
             "quit",
@@ -88,7 +88,7 @@ def run(
         done = subprocess.run(
             ["ngspice", "-b", str(path)], capture_output=True, text=True, timeout=LONGEST_S, cwd=folder, check=False
         )
-        if not out.exists():
+        if not out.exists() or "aborted" in done.stdout + done.stderr:
             raise RuntimeError(f"ngspice: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         table = np.loadtxt(out, ndmin=2)
     return {"x": table[:, 0], **dict(zip(watch, table[:, 1:].T, strict=True))}
