@@ -326,6 +326,7 @@ POT = Kind(
     *("RD901F-40-15R1-B10K", "Alpha", "vertical 9 mm", "panel", "RV", 1.20),
     pins("1 CCW PASSIVE", "2 W PASSIVE", "3 CW PASSIVE"),
     "Alpha RD901F: 10 kΩ linear, bushing M7",
+    ("Rleft{ref} {CCW} {W} 5k", "Rright{ref} {W} {CW} 5k"),
 )
 ENCODER = Kind(
     *("PEC11R-4215F-S0024", "Bourns", "vertical 12 mm", "panel", "SW", 1.90),

@@ -32,7 +32,7 @@ def lines(parts: Iterable[Part], values: Mapping[str, float] | None = None) -> l
     for part in parts:
         for template in part.kind.spice:
             nets = {field: _node(part, field) for _, field, _, _ in Formatter().parse(template) if field}
-            nets |= {"ref": part.ref, "value": repr((values or {}).get(part.ref, part.amount))}
+            nets |= {"ref": part.ref, "value": f"{(values or {}).get(part.ref, part.amount or 0.0):.9g}"}
             found.append(template.format(**nets))
     return found
 

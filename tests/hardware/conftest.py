@@ -23,15 +23,17 @@ class Bench:
     """Blocks of the schematic on a bench with supplies."""
 
     POWERED = ("Vsupply v3a 0 3.3",)
-    UNPOWERED = ("Roff v3a 0 100k", "Coff v3a 0 10u")
-    """The LDO gives nothing and takes almost nothing back."""
+    UNPOWERED = ("Coff v3a 0 10u",)
+    """The LDO gives nothing and takes nothing back."""
 
     def __init__(self, board: Board) -> None:
         self.board = board
 
     def run(self, blocks, analysis, sources, watch, values=None):
-        """`spice.run` of whole blocks; "reference" is the one part of its block that the others need."""
-        parts = [part for part in self.board.parts(*blocks)]
+        """`spice.run` of whole blocks; "reference" and "pots" are the parts of their blocks that others need."""
+        parts = self.board.parts(*blocks)
         if "reference" in blocks:
             parts += [part for part in self.board.parts("analogue") if part.kind.number.startswith("REF")]
+        if "pots" in blocks:
+            parts += [part for part in self.board.parts("panel") if part.kind.prefix == "RV"]
         return spice.run(parts, analysis, sources, watch, values)
