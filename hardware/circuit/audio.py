@@ -63,9 +63,7 @@ def draw(board: Board) -> None:
     board.resistor(IN_OHMS, "in_floating", "in_sum")
     board.resistor(IN_FEEDBACK_OHMS, "in_sum", "in_amplified")
     board.capacitor("100p", "in_sum", "in_amplified")
-    board.place(
-        parts.IN_AMPLIFIER, VPLUS="V3A", VMINUS="GND", POS="cv_bias", NEG="in_sum", OUT="in_amplified"
-    )
+    board.place(parts.IN_AMPLIFIER, VPLUS="V3A", VMINUS="GND", POS="cv_bias", NEG="in_sum", OUT="in_amplified")
     board.capacitor("100n", "V3A")
     board.capacitor("1u", "in_amplified", "in_centred")
     board.resistor(2.2e3, "in_centred", "codec_in")
@@ -75,9 +73,7 @@ def draw(board: Board) -> None:
     board.resistor(OUT_OHMS, "out_floating", "out_sum")
     board.resistor(OUT_FEEDBACK_OHMS, "out_sum", "out_amplified")
     board.capacitor("100p", "out_sum", "out_amplified")
-    board.place(
-        parts.OUT_AMPLIFIER, VPLUS="V12A", VMINUS="V12N", POS="GND", NEG="out_sum", OUT="out_amplified"
-    )
+    board.place(parts.OUT_AMPLIFIER, VPLUS="V12A", VMINUS="V12N", POS="GND", NEG="out_sum", OUT="out_amplified")
     board.capacitor("100n", "V12A")
     board.capacitor("100n", "GND", "V12N")
     board.resistor(47, "out_amplified", "out_open")

@@ -30,7 +30,17 @@ def bill(board: Board) -> str:
             refs = " ".join(sorted((part.ref for part in found), key=_natural))
             told = value or "; ".join(sorted({part.value for part in found} - {number}))
             table.writerow(
-                (group, refs, len(found), told, number, kind.maker, kind.package, f"{kind.price_eur:.2f}", f"{cost:.2f}")
+                (
+                    group,
+                    refs,
+                    len(found),
+                    told,
+                    number,
+                    kind.maker,
+                    kind.package,
+                    f"{kind.price_eur:.2f}",
+                    f"{cost:.2f}",
+                )
             )
         table.writerow((group, "", "", "sum", "", "", "", "", f"{group_sum:.2f}"))
         total += group_sum
@@ -48,7 +58,9 @@ def wiring(board: Board) -> str:
     for part in board.parts():
         for number, name, _ in part.kind.pins:
             if net := at(part, name):
-                nets[net].append(f"{part.ref}.{number}" + (f"({name})" if name != f"P{number}" and len(name) > 1 else ""))
+                nets[net].append(
+                    f"{part.ref}.{number}" + (f"({name})" if name != f"P{number}" and len(name) > 1 else "")
+                )
     return "".join(f"{net}: {' '.join(sorted(pins, key=_natural))}\n" for net, pins in sorted(nets.items()))
 
 

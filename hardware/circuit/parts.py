@@ -175,9 +175,7 @@ RELAY = Kind(
     ("X{ref} {COIL_P} {COIL_N} {NC1} {COM1} {NO1} relay",),
 )
 LEDS = {
-    colour: Kind(
-        f"WP710A10{code}", "Kingbright", "3 mm", "panel", "D", 0.15, pins("1 K PASSIVE", "2 A PASSIVE"), volts
-    )
+    colour: Kind(f"WP710A10{code}", "Kingbright", "3 mm", "panel", "D", 0.15, pins("1 K PASSIVE", "2 A PASSIVE"), volts)
     for colour, code, volts in (
         ("green", "SGD", "Kingbright WP710A10SGD: 2.2 V"),
         ("yellow", "YD", "Kingbright WP710A10YD: 2.1 V"),

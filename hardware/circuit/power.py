@@ -48,7 +48,9 @@ def draw_computer(board: Board) -> None:
     board.place(parts.FUSE_BUS, A="BUS12", B="FROM_BUS")
     board.place(parts.BARREL, "external 9…20 V", TIP="EXTERNAL12", SLEEVE="GND")
     board.place(parts.FUSE_EXTERNAL, A="EXTERNAL12", B="FROM_EXTERNAL")
-    board.place(parts.TERMINAL_3, "J_SELECT: bus | computer | external", P1="FROM_BUS", P2="CHOSEN12", P3="FROM_EXTERNAL")
+    board.place(
+        parts.TERMINAL_3, "J_SELECT: bus | computer | external", P1="FROM_BUS", P2="CHOSEN12", P3="FROM_EXTERNAL"
+    )
     board.place(parts.PMOS, D="CHOSEN12", S="RIGHT12", G="RIGHT_GATE")
     board.place(parts.ZENER_12V, A="RIGHT_GATE", K="RIGHT12")
     board.resistor(10e3, "RIGHT_GATE", "GND")

@@ -42,7 +42,9 @@ def test_the_output_is_flat_where_one_hears(bench):
 @pytest.mark.parametrize("frequency_hz", [1e3, 20e3])
 def test_muted_means_a_hundred_decibels_down(bench, frequency_hz):
     sources = [*ON, *SILENT, LISTENER, playing(frequency_hz)]
-    run = bench.run(BLOCKS, f"tran {0.02 / frequency_hz} {20 / frequency_hz}", sources, ["v(out_jack)", "v(out_amplified)"])
+    run = bench.run(
+        BLOCKS, f"tran {0.02 / frequency_hz} {20 / frequency_hz}", sources, ["v(out_jack)", "v(out_amplified)"]
+    )
     late = run["x"] > 10 / frequency_hz
     assert np.ptp(run["v(out_amplified)"][late]) > 8
     assert np.ptp(run["v(out_jack)"][late]) < 1e-5 * np.ptp(run["v(out_amplified)"][late])
@@ -50,7 +52,13 @@ def test_muted_means_a_hundred_decibels_down(bench, frequency_hz):
 
 def test_the_frame_clock_opens_the_relay_and_its_end_shuts_it(bench):
     clock = ("Vbare bare 0 pulse(0 3.3 0 20n 20n 10.4u 20.833u)", "Vruns runs 0 pulse(0 1 1m 1u 1u 80m 1)")
-    sources = ["Vplus v12a 0 11.7", *clock, "Bclock lrclk 0 v=v(bare)*v(runs)", "Vopen out_open 0 1", "Rl out_muted 0 100k"]
+    sources = [
+        "Vplus v12a 0 11.7",
+        *clock,
+        "Bclock lrclk 0 v=v(bare)*v(runs)",
+        "Vopen out_open 0 1",
+        "Rl out_muted 0 100k",
+    ]
     run = bench.run(("mute",), "tran 4u 230m", sources, ["v(out_muted)"])
     heard_s = run["x"][run["v(out_muted)"] > 0.5]
     assert 10e-3 < heard_s[0] - 1e-3 < 60e-3

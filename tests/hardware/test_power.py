@@ -34,7 +34,11 @@ def test_no_turned_or_half_dead_bus_reverses_a_rail(bench, plus_v, minus_v):
 def test_the_computer_gets_its_volts(bench, volts):
     """9…20 V is what an Orin's carrier takes; 25 W or as good as nothing."""
     for load in (WATTS_25_AT_12 * (volts / 12) ** 2, 1e5):
-        sources = [f"Vfeed external12 0 pwl(0 0 20m {volts})", "Rwire from_external chosen12 1m", f"Rl computer12 0 {load}"]
+        sources = [
+            f"Vfeed external12 0 pwl(0 0 20m {volts})",
+            "Rwire from_external chosen12 1m",
+            f"Rl computer12 0 {load}",
+        ]
         run = bench.run(("computer",), "tran 50u 80m", [*sources, "Vbus bus12 0 0"], ["v(computer12)"])
         assert run["v(computer12)"].max() < volts * 1.03
         assert run["v(computer12)"][-1] > volts - 0.3

@@ -17,7 +17,10 @@ def test_no_electrical_rule_is_broken(board):
     ("spoil", "complaint"),
     [
         (lambda board: board.resistor(1e3, "V3A", "nowhere"), "Only one pin"),
-        (lambda board: board.place(parts.LDO, IN="V5F", EN="V5F", GND="GND", OUT="V3A"), "POWER-OUT connected to POWER-OUT"),
+        (
+            lambda board: board.place(parts.LDO, IN="V5F", EN="V5F", GND="GND", OUT="V3A"),
+            "POWER-OUT connected to POWER-OUT",
+        ),
         (lambda board: board.place(parts.LDO, IN="dead", EN="dead", GND="GND", OUT="idle"), "Insufficient drive"),
         (lambda board: board.net("gate1_driver").connect(board.net("gate2_driver")), "OUTPUT connected to OUTPUT"),
     ],
@@ -37,7 +40,9 @@ def test_a_forgotten_pin_cannot_be_drawn():
 
 
 def test_every_chip_has_a_capacitor_at_its_supply(board):
-    buffered = {frozenset(map(str, (at(part, "A"), at(part, "B")))) for part in board.parts() if part.kind.prefix == "C"}
+    buffered = {
+        frozenset(map(str, (at(part, "A"), at(part, "B")))) for part in board.parts() if part.kind.prefix == "C"
+    }
     for part in board.parts():
         if part.kind.group == "integrated circuits":
             for _, pin, electrical in part.kind.pins:
@@ -49,7 +54,9 @@ def test_every_chip_has_a_capacitor_at_its_supply(board):
 def test_chips_and_their_capacitors_are_as_many(board):
     for rail in ("V3A", "V3H"):
         chips = [part for part in board.parts() if part.kind.group == "integrated circuits"]
-        fed = sum(any(at(chip, pin) == rail for _, pin, kind in chip.kind.pins if kind == parts.POWER_IN) for chip in chips)
+        fed = sum(
+            any(at(chip, pin) == rail for _, pin, kind in chip.kind.pins if kind == parts.POWER_IN) for chip in chips
+        )
         capacitors = sum(part.kind.prefix == "C" and at(part, "A") == rail for part in board.parts())
         assert capacitors >= fed, rail
 
