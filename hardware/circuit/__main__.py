@@ -3,7 +3,6 @@
 python -m hardware.circuit [FOLDER]
 """
 
-import logging
 import sys
 from pathlib import Path
 
@@ -22,10 +21,8 @@ def main(arguments: list[str]) -> int:
         print("\n".join(broken), file=sys.stderr)
         return 1
     folder.mkdir(parents=True, exist_ok=True)
-    logging.disable(logging.WARNING)
-    netlist = board.circuit.generate_netlist(tool="kicad9", do_backup=False, track_src=False)
     for name, text in (
-        ("neurorack.net", netlist),
+        ("neurorack.net", board.netlist()),
         ("wiring.txt", lists.wiring(board)),
         ("bom.csv", lists.bill(board)),
     ):

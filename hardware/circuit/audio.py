@@ -1,10 +1,10 @@
 """Sound: the codec, Eurorack levels on both sides, and a relay that holds the output to ground until there is a clock.
 
-The SGTL5000 (NXP) has been in the mainline kernel since 2011 (`sound/soc/codecs/sgtl5000.c`), and NVIDIA's jetson-io brings an
-overlay for it. Control at 0x0A on bus A: a handful of writes when a stream opens.
+The SGTL5000 (NXP) has been in the mainline kernel since 2011 (`sound/soc/codecs/sgtl5000.c`), and NVIDIA's jetson-io
+brings an overlay for it. Control at 0x0A on bus A: a handful of writes when a stream opens.
 
-Mute: the frame clock itself pumps a gate. While it runs at 48 kHz the relay lets the amplifier through; when the engine has not opened
-the stream, has died, or the power has gone, it lies at ground. No line of the computer, no software.
+Mute: the frame clock itself pumps a gate. While it runs at 48 kHz the relay lets the amplifier through; when the engine
+has not opened the stream, has died, or the power has gone, `out` lies at ground. No line of the computer, no software.
 
 Mono: `out` is the left channel; `in` goes to both channels of the converter.
 """
@@ -16,8 +16,9 @@ FULL_SCALE_VPP = 2.83
 """1 Vrms at the codec's line input and output (SGTL5000 data sheet, audio performance)."""
 
 IN_OHMS, IN_FEEDBACK_OHMS = 100e3, 30e3
-"""10 Vpp to 3 Vpp, of which 2.2 kΩ and the codec's 14.5 kΩ leave 2.6 Vpp: 0.7 dB below full scale. Like a CV's amplifier it runs
-on the 3.3 V of what it drives and rests in its middle."""
+"""10 Vpp to 3 Vpp, of which 2.2 kΩ and the codec's 14.5 kΩ leave 2.6 Vpp: 0.7 dB below full scale.
+
+Like a CV's amplifier it runs on the 3.3 V of what it drives and rests in its middle."""
 
 OUT_OHMS, OUT_FEEDBACK_OHMS = 10e3, 35.7e3
 """2.83 Vpp to 10.1 Vpp."""
@@ -77,7 +78,7 @@ def draw(board: Board) -> None:
     board.capacitor("100n", "V12A")
     board.capacitor("100n", "GND", "V12N")
     board.resistor(47, "out_amplified", "out_open")
-    board.place(parts.PULSE_1K, "1 kΩ 0.66 W", value=1e3, A="out_muted", B="out_jack")
+    board.place(parts.PULSE_1K, "1 kΩ 0.66 W", 1e3, A="out_muted", B="out_jack")
     board.place(parts.JACK, "out", S="GND", TN=None, T="out_jack")
 
     board.block = "mute"

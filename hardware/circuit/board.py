@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hardware.circuit import parts
 from hardware.circuit.parts import Kind
@@ -13,6 +14,17 @@ from skidl.pin import pin_drives, pin_types  # noqa: E402
 
 stop_log_file_output()  # it has opened two in the working directory by now
 logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def logging_below(level: int) -> Iterator[None]:
+    """Everything up to `level` stays unsaid meanwhile."""
+    before = logging.root.manager.disable
+    logging.disable(level)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 class _Messages(logging.Handler):
@@ -46,8 +58,8 @@ class Board:
         self.net(name).drive = pin_drives.POWER
         return name
 
-    def place(self, kind: Kind, text: str = "", /, value: float | None = None, **at: str | None) -> Part:
-        """Puts a part on the board. `at` names a net for each pin, by the pin's name; None leaves a pin open on purpose.
+    def place(self, kind: Kind, text: str = "", value: float | None = None, /, **at: str | None) -> Part:
+        """Puts a part on the board. `at` names a net for each pin; None leaves a pin open on purpose.
 
         Raises:
             ValueError: a pin that the kind does not have, or one of its pins that was forgotten.
@@ -81,12 +93,12 @@ class Board:
     def resistor(self, ohms: float, a: str, b: str, tolerance: float = 0.01) -> Part:
         """A resistor between two nets."""
         kind, text = parts.resistor(ohms, tolerance)
-        return self.place(kind, text, value=ohms, A=a, B=b)
+        return self.place(kind, text, ohms, A=a, B=b)
 
     def capacitor(self, name: str, a: str, b: str = "GND") -> Part:
         """A capacitor of the catalogue between two nets."""
         kind, text, farads = parts.capacitor(name)
-        return self.place(kind, text, value=farads, A=a, B=b)
+        return self.place(kind, text, farads, A=a, B=b)
 
     def test_point(self, net: str) -> Part:
         """A loop for a probe."""
@@ -98,9 +110,15 @@ class Board:
         for handler in logger.handlers[:]:
             logger.removeHandler(handler)
         logger.addHandler(messages)
-        self.circuit.ERC()
+        with logging_below(logging.NOTSET):
+            self.circuit.ERC()
         logger.removeHandler(messages)
         return messages.lines
+
+    def netlist(self) -> str:
+        """For KiCad's layout editor."""
+        with logging_below(logging.WARNING):  # of symbol libraries, again
+            return str(self.circuit.generate_netlist(tool="kicad9", do_backup=False, track_src=False))
 
     def parts(self, *blocks: str) -> list[Part]:
         """The parts of those blocks, or all."""

@@ -1,4 +1,4 @@
-"""The three ADS1115 on bus A. The address is where ADDR is tied: ground 0x48, supply 0x49, SDA 0x4A (SBAS444 §8.5.1.1)."""
+"""The three ADS1115 on bus A. ADDR sets the address: ground 0x48, supply 0x49, SDA 0x4A (SBAS444 §8.5.1.1)."""
 
 from hardware.circuit import parts
 from hardware.circuit.board import Board
@@ -11,8 +11,10 @@ INPUTS = {
     "cv": ("V3A", ("cv1_pin", "cv2_pin", "cv3_pin", "cv4_pin")),
     "pots": ("SDA_A", ("pot1_pin", "pot2_pin", "pot3_pin", "pot4_pin")),
 }
-"""Per converter: the net at ADDR, and those at AIN0…AIN3. `voct`'s second input sees the reference: the converter's own drift, the
-largest of all (`tolerance`), can be measured against it."""
+"""Per converter: the net at ADDR, and those at AIN0…AIN3.
+
+`voct`'s second input sees the reference: the converter's own drift, the largest of all (`tolerance`), can be measured
+against it."""
 
 
 def draw(board: Board) -> None:

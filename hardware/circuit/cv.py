@@ -5,10 +5,10 @@
               bias ───── (+) out ┴── 1 kΩ ──┬── pin
                                             100 nF
 
-The amplifier runs on the converter's own 3.3 V: whatever hangs at the jack, the pin cannot leave its supply. ±15 V drives
-150 µA into a virtual earth, or, when the amplifier has given up or is off, a little into its input diodes, which
-bear 10 mA. The clamps at the pin are for a slipped probe and static. 1 kΩ and 100 nF are the anti-alias filter: 1.59 kHz,
-6 τ = 0.6 ms to a cent of an octave, less than one conversion.
+The amplifier runs on the converter's own 3.3 V: whatever hangs at the jack, the pin cannot leave its supply. ±15 V
+drives 150 µA into a virtual earth, or, when the amplifier has given up or is off, a little into its input diodes, which
+bear 10 mA. The clamps at the pin are for a slipped probe and static. 1 kΩ and 100 nF are the anti-alias filter:
+1.59 kHz, 6 τ = 0.6 ms to 3 cents of an octave, less than one conversion.
 """
 
 from hardware.circuit import parts

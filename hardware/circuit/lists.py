@@ -65,11 +65,11 @@ def wiring(board: Board) -> str:
 
 
 def currents_ma(board: Board) -> dict[str, float]:
-    """Most current that the chips take from each rail, after their data sheets; the relay's coil and the pots with them."""
+    """Most current taken from each rail by chips, after their data sheets, by the relay's coil and by the pots."""
     taken: dict[str, float] = defaultdict(float)
     for part in board.parts():
         for pin, draw_ma in part.kind.draws_ma.items():
-            taken[at(part, pin)] += draw_ma
+            taken[str(at(part, pin))] += draw_ma
         if part.kind is parts.RELAY:
             taken["V12A"] += 12 / 1315 * 1e3
         if part.kind is parts.POT:

@@ -18,8 +18,8 @@ LEDS = {
 PULL_UP_OHMS = 2.7e3
 """On each line of both buses, for 400 kHz with or without the board's own (`rise_s`).
 
-An Orin's or a Nano's module has 2.2 kΩ on these buses; together they make 1.21 kΩ, and 0.4 V then takes 2.4 mA of the 3 mA every
-chip sinks. Alone, 2.7 kΩ is fast enough for a board that has none."""
+An Orin's or a Nano's module has 2.2 kΩ on these buses; together they make 1.21 kΩ, and 0.4 V then takes 2.4 mA of the
+3 mA that every chip sinks. Alone, 2.7 kΩ is fast enough for a board that has none."""
 
 BUS_FARADS = {"a": 4 * 10e-12 + 10e-12 + 45e-12, "b": 2 * 10e-12 + 10e-12 + 60e-12}
 """Capacitance of a line: 10 pF a chip at most (SBAS444 §7.5, SGTL5000 and PCA9685 tables), 10 pF the

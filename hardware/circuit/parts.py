@@ -1,8 +1,8 @@
 """The catalogue: every kind of part with its pins, its price's order of magnitude and how SPICE sees it.
 
-Pin numbers are those of the package named in `package`. Prices are for one piece in euros, rounded as a shop of parts rounds
-them in 2025; look before you order. `spice` holds lines of a netlist: `{PIN}` is the net at that pin, `{ref}` the
-part's designator, `{value}` its value. The models they call are our own and generic, in `models.lib`.
+Pin numbers are those of the package named in `package`. Prices are for one piece in euros and no more than an order of
+magnitude; look before you order. `spice` holds lines of a netlist: `{PIN}` is the net at that pin, `{ref}` the part's
+designator, `{value}` its value. The models they call are our own and generic, in `models.lib`.
 """
 
 from dataclasses import dataclass, field

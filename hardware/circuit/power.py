@@ -6,8 +6,8 @@ Three roads, so that none disturbs another:
 - 12 V for the computer, from the bus or from a supply of its own: a wire in `J_SELECT` chooses. A P-MOSFET stands
   against reversal, for a diode would burn a watt. The Orin's carrier takes 9…20 V; a Nano takes the 5 V converter;
 - 5 V of the computer's header makes the analogue 3.3 V. So everything that talks to the computer lives and
-  dies with it, and no pin of either is ever fed through the other's protection diodes. While it is off, the four pots load
-  the rail with 2.5 kΩ: what 15 V at all seven jacks drive through the clamps does not lift it to 2.5 V.
+  dies with it, and no pin of either is ever fed through the other's protection diodes. While it is off, the four pots
+  load the rail with 2.5 kΩ: what 15 V at all seven jacks drive through the clamps does not lift it to 2.5 V.
 
 One ground. Star point: the ground pins of the bus connector. From there three ways: computer, audio, converters.
 """

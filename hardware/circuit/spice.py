@@ -1,7 +1,7 @@
 """The same circuit for ngspice: parts of some blocks become a netlist, a batch run becomes arrays.
 
-Node names are the schematic's net names. A value that changes in the schematic changes here, for there is no other place it
-is written down. Sources are the caller's: ngspice lines such as `V1 voct_jack 0 1`.
+Node names are the schematic's net names. A value that changes in the schematic changes here, for there is no other
+place it is written down. Sources are the caller's: ngspice lines such as `V1 voct_jack 0 1`.
 """
 
 import shutil
@@ -27,7 +27,7 @@ def available() -> bool:
 
 
 def lines(parts: Iterable[Part], values: Mapping[str, float] | None = None) -> list[str]:
-    """The parts as ngspice sees them. `values` overrides, by designator, those of the schematic: tolerances are tried so."""
+    """The parts as ngspice sees them. `values` overrides those of the schematic, by designator."""
     found = []
     for part in parts:
         for template in part.kind.spice:

@@ -41,8 +41,9 @@ class Modules:
             return self.ratios[name] + self.drifts[name] * warm_k
 
         upper, (lower, rest) = cv.VOCT_BIAS_OHMS
-        upper, lower, rest = upper * (1 + now("upper")), lower * (1 + now("lower")), rest * (1 + now("rest"))
-        bias_v = _REFERENCE_V * (1 + now("reference")) * (lower + rest) / (upper + lower + rest) + now("offset_v")
+        below = lower * (1 + now("lower")) + rest * (1 + now("rest"))
+        divided = below / (below + upper * (1 + now("upper")))
+        bias_v = _REFERENCE_V * (1 + now("reference")) * divided + now("offset_v")
         gain = cv.FEEDBACK_OHMS * (1 + now("feedback")) / (cv.INPUT_OHMS * (1 + now("input")))
         out_v = bias_v * (1 + gain) - gain * jack_v
         leak_a = self.ratios["leak_a"] * 2 ** (warm_k / 10)

@@ -61,7 +61,7 @@ def outline(drawing: Drawing) -> Drawing:
 
 
 def on_paper(drawing: Drawing) -> Drawing:
-    """With cross hairs in all round holes to punch through, and 100 mm below the panel: a ruler tells whether the printer scaled."""
+    """With cross hairs to punch through, and a ruler below the panel that tells whether the printer scaled."""
     centres = [(item.x, item.y) for item in layout.ITEMS if len(item.kind.hole_mm) == 1]
     for x, y in (*centres, *layout.MOUNTS):
         drawing.line(CUT, [(x - 1, y), (x + 1, y)], 0.1)
@@ -76,15 +76,14 @@ def on_paper(drawing: Drawing) -> Drawing:
 
 def _holes(drawing: Drawing) -> None:
     for x, y in layout.MOUNTS:
-        drawing.box(CUT, x, y, *layout.SLOT_MM, layout.SLOT_MM[1] / 2, 0.1)
+        drawing.box(CUT, x, y, layout.SLOT_MM[0], layout.SLOT_MM[1], layout.SLOT_MM[1] / 2, 0.1)
     for item in layout.ITEMS:
-        if len(item.kind.hole_mm) == 1:
-            drawing.circle(CUT, item.x, item.y, item.kind.hole_mm[0], 0.1)
+        width, *height = item.kind.hole_mm
+        if height:
+            drawing.box(CUT, item.x, item.y, width, height[0], 0.5, 0.1)
         else:
-            drawing.box(CUT, item.x, item.y, *item.kind.hole_mm, 0.5, 0.1)
-        if item.kind is JACK:
-            drawing.circle(HINT, item.x, item.y, item.kind.front_mm, THIN_MM)
-        elif item.kind in (POT, ENCODER):
+            drawing.circle(CUT, item.x, item.y, width, 0.1)
+        if item.kind in (JACK, POT, ENCODER):
             drawing.circle(HINT, item.x, item.y, item.kind.front_mm, THIN_MM)
 
 

@@ -1,4 +1,4 @@
-"""Circles, rectangles and lines in millimetres, written as SVG or as a page of PDF. Nothing else can be drawn, so both agree."""
+"""Circles, boxes and lines in millimetres, written as SVG or as a page of PDF from the same paths."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ CUT, INK, BARE, HINT = "cut", "ink", "bare", "hint"
 
 @dataclass(frozen=True)
 class Shape:
-    """A path of lines and cubic Béziers: ("M", x, y), ("L", x, y), ("C", x1, y1, x2, y2, x, y), ("Z",). No width: filled."""
+    """A path: ("M", x, y), ("L", x, y), ("C", x1, y1, x2, y2, x, y), ("Z",). Filled where the line has no width."""
 
     layer: str
     path: tuple[tuple, ...]
@@ -100,14 +100,15 @@ def svg(drawing: Drawing, colours: dict[str, str], background: str) -> str:
     """One group a layer run, sized in millimetres. Layers without a colour are left out."""
     w, h = drawing.width_mm, drawing.height_mm
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w:g}mm" height="{h:g}mm" viewBox="0 0 {w:g} {h:g}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w:g}mm" height="{h:g}mm" viewBox="0 0 {w:g} {h:g}" '
+        'stroke-linecap="round" stroke-linejoin="round">',
         f'<rect class="panel" width="{w:g}" height="{h:g}" fill="{background}"/>',
     ]
     for shape in drawing.shapes:
         if colour := colours.get(shape.layer):
             d = " ".join(command[0] + " ".join(f"{value:.3f}" for value in command[1:]) for command in shape.path)
             paint = (
-                f'fill="none" stroke="{colour}" stroke-width="{shape.line_mm:g}" stroke-linecap="round" stroke-linejoin="round"'
+                f'fill="none" stroke="{colour}" stroke-width="{shape.line_mm:g}"'
                 if shape.line_mm
                 else f'fill="{colour}"'
             )
@@ -136,7 +137,8 @@ def pdf(drawing: Drawing, colours: dict[str, float]) -> bytes:
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width:.3f} {height:.3f}] /Contents 4 0 R /Resources << >> >>".encode(),
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width:.3f} {height:.3f}] /Contents 4 0 R".encode()
+        + b" /Resources << >> >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
     ]
     out, offsets = b"%PDF-1.4\n", []

@@ -1,7 +1,7 @@
 """The table of parts: what sits where on the panel, and how much room each kind of part needs.
 
-Millimetres from the panel's upper left corner, x to the right, y down. Parts sit on a grid of 2.54 mm that starts at the
-upper left mounting hole.
+Millimetres from the panel's upper left corner, x to the right, y down. Parts sit on a grid of 2.54 mm that starts at
+the upper left mounting hole.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ HP = 18
 WIDTH_MM = 91.3
 """18 HP as Doepfer cuts them: 91.44 mm less play (A-100 construction details, table of widths).
 
-Nine jacks and five knobs would do with 14. On 18 an Orin Nano developer kit, 103 × 90.5 mm, or a Nano's, 100 × 80 mm, stands
-upright behind the panel instead of somewhere else in the case."""
+Nine jacks and five knobs would do with 14. On 18 an Orin Nano developer kit, 103 × 90.5 mm, or a Nano's, 100 × 80 mm,
+stands upright behind the panel instead of somewhere else in the case."""
 
 HEIGHT_MM = 128.5
 RAIL_MM = 10.0
@@ -20,7 +20,7 @@ RAIL_MM = 10.0
 
 MOUNT_X_MM, MOUNT_Y_MM = 7.5, 3.0
 MOUNT_SPAN_MM = (HP - 3) * HP_MM
-"""Doepfer: first hole 7.5 mm from the left and 3 mm from the edge, 122.5 mm above each other, multiples of 5.08 mm apart."""
+"""Doepfer: holes 7.5 mm from the left, 3 mm from the edge, 122.5 mm above each other, multiples of 5.08 mm apart."""
 SLOT_MM = (5.2, 3.2)
 
 GRID_MM = 2.54

@@ -1,4 +1,4 @@
-"""Lettering of one line's width, made of arcs and straight lines: it can be printed, milled or engraved, and needs no font file.
+"""Lettering of one line's width, of arcs and straight lines: to print, mill or engrave, with no font file.
 
 Units are the height of an `x`; the baseline is 0, y goes up. Letters are those that the panel needs.
 """

@@ -41,7 +41,7 @@ def overlap(a, b, room_mm=0.0):
 
 def test_the_panel_is_doepfers_3u():
     assert layout.HEIGHT_MM == 128.5
-    assert layout.WIDTH_MM == DOEPFER_WIDTHS_MM[layout.HP]
+    assert DOEPFER_WIDTHS_MM[layout.HP] == layout.WIDTH_MM
     assert 0 < layout.HP * layout.HP_MM - layout.WIDTH_MM < 0.5
 
 
@@ -114,7 +114,7 @@ def test_every_part_has_its_hole_in_the_drawing():
     cuts = [shape for shape in artwork.draw().shapes if shape.layer == CUT]
     assert len(cuts) == len(ITEMS) + len(layout.MOUNTS)
     for item in ITEMS:
-        left, top, right, bottom = hole(item)
+        left, _, _, bottom = hole(item)
         found = [
             shape
             for shape in cuts
