@@ -7,24 +7,24 @@ from contextlib import contextmanager
 from hardware.circuit import parts
 from hardware.circuit.parts import Kind
 
-logging.disable(logging.WARNING)  # SKiDL's import complains of every KiCad library that we do not need
-from skidl import SKIDL, Circuit, Net, Part, Pin  # noqa: E402
-from skidl.logger import stop_log_file_output  # noqa: E402
-from skidl.pin import pin_drives, pin_types  # noqa: E402
-
-stop_log_file_output()  # it has opened two in the working directory by now
-logging.disable(logging.NOTSET)
-
 
 @contextmanager
-def logging_below(level: int) -> Iterator[None]:
-    """Everything up to `level` stays unsaid meanwhile."""
+def silent_up_to(level: int) -> Iterator[None]:
+    """What is logged at `level` or below stays unsaid meanwhile."""
     before = logging.root.manager.disable
     logging.disable(level)
     try:
         yield
     finally:
         logging.disable(before)
+
+
+with silent_up_to(logging.WARNING):  # SKiDL complains of every KiCad library that we do not need
+    from skidl import SKIDL, Circuit, Net, Part, Pin
+    from skidl.logger import stop_log_file_output
+    from skidl.pin import pin_drives, pin_types
+
+stop_log_file_output()  # it has opened two in the working directory by now
 
 
 class _Messages(logging.Handler):
@@ -110,14 +110,14 @@ class Board:
         for handler in logger.handlers[:]:
             logger.removeHandler(handler)
         logger.addHandler(messages)
-        with logging_below(logging.NOTSET):
+        with silent_up_to(logging.NOTSET):
             self.circuit.ERC()
         logger.removeHandler(messages)
         return messages.lines
 
     def netlist(self) -> str:
         """For KiCad's layout editor."""
-        with logging_below(logging.WARNING):  # of symbol libraries, again
+        with silent_up_to(logging.WARNING):  # of symbol libraries, again
             return str(self.circuit.generate_netlist(tool="kicad9", do_backup=False, track_src=False))
 
     def parts(self, *blocks: str) -> list[Part]:
