@@ -3,6 +3,9 @@
 The SGTL5000 (NXP) has been in the mainline kernel since 2011 (`sound/soc/codecs/sgtl5000.c`), and NVIDIA's jetson-io
 brings an overlay for it. Control at 0x0A on bus A: a handful of writes when a stream opens.
 
+`J_CLOCK` chooses its master clock. From pin 7 the computer clocks everything. With the oscillator the codec must be the
+master of the I2S clocks too, for a slave's master clock has to be locked to them (SGTL5000 data sheet, clocking).
+
 Mute: the frame clock itself pumps a gate. While it runs at 48 kHz the relay lets the amplifier through; when the engine
 has not opened the stream, has died, or the power has gone, `out` lies at ground. No line of the computer, no software.
 
@@ -44,7 +47,7 @@ def draw(board: Board) -> None:
         LINEIN_L="codec_in",
         LINEIN_R="codec_in",
         LINEOUT_L="codec_out",
-        SYS_MCLK="MCLK",
+        SYS_MCLK="codec_clock",
         I2S_LRCLK="LRCLK",
         I2S_SCLK="BCLK",
         I2S_DOUT="codec_dout",
@@ -53,6 +56,9 @@ def draw(board: Board) -> None:
         CTRL_CLK="SCL_A",
         **open_pins,
     )
+    board.place(parts.LINK_3, "J_CLOCK: header | codec | own", P1="MCLK", P2="codec_clock", P3="own_clock")
+    board.place(parts.OSCILLATOR, "12.288 MHz", EN="V3A", GND="GND", OUT="own_clock", VDD="V3A")
+    board.capacitor("100n", "V3A")
     board.resistor(33, "codec_dout", "DATA_FROM_CODEC")
     for net in ("codec_core", "codec_vag", "codec_pump", "V3A", "V3A"):
         board.capacitor("100n", net)

@@ -15,7 +15,6 @@ def draw(board: Board) -> None:
     board.block = "header"
     nets: dict[int, str | None] = dict.fromkeys(range(1, 41))
     nets |= SUPPLY | BUSES | SOUND | {pin: f"{line}_gpio" for pin, line in LINES.items()}
-    board.rail("V3H")
     board.place(parts.HEADER, "to the computer", **{f"P{pin}": net for pin, net in nets.items()})
     board.test_point("V3H")
     board.test_point("V5H")

@@ -14,5 +14,4 @@ def build() -> Board:
     board = Board()
     for draw in BLOCKS:
         draw(board)
-    board.rail("GND")
     return board

@@ -264,6 +264,13 @@ CODEC = Kind(
     ),
     {"VDDA": 15.0, "VDDIO": 10.0},
 )
+OSCILLATOR = Kind(
+    *("ASE-12.288MHZ-LC-T", "Abracon", "SMD 3.2 × 2.5 mm", "integrated circuits", "Y", 1.50),
+    pins("1 EN INPUT", "2 GND PWRIN", "3 OUT OUTPUT", "4 VDD PWRIN"),
+    "Abracon ASE: 12.288 MHz ± 50 ppm, 3.3 V; 256 × 48 kHz",
+    (),
+    {"VDD": 7.0},
+)
 LED_DRIVER = Kind(
     *("PCA9685PW,118", "NXP", "TSSOP-28", "integrated circuits", "U", 2.20),
     (
@@ -352,6 +359,7 @@ HEADER = Kind(
 )
 TERMINAL_2 = Kind(*("1715721", "Phoenix", "MKDS 5.08 mm", "power", "J", 0.80, TWO))
 TERMINAL_3 = Kind(*("1715734", "Phoenix", "MKDS 5.08 mm", "power", "J", 1.20, _row(3)))
+LINK_3 = Kind(*("61300311121", "Würth", "1 × 3 pins 2.54 mm", "connectors", "J", 0.20, _row(3)))
 BARREL = Kind(
     *("PJ-102BH", "CUI", "barrel 5.5 × 2.5 mm", "power", "J", 0.90),
     pins("1 TIP PWROUT", "2 SLEEVE PASSIVE", "3 SWITCH NOCONNECT"),
