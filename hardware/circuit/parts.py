@@ -8,9 +8,8 @@ designator, `{value}` its value. The models they call are our own and generic, i
 from dataclasses import dataclass, field
 from math import log10
 
-IN, OUT, BIDIR, PASSIVE, POWER_IN, POWER_OUT, NOT_CONNECTED = (
-    *("INPUT", "OUTPUT", "BIDIR", "PASSIVE", "PWRIN", "PWROUT", "NOCONNECT"),
-)
+IN, OUT, PASSIVE, POWER_IN, POWER_OUT, NOT_CONNECTED = "INPUT", "OUTPUT", "PASSIVE", "PWRIN", "PWROUT", "NOCONNECT"
+"""Electrical types that are named below, as SKiDL spells them."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ DUAL = pins(
 )
 
 
-def _row(count: int, kind: str = PASSIVE) -> tuple[tuple[str, str, str], ...]:
-    return tuple((str(n), f"P{n}", kind) for n in range(1, count + 1))
+def _row(count: int) -> tuple[tuple[str, str, str], ...]:
+    return tuple((str(n), f"P{n}", PASSIVE) for n in range(1, count + 1))
 
 
 # --- resistors and capacitors -------------------------------------------------------------------------------------

@@ -1,12 +1,31 @@
 """Electrical rules: SKiDL's own, and ours, on the module as drawn; and that each of them can bite."""
 
+import re
+
 import pytest
 
 from hardware.circuit import parts
 from hardware.circuit.board import Board, at
 from hardware.circuit.module import build
 
-SUPPLIES = {"V12A", "V12N", "V3A", "V3H", "V5F"}
+HIGHEST_V = {"V3A": 3.37, "V3H": 3.46, "V5F": 5.5, "V5H": 5.5, "VREF": 2.51, "V12A": 12.6, "V12N": 12.6}
+HIGHEST_V |= dict.fromkeys(("EXTERNAL12", "FROM_EXTERNAL", "CHOSEN12", "RIGHT12", "COMPUTER12"), 20.0)
+"""What a rail may reach; the Orin's carrier takes 20 V, so its feed may bring them."""
+
+BEARS_V = {
+    "OPA2333AIDR": 5.5,
+    "TLV9061IDBVR": 5.5,
+    "OPA1677DBVR": 36 / 2,
+    "TLV3202AIDR": 5.5,
+    "74LVC17APW,118": 3.6,
+    "REF5025IDR": 18,
+    "ADS1115IDGSR": 5.5,
+    "SGTL5000XNBA3R2": 3.6,
+    "PCA9685PW,118": 5.5,
+    "LP5907MFX-3.3/NOPB": 5.5,
+    "ASE-12.288MHZ-LC-T": 3.6,
+}
+"""Recommended operating conditions of the data sheets that `parts` names."""
 
 
 def test_no_electrical_rule_is_broken(board):
@@ -59,6 +78,23 @@ def test_chips_and_their_capacitors_are_as_many(board):
         )
         capacitors = sum(part.kind.prefix == "C" and at(part, "A") == rail for part in board.parts())
         assert capacitors >= fed, rail
+
+
+def test_no_chip_is_fed_more_than_it_bears(board):
+    for part in board.parts():
+        if part.kind.group == "integrated circuits":
+            for _, pin, electrical in part.kind.pins:
+                net = at(part, pin)
+                if electrical == parts.POWER_IN and net != "GND":
+                    assert HIGHEST_V[net] <= BEARS_V[part.kind.number], f"{part.kind.number} {pin}"
+
+
+def test_capacitors_bear_their_rails_with_a_quarter_to_spare(board):
+    for part in board.parts():
+        if part.kind.prefix == "C":
+            rated_v = float(re.search(r"(\d+) V", part.value).group(1))
+            volts = max(HIGHEST_V.get(at(part, pin), 0) for pin in "AB")
+            assert rated_v >= 1.25 * volts, f"{part.ref} at {at(part, 'A')}"
 
 
 def test_only_the_clamps_and_the_pots_tie_a_signal_to_a_supply(board):
