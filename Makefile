@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 ARGS ?=
 INSTRUMENT ?= fluid
 
-.PHONY: help run test test-train setup setup-train bench train lint lock clean debian-run debian-test debian-train
+.PHONY: help run test test-train setup setup-train bench train lint hardware lock clean debian-run debian-test debian-train
 
 help:
 	@echo "make run          play the module on the virtual rack (ARGS='--seconds 60' and the like are passed on)"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench        measure the audio callback"
 	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
 	@echo "                  (20 minutes, ARGS='--steps 500' for a try); for your own sounds: neurorack train --help"
+	@echo "make hardware     check the schematic's rules; write netlist, wiring list, bill of materials and panel"
 	@echo "make setup-train  all that \`neurorack train\` needs"
 	@echo "make setup lint lock clean"
 
@@ -35,7 +36,7 @@ setup: debian-run $(VENV)/.run
 setup-train: debian-train $(VENV)/.train
 
 test: debian-test $(VENV)/.test
-	$(PY) -m ruff check neurorack tests
+	$(PY) -m ruff check neurorack hardware tests
 	$(PY) -m mypy
 	$(PY) -m pytest --ignore=tests/learn $(ARGS)
 
@@ -43,8 +44,12 @@ test-train: debian-train $(VENV)/.train
 	$(PY) -m pytest tests/learn $(ARGS)
 
 lint: debian-run $(VENV)/.test
-	$(PY) -m ruff check neurorack tests
+	$(PY) -m ruff check neurorack hardware tests
 	$(PY) -m mypy
+
+hardware: debian-run $(VENV)/.test
+	$(PY) -m hardware.circuit
+	$(PY) -m hardware.panel
 
 # --- Debian packages ---------------------------------------------------------------------------------------------
 
@@ -67,7 +72,7 @@ debian-run:
 	$(call debian,libportaudio2,the module plays into a file instead of a sound card)
 
 debian-test:
-	$(call debian,libportaudio2 jackd2 device-tree-compiler,tests through a real audio stream and of device trees are skipped)
+	$(call debian,libportaudio2 jackd2 device-tree-compiler ngspice,tests of audio streams and device trees and of the circuit are skipped)
 
 debian-train:
 	$(call debian,libportaudio2 jackd2 libfluidsynth3 fluid-soundfont-gm,no notes to learn from can be rendered)
@@ -117,4 +122,4 @@ lock:
 
 clean:
 	rm -rf $(VENV) build dist out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find neurorack tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find neurorack hardware tests -name __pycache__ -type d -prune -exec rm -rf {} +

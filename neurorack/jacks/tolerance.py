@@ -10,9 +10,12 @@ Everything counts at the jack: 1 % of the converter's gain is 1 % of the pin's v
 
 from dataclasses import dataclass
 
-from neurorack.board import SUPPLY_V, Adc, Jack
+from neurorack.board import Adc, Jack
 
 CENTS_PER_V = 1_200
+
+REFERENCE_V = 2.5
+"""What the divider divides (`hardware/circuit/cv.py`)."""
 
 ADC_GAIN = 1.5e-3 + 1e-3
 """ADS1115: 0.15 % at ±2.048 V and 0.1 % between two ranges, at most (SBAS444, electrical characteristics)."""
@@ -41,14 +44,14 @@ class Parts:
     opamp_v_per_c: float
 
 
-PITCH = Parts(1e-3, 25e-6, 2e-3, 15e-6, 25e-6, 150e-9)
-"""`voct`: 0.1 %, 25 ppm/°C; a REF3133 (SBVS046: 0.2 %, 15 ppm/°C from 0 to 70 °C); a zero-drift op-amp (MCP6V66)."""
+PITCH = Parts(1e-3, 25e-6, 0.5e-3, 3e-6, 10e-6, 50e-9)
+"""`voct`: 0.1 %, 25 ppm/°C; a REF5025 (SBOS410: 0.05 %, 3 ppm/°C); a zero-drift op-amp (OPA2333, SBOS351)."""
 
-PLAIN = Parts(1e-2, 100e-6, 2e-3, 15e-6, 5e-3, 2e-6)
-"""The other jacks: 1 %, 100 ppm/°C, and any CMOS op-amp (MCP6001: ±4.5 mV)."""
+PLAIN = Parts(1e-2, 100e-6, 0.5e-3, 3e-6, 10e-6, 50e-9)
+"""The other jacks: 1 %, 100 ppm/°C, the same reference and op-amps."""
 
 ANY = Parts(1e-2, 100e-6, 1e-2, 100e-6, 5e-3, 10e-6)
-"""The worst that still is this circuit: 1 % everywhere, the supply taken for the reference."""
+"""The worst that still is this circuit: 1 % everywhere, a reference of any kind, any CMOS op-amp (MCP6001: ±4.5 mV)."""
 
 
 def parts_of(jack: str) -> Parts:
@@ -70,9 +73,9 @@ def conditioning(
     Without errors they are the board's own.
     """
     ratio = abs(wire.gain) * (1 + feedback) / (1 + input)
-    share = wire.offset_v / (1 + abs(wire.gain)) / SUPPLY_V
+    share = wire.offset_v / (1 + abs(wire.gain)) / REFERENCE_V
     low, high = share * (1 + lower), (1 - share) * (1 + upper)
-    bias_v = SUPPLY_V * (1 + reference) * low / (low + high) + opamp_v
+    bias_v = REFERENCE_V * (1 + reference) * low / (low + high) + opamp_v
     return (ratio if wire.gain > 0 else -ratio), bias_v * (1 + ratio)
 
 
@@ -148,7 +151,7 @@ def _offset_errors_v(
     """Largest errors at the jack with 0 V in it, in volts, by cause: the partial derivatives of the circuit above."""
     gain = abs(wire.gain)
     at_jack_v = wire.offset_v / gain
-    share = wire.offset_v / (1 + gain) / SUPPLY_V
+    share = wire.offset_v / (1 + gain) / REFERENCE_V
     return {
         "reference": at_jack_v * reference,
         "divider": at_jack_v * 2 * (1 - share) * resistor,

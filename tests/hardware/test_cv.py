@@ -1,0 +1,135 @@
+"""CV conditioning in ngspice: range, speed, abuse; and what tolerances make of `voct`, in cents."""
+
+import numpy as np
+import pytest
+
+from hardware.circuit import cv, tolerance
+from neurorack.board import load_board
+
+BLOCKS = ("cv", "converters", "reference", "pots")
+SHEET_LIMIT_A = 10e-3
+"""SBOS351 §6.1 and SBAS444 §7.1: into an input's diodes, for good."""
+BEYOND_V = 0.3
+"""Both sheets: as far as a pin may go beyond its supply without counting the current."""
+
+
+def at_jacks(volts):
+    """A source at every jack; `volts` by jack, the others 0 V."""
+    return [f"V{jack} {jack}_jack 0 {volts.get(jack, 0)}" for jack in cv.JACKS]
+
+
+def amplifier(board, jack):
+    """ngspice's name of the amplifier behind a jack."""
+    part, _, pin = next(row for row in board.pins(f"{jack}_sum") if row[0].kind.prefix == "U")
+    return f"x{part.ref}{pin[-1]}".lower()
+
+
+@pytest.mark.parametrize("jack", cv.JACKS)
+def test_a_jacks_whole_range_lies_inside_the_converters_supply(bench, jack):
+    nominal = getattr(load_board(None).jacks, jack)
+    run = bench.run(
+        BLOCKS,
+        f"dc V{jack} {nominal.low_v} {nominal.high_v} 0.5",
+        [*bench.POWERED, *at_jacks({})],
+        [f"v({jack}_pin)"],
+    )
+    pin_v = run[f"v({jack}_pin)"]
+    assert pin_v.min() > 0.1 and pin_v.max() < 3.2
+    wanted_v = np.array([nominal.pin_v(volts) for volts in run["x"]])
+    # 1 kΩ before 6 MΩ takes 0.17 ‰: less than 1 cent at 0 V.
+    assert np.abs(pin_v - wanted_v).max() < 1e-3
+
+
+def test_jacks_do_not_hear_each_other(bench):
+    watch = [f"v({jack}_pin)" for jack in cv.JACKS]
+    quiet = bench.run(BLOCKS, "op", [*bench.POWERED, *at_jacks({})], watch)
+    loud = bench.run(BLOCKS, "op", [*bench.POWERED, *at_jacks({"cv1": 15, "cv2": -15, "cv3": 15, "cv4": -15})], watch)
+    assert abs(loud["v(voct_pin)"][0] - quiet["v(voct_pin)"][0]) / 0.3 * 1200 < 0.1
+
+
+def test_an_octave_settles_to_three_cents_within_a_conversion(bench):
+    sources = [*bench.POWERED, *at_jacks({"voct": "pulse(0 1 1m 1u 1u 10m 20m)"})]
+    run = bench.run(BLOCKS, "tran 5u 4m", sources, ["v(voct_pin)"])
+    pin_v = run["v(voct_pin)"]
+    off_cents = np.abs(pin_v - pin_v[-1]) / 0.3 * 1200
+    assert run["x"][np.nonzero(off_cents > 3)[0][-1]] - 1e-3 < 0.8e-3 < 1 / 860
+
+
+def test_the_filter_ends_where_it_says_and_silences_the_modulator(bench):
+    """1.59 kHz nominal; the ADS1115 samples at 250 kHz (SBAS444 §8.3.1), where nothing may fold down."""
+    sources = [*bench.POWERED, *at_jacks({"voct": "dc 0 ac 1"})]
+    run = bench.run(BLOCKS, "ac dec 40 10 1meg", sources, ["v(voct_pin)"])
+    gain_db = 20 * np.log10(run["v(voct_pin)"] / run["v(voct_pin)"][0])
+    assert np.interp(3.01, -gain_db, run["x"]) == pytest.approx(1.59e3, rel=0.03)
+    assert np.interp(250e3, run["x"], gain_db) < -60
+
+
+@pytest.mark.parametrize("powered", [True, False], ids=["on", "off"])
+@pytest.mark.parametrize("volts", [12, -12, 15, -15])
+def test_every_jack_bears_eurorack_volts_for_good(bench, board, volts, powered):
+    """All five at once. Nothing of the converter's, amplifier's or supply's limits is touched."""
+    inside = {jack: amplifier(board, jack) for jack in cv.JACKS}
+    diodes = [f"@d.{name}.{diode}[id]" for name in inside.values() for diode in ("db1", "db2")]
+    pins = [f"v({jack}_pin)" for jack in cv.JACKS]
+    jacks = [f"i(v{jack})" for jack in cv.JACKS]
+    sources = [*(bench.POWERED if powered else bench.UNPOWERED), *at_jacks(dict.fromkeys(cv.JACKS, volts))]
+    run = bench.run(BLOCKS, "op", sources, [*diodes, *pins, *jacks, "v(v3a)"])
+    supply_v = run["v(v3a)"][0]
+    assert -BEYOND_V < supply_v < 3.6
+    for pin in pins:
+        assert -BEYOND_V < run[pin][0] < supply_v + BEYOND_V
+    for diode in diodes:
+        assert abs(run[diode][0]) < SHEET_LIMIT_A / 50
+    for jack in jacks:
+        assert abs(run[jack][0]) * 15 < 0.1 / 2  # half of what a 0603 may turn into heat
+
+
+def test_the_transfer_of_the_statistics_is_that_of_the_circuit(bench, board):
+    """The same crooked module in ngspice and in `tolerance`: within a third of a cent, leakage left out."""
+    modules = tolerance.build(3, seed=5)
+    for name in ("offset_v", "adc_gain", "adc_offset_v", "leak_a", "reference"):
+        modules.ratios[name][:] = 0
+    upper, (lower, rest) = cv.VOCT_BIAS_OHMS
+    named = {
+        "upper": (upper, "vref", "voct_bias"),
+        "lower": (lower, "voct_bias", "voct_bias_mid"),
+        "rest": (rest, "voct_bias_mid", "gnd"),
+        "input": (cv.INPUT_OHMS, "voct_jack", "voct_sum"),
+        "feedback": (cv.FEEDBACK_OHMS, "voct_sum", "voct_out"),
+    }
+    refs = {}
+    for part in board.parts("cv"):
+        if part.kind.prefix == "R":
+            ends = {pin.net.name.lower() for pin in part.pins}
+            refs |= {name: part.ref for name, (_, a, b) in named.items() if ends == {a, b}}
+    assert set(refs) == set(named)
+    for module in range(3):
+        values = {refs[name]: ohms * (1 + modules.ratios[name][module]) for name, (ohms, _, _) in named.items()}
+        for jack_v in (-2, 0, 4):
+            sources = [*bench.POWERED, *at_jacks({"voct": jack_v})]
+            pin_v = bench.run(BLOCKS, "op", sources, ["v(voct_pin)"], values)["v(voct_pin)"][0]
+            read_v = (pin_v - 2.25) / -0.3
+            assert abs(read_v - modules.reading_v(jack_v)[module]) * 1200 < 0.35
+
+
+def test_a_thousand_modules_are_playable_before_they_are_calibrated():
+    modules = tolerance.build(1000)
+    off_cents = [1200 * (modules.reading_v(volts) - volts) for volts in np.linspace(-3, 7, 21)]
+    assert np.abs(off_cents).max() < 60
+
+
+def drifted_cents(warm_c, against_reference):
+    """Errors of 1,000 modules that were calibrated at 0 and 3 V and 25 °C, over −2…+4 V."""
+    modules = tolerance.build(1000)
+    zero_v, three_v = (modules.reading_v(volts, against_reference=against_reference) for volts in (0.0, 3.0))
+    jacks_v = np.linspace(-2, 4, 13)
+    read_v = np.array([modules.reading_v(volts, warm_c, against_reference) for volts in jacks_v])
+    return 1200 * ((read_v - zero_v) / (three_v - zero_v) * 3 - jacks_v[:, None])
+
+
+def test_a_calibrated_module_is_exact_and_drifts_as_the_readme_says():
+    assert np.abs(drifted_cents(25, False)).max() < 0.01
+    assert np.abs(drifted_cents(35, False)).max() < 8
+    assert np.sqrt(np.mean(drifted_cents(35, False) ** 2)) < 2.1
+    assert np.abs(drifted_cents(35, True)).max() < 3.5
+    assert np.sqrt(np.mean(drifted_cents(50, True) ** 2)) < 2.1
