@@ -54,14 +54,17 @@ class Recipe:
     steps: int
     seed: int = 0
     batch: int = 12
-    width: int = WIDTH
+    width: int | tuple[int, ...] = WIDTH
+    """Of the decoder's hidden layers: of all, or of each."""
     latent: int = 8
     rate: float = 2e-3
     weights: Weights = field(default_factory=Weights)
 
     def __post_init__(self) -> None:
         """ValueError where no training could be made of it: a recipe may come out of a stranger's file."""
-        sizes = self.steps >= 1 and 1 <= self.batch <= 4096 and 1 <= self.width <= 4096 and 1 <= self.latent <= 64
+        widths = (self.width,) if isinstance(self.width, int) else self.width
+        sizes = self.steps >= 1 and 1 <= self.batch <= 4096 and 1 <= self.latent <= 64
+        sizes = sizes and 1 <= len(widths) <= 64 and all(1 <= width <= 4096 for width in widths)
         if self.kind not in KINDS or not sizes or self.seed < 0 or not 0.0 < self.rate < 1.0:
             raise ValueError("a recipe of impossible numbers")
 

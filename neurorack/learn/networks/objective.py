@@ -11,6 +11,7 @@ And the latents of frames of many sounds are read: the teller must find in them 
 adversary must not find the knobs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -88,7 +89,7 @@ class Lesson:
 class Objective(torch.nn.Module):
     """All networks, and the losses of a lesson. One module, so that one wrapper spreads it over processes."""
 
-    def __init__(self, kind: str, width: int, latent: int, weights: Weights, seed: int) -> None:
+    def __init__(self, kind: str, width: int | Sequence[int], latent: int, weights: Weights, seed: int) -> None:
         super().__init__()
         self.kind, self.weights = kind, weights
         self.modal = kind == "percussive"

@@ -1,0 +1,1 @@
+"""Structured trimming: which channels a network can do without, and the network without them."""
