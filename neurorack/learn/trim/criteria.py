@@ -1,7 +1,8 @@
 """How much a network needs each of its units, by different lights.
 
     magnitude     mean |w| of all that belongs to the unit (Li et al. 2017 sum it over one filter)
-    gradient      E[(Σ w · ∂L/∂w)²] over batches: to first order, how the loss changes without it (Molchanov et al. 2019)
+    gradient      E[(Σ w · ∂L/∂w)²] over batches: the change of the loss without it, squared, to first order (Molchanov
+                  et al. 2019)
     activation    mean |a| where the unit passes (Molchanov et al. 2017 compare it)
     norm          |γ| of the unit's batch norm (Liu et al. 2017); refused where a group has none
     random        seeded: what every other one must beat
@@ -43,7 +44,7 @@ Criterion = Callable[[Trimmable, Evidence, Sequence[Any], int], Scores]
 
 
 def score(name: str, model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int = 0) -> Scores:
-    """Scores by the criterion of this name; BadInput where there is none. `select` refuses scores that are no number."""
+    """Scores by the criterion of this name; BadInput where there is none. (What is no number, `select` refuses.)"""
     if name not in CRITERIA:
         raise BadInput(f"no criterion {name!r}", "trimming", f"one of {', '.join(CRITERIA)}")
     with _settled(model):

@@ -193,8 +193,8 @@ class Groups:
             total = torch.zeros(width, dtype=torch.float64)
             for place in self.places(group):
                 if place.tensor in values:
-                    value = values[place.tensor]
-                    along = value.double().sum([axis for axis in range(value.dim()) if axis != place.axis])
+                    value = values[place.tensor].double().movedim(place.axis, 0)
+                    along = value.reshape(len(value), -1).sum(1)
                     total += along.cpu()[torch.from_numpy(place.index)].sum(1)
             out[group] = total
         return out
