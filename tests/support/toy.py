@@ -124,4 +124,4 @@ def wanted(x: torch.Tensor) -> torch.Tensor:
 
 def steady(models) -> list[float]:
     """Seconds per second of audio of a machine on which a unit of b costs three times one of a."""
-    return [0.01 + 1e-4 * model.widths["a"] + 3e-4 * model.widths["b"] for model in models]
+    return [0.002 + 1e-4 * model.widths["a"] + 3e-4 * model.widths["b"] for model in models]

@@ -29,8 +29,10 @@ def check_reachable(least: float, keep: float, floor: int) -> None:
     if floor < 1:
         raise BadInput(f"a floor of {floor} units is an empty layer", "trimming", "leave at least one in each group")
     if least > keep:
-        what = f"keeping {keep:g} of the cost would empty a layer, or leave it less than {floor} units"
-        raise BadInput(what, "trimming", f"keep at least {_rounded_up(least)}")
+        bare = "an empty layer" if floor == 1 else f"a layer fewer than {floor} units"
+        raise BadInput(
+            f"keeping {keep:g} of the cost would leave {bare}", "trimming", f"keep at least {_rounded_up(least)}"
+        )
 
 
 def globally(scores: Scores, cost: Cost, target: float, floor: int = 1) -> Keep:
