@@ -26,6 +26,8 @@ _PROBED = 0.25
 """Share of a group that is left out to see what it takes."""
 _LEAST = 0.05
 """A unit counts for at least this share of the mean one, whatever a noisy clock says."""
+_LEAST_SHARE = 1e-12
+"""Of the whole that a unit costs, where it costs nothing."""
 
 
 def parameters(model: Trimmable) -> Cost:
@@ -72,14 +74,15 @@ def _time_share(model: Trimmable, dense: Widths, timer: Timer) -> Cost:
 
 
 def marginal(cost: Cost, widths: Widths) -> dict[str, float]:
-    """What the last unit of each group costs, above 0 (a group of one unit: as much as all of it)."""
+    """What the last unit of each group costs, above 0."""
     whole = cost(widths)
     found = {group: whole - cost({**widths, group: width - 1}) for group, width in widths.items()}
-    return {group: max(more, np.finfo(float).tiny) for group, more in found.items()}
+    return {group: max(more, _LEAST_SHARE * whole) for group, more in found.items()}
 
 
 def in_torch(models: Sequence[Trimmable]) -> list[float]:
-    """Seconds per second of audio that networks take in torch, as it is set: the `Timer` for want of a better one."""
+    """Seconds per second of audio that networks take in torch, on one thread: the `Timer` for want of a better one."""
+    threads = torch.get_num_threads()
     best = np.full(len(models), np.inf)
     calls = []
     for model in models:
@@ -87,6 +90,7 @@ def in_torch(models: Sequence[Trimmable]) -> list[float]:
         calls.append((model, model.example(frames), frames / model.frames_per_s))
     modes = [model.training for model in models]
     try:
+        torch.set_num_threads(1)
         for model in models:
             model.eval()
         with torch.no_grad():
@@ -98,6 +102,7 @@ def in_torch(models: Sequence[Trimmable]) -> list[float]:
                     if turn:  # the first one warms up
                         best[number] = min(best[number], took)
     finally:
+        torch.set_num_threads(threads)
         for model, mode in zip(models, modes, strict=True):
             model.train(mode)
     return best.tolist()

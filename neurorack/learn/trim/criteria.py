@@ -101,11 +101,14 @@ def random(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: i
 
 
 def corrected_information(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int) -> Scores:
-    return _informed(model, evidence, batches, lambda unit, target: information.corrected(unit, target, seed))
+    def estimate(unit: np.ndarray, target: np.ndarray, frames: int) -> float:
+        return information.corrected(unit, target, frames, seed)
+
+    return _informed(model, evidence, batches, estimate)
 
 
 def published_information(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int) -> Scores:
-    return _informed(model, evidence, batches, information.published)
+    return _informed(model, evidence, batches, lambda unit, target, _: information.published(unit, target))
 
 
 CRITERIA: dict[str, Criterion] = {
@@ -146,9 +149,10 @@ def _informed(
     model: Trimmable,
     evidence: Evidence,
     batches: Sequence[Any],
-    estimate: Callable[[np.ndarray, np.ndarray], float],
+    estimate: Callable[[np.ndarray, np.ndarray, int], float],
 ) -> Scores:
-    """A unit that passes several times counts by the time it knows most."""
+    """By an estimate from a unit [n], the target [n, dimensions] and the frames of a clip. A unit that passes several
+    times counts by the time it knows most."""
     targets: list[np.ndarray] = []
     units: dict[str, list[list[np.ndarray]]] = {}
     for batch in batches:
@@ -162,7 +166,7 @@ def _informed(
     found = {}
     for group, times in units.items():
         columns = [np.concatenate(time) for time in times]
-        nats = [[estimate(column, about) for column in time.T] for time in columns]
+        nats = [[estimate(column, about, target.shape[1]) for column in time.T] for time in columns]
         found[group] = np.max(nats, 0)
     return found
 
@@ -182,12 +186,15 @@ def _level(scores: Scores) -> Scores:
 
 @contextlib.contextmanager
 def _settled(model: Trimmable) -> Iterator[None]:
-    """Norms use their running means and leave them as they are."""
-    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm1d) and module.training]
+    """In training, as recurrent layers of some devices must be to have slopes, but for norms, which use their running
+    means and leave them as they are."""
+    modes = [(module, module.training) for module in model.modules()]
     try:
-        for module in norms:
-            module.eval()
+        model.train()
+        for module, _ in modes:
+            if isinstance(module, torch.nn.BatchNorm1d):
+                module.eval()
         yield
     finally:
-        for module in norms:
-            module.train()
+        for module, mode in modes:
+            module.training = mode

@@ -2,12 +2,12 @@
 
 With n samples in few bins a histogram estimate is some way off; with a target of many dimensions every sample lies in a
 bin of its own. Then I(X; Y) = H(X) whatever X is: a unit of pure noise scores as high as one that says everything.
-So here targets have at most 3 dimensions, in so few bins that samples outnumber them; the bias that is left is taken
-off twice:
+So here targets have at most 3 dimensions, in so few bins that samples outnumber them. What is left is taken off twice:
 
-    Miller and Madow's        H = H_plugin + (m − 1) / 2n for m bins that hold something (Miller 1955), in all three of
+    the bias of few samples   H = H_plugin + (m − 1) / 2n for m bins that hold something (Miller 1955), in all three of
                               I = H(X) + H(Y) − H(X, Y)
-    the null of permutation   what the same estimate says of the same samples in random order
+    the null of permutation   what the same estimate says of a unit and other clips' targets: two curves that both move
+                              slowly go together for a while by chance, and frames of a clip are no samples of their own
 """
 
 import numpy as np
@@ -20,22 +20,28 @@ _PUBLISHED_BINS = 30
 _PER_BIN = 12
 """Samples that a bin of unit and target together should hold in the mean."""
 _BINS_MAX = 16
+_CLIPS_MIN = 8
 _SHUFFLES = 8
 
 
-def corrected(unit: np.ndarray, target: np.ndarray, seed: int = 0) -> float:
-    """Of `unit` [n] about `target` [n, at most 3], at least 0. BadInput where the target has more dimensions."""
+def corrected(unit: np.ndarray, target: np.ndarray, together: int = 1, seed: int = 0) -> float:
+    """Of `unit` [n] about `target` [n, at most 3], at least 0; `together` samples in a row are of one clip. BadInput
+    where the target has more dimensions, or there are too few clips."""
     _check(unit, target)
+    clips = len(unit) // together
     if target.shape[1] > DIMENSIONS_MAX:
         what = f"information about {target.shape[1]} dimensions cannot be told from chance"
         raise BadInput(what, "trimming", f"choose at most {DIMENSIONS_MAX} of them, or their first components")
+    if clips < _CLIPS_MIN:
+        what = f"information in {clips} clips cannot be told from chance"
+        raise BadInput(what, "trimming", f"score on {_CLIPS_MIN} or more")
     if not np.isfinite(unit).all():
         return float("nan")
     bins = int(np.clip((len(unit) / _PER_BIN) ** (1 / (1 + target.shape[1])), 2, _BINS_MAX))
     x = _even_bins(unit, bins)
     y = _joined(np.column_stack([_even_bins(column, bins) for column in target.T]))
-    random = np.random.default_rng(seed)
-    null = np.mean([_miller_madow(random.permutation(x), y) for _ in range(_SHUFFLES)])
+    offsets = np.random.default_rng(seed).choice(np.arange(1, clips), min(_SHUFFLES, clips - 1), replace=False)
+    null = np.mean([_miller_madow(np.roll(x, together * offset), y) for offset in offsets])
     return max(0.0, _miller_madow(x, y) - float(null))
 
 

@@ -13,6 +13,7 @@ round. Rounds are compared by validation; the test set is opened once, at the en
 """
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -187,7 +188,7 @@ class Lottery:
 
     def advance(self) -> dict[str, float]:
         """One step of the present round; after its last one the next round is made ready. BadInput ahead of the first
-        where the end cannot be reached."""
+        where the end cannot be reached, FloatingPointError where a validation loss is no number."""
         if self.step == 0:
             self._check_reachable()
         begun_s = self._clock()
@@ -251,6 +252,8 @@ class Lottery:
         weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
         size, macs = round(parameters(model)(widths)), macs_per_s(model)(widths)
         validation = self._task.validation_loss(model)
+        if not math.isfinite(validation):
+            raise FloatingPointError("the validation loss")
         result = Result(self._round, widths, size, macs, took_s, self._loss, validation, self._training_s, 0.0)
         begun_s = self._clock()
         if self._round < self.recipe.rounds:

@@ -135,13 +135,14 @@ def test_information_finds_units_that_know_the_target(informed):
     assert scores[3:].max() < 0.05
 
 
-def test_scores_leave_a_network_as_it_was():
-    model = Toy().train()
+@pytest.mark.parametrize("training", [True, False])
+def test_scores_leave_a_network_as_it_was(training):
+    model = Toy().train(training)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     for name in criteria.CRITERIA.keys() - {"norm"}:
         criteria.score(name, model, TASK, BATCHES)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert all(module.training for module in model.modules())
+    assert all(module.training == training for module in model.modules())
     assert all(value.grad is None for value in model.parameters())
     assert not any(module._forward_hooks for module in model.modules())
 
@@ -216,9 +217,43 @@ def test_information_of_gaussians_is_what_it_should_be():
 def test_chance_counts_for_nothing_where_a_plain_estimate_sees_something():
     random = np.random.default_rng(2)
     target = random.standard_normal((200, 3))
-    found = [information.corrected(random.standard_normal(200), target, seed) for seed in range(20)]
+    found = [information.corrected(random.standard_normal(200), target, seed=seed) for seed in range(20)]
     plain = [information.published(random.standard_normal(200), target) for _ in range(20)]
     assert np.mean(found) < 0.05 and np.mean(plain) > 2.0
+
+
+def test_slow_curves_that_go_together_by_chance_count_for_little():
+    random = np.random.default_rng(4)
+    clips, frames = 40, 50
+
+    def curves() -> np.ndarray:
+        """Of every clip a level of its own, and a slow drift."""
+        drift = np.cumsum(random.standard_normal((clips, frames)), 1) / 10
+        return (random.standard_normal((clips, 1)) + drift).ravel()
+
+    found, as_if_frames_were_clips = [], []
+    for seed in range(10):
+        unit, target = curves(), curves()[:, None]
+        found.append(information.corrected(unit, target, frames, seed))
+        scattered = random.permutation(len(unit))
+        shuffled = information.corrected(unit[scattered], target[scattered], 1, seed)
+        as_if_frames_were_clips.append(shuffled)
+    assert np.mean(as_if_frames_were_clips) > 0.1
+    assert np.mean(found) < 0.4 * np.mean(as_if_frames_were_clips)
+
+
+def test_a_unit_that_says_all_is_not_charged_for_chance():
+    """Of 8 levels that say each other, ln 8: a plain histogram less its null would be 0.023 short of it."""
+    random, found = np.random.default_rng(5), []
+    for seed in range(20):
+        levels = random.integers(0, 8, 1200).astype(float)
+        found.append(information.corrected(levels, levels[:, None], seed=seed))
+    np.testing.assert_allclose(np.mean(found), np.log(8), atol=0.006)
+
+
+def test_few_clips_are_refused():
+    with pytest.raises(BadInput, match="7 clips"):
+        information.corrected(np.zeros(70), np.zeros((70, 1)), 10)
 
 
 def test_a_target_of_many_dimensions_is_refused():

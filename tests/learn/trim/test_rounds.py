@@ -228,3 +228,13 @@ def test_every_round_says_what_it_came_to():
     through(lottery(dataclasses.replace(PLAN, rounds=1), say=said.append))
     assert len(said) == 2 and said[0].startswith("round 0: 361 parameters")
     np.testing.assert_array_equal([line.count("validation loss") for line in said], 1)
+
+
+def test_a_validation_loss_that_is_no_number_ends_it_in_a_line(tmp_path):
+    class Lost(Task):
+        def validation_loss(self, model):
+            return float("nan")
+
+    with pytest.raises(BadInput, match="the validation loss is no number") as told:
+        loop.run(lottery(task=Lost()), tmp_path, say=lambda _: None)
+    assert "\n" not in str(told.value)
