@@ -35,10 +35,11 @@ def states(decoder: Decoder) -> dict[str, np.ndarray]:
     return {"state_gains": np.zeros((1, decoder.elements), np.float32)}
 
 
-@pytest.fixture(params=[False, True], ids=["harmonic", "modal"])
+@pytest.fixture(params=[(64, False), (64, True), ((20, 33, 9), False)], ids=["harmonic", "modal", "of uneven layers"])
 def decoder(request) -> Decoder:
     torch.manual_seed(3)
-    return Decoder(64, latent=5, modal=request.param)
+    width, modal = request.param
+    return Decoder(width, latent=5, modal=modal)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Families stream: any number of frames at a time, with their states, is what one pass is."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ torch = pytest.importorskip("torch")
 from small import said, small  # noqa: E402
 
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS  # noqa: E402
+from neurorack.learn import descent  # noqa: E402
+from neurorack.learn.descent import Descent  # noqa: E402
 from neurorack.learn.families import ddsp, sing, wavenet  # noqa: E402
 from neurorack.learn.families.standard import Standard  # noqa: E402
 from neurorack.learn.trim import cost  # noqa: E402
@@ -22,10 +25,12 @@ RATES = {"wavenet": 250.0, "sing": 187.5, "ddsp": 750.0}
 
 
 @pytest.fixture(autouse=True, scope="module")
-def one_thread():
+def quick():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(descent, "_WARM_STEPS", 5)
+        yield
     torch.set_num_threads(before)
 
 
@@ -109,6 +114,56 @@ def test_frames_are_as_long_as_they_say(family):
     rate_hz = wavenet.SAMPLE_RATE_HZ if family == "wavenet" else 48_000
     assert said(model, model.example(FRAMES))[0].shape[1] * RATES[family] == FRAMES * rate_hz
     assert model.frames_per_s == RATES[family]
+
+
+def test_wavenet_learns_what_comes_next():
+    torch.manual_seed(0)
+    model = wavenet.WaveNet(wavenet.dense_widths(4, 16, 16, 24, 24), latent=2, dilations=(1, 2, 4, 8))
+    steps = wavenet.to_steps(0.5 * torch.sin(torch.arange(512.0) * 0.2 + torch.tensor([[0.0], [2.0]])))
+
+    def loss() -> torch.Tensor:
+        logits, _ = model(wavenet.before(steps), torch.zeros(2, 8, 8))
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), steps.flatten())
+
+    before, after = learnt(model, loss, 60)
+    assert abs(before - math.log(wavenet.STEPS)) < 0.3 and after < 2.5  # of 5.5 nats
+
+
+def test_sing_learns_a_tone():
+    torch.manual_seed(0)
+    model = sing.Sing(sing.dense_widths(16, 24), latent=2)
+    wave = 0.3 * torch.sin(torch.arange(16 * sing.HOP) * (2 * math.pi * 3 / sing.HOP))[None]
+
+    def loss() -> torch.Tensor:
+        return (model(torch.zeros(1, 16, 8))[0] - wave).square().mean() / wave.square().mean()
+
+    before, after = learnt(model, loss, 80)
+    assert before > 0.9 and after < 0.2
+
+
+def test_ddsp_learns_levels_and_a_balance_of_harmonics():
+    torch.manual_seed(0)
+    model = ddsp.Ddsp(ddsp.dense_widths(16, 24, 24), latent=2)
+    controls = torch.zeros(4, 10, 8)
+    controls[..., 1] = torch.linspace(-1, 1, 4)[:, None]
+    target = torch.zeros(4, 10, ddsp.ELEMENTS)
+    target[..., 0:20:2] = 10 ** (controls[..., 1:2] / 2) * 0.05
+
+    def loss() -> torch.Tensor:
+        gains, _ = model.gains(controls, torch.zeros(4, 24))
+        return (gains - target).square().sum() / target.square().sum()
+
+    before, after = learnt(model, loss, 80)
+    assert after < 0.2 * before and after < 0.2
+
+
+def learnt(model: torch.nn.Module, loss: Callable[[], torch.Tensor], steps: int) -> tuple[float, float]:
+    """The loss before and after some steps."""
+    descent = Descent(model, model, steps, 1e-2, (0.9, 0.99))
+    first = loss().item()
+    for _ in range(steps):
+        descent.take({"loss": loss()})
+    return first, loss().item()
 
 
 def test_a_wave_survives_its_steps():
