@@ -101,14 +101,14 @@ def random(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: i
 
 
 def corrected_information(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int) -> Scores:
-    def estimate(unit: np.ndarray, target: np.ndarray, frames: int) -> float:
-        return information.corrected(unit, target, frames, seed)
+    def estimate(units: np.ndarray, target: np.ndarray, frames: int) -> np.ndarray:
+        return information.corrected(units, target, frames, seed)
 
     return _informed(model, evidence, batches, estimate)
 
 
 def published_information(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int) -> Scores:
-    return _informed(model, evidence, batches, lambda unit, target, _: information.published(unit, target))
+    return _informed(model, evidence, batches, lambda units, target, _: information.published(units, target))
 
 
 CRITERIA: dict[str, Criterion] = {
@@ -149,10 +149,10 @@ def _informed(
     model: Trimmable,
     evidence: Evidence,
     batches: Sequence[Any],
-    estimate: Callable[[np.ndarray, np.ndarray, int], float],
+    estimate: Callable[[np.ndarray, np.ndarray, int], np.ndarray],
 ) -> Scores:
-    """By an estimate from a unit [n], the target [n, dimensions] and the frames of a clip. A unit that passes several
-    times counts by the time it knows most."""
+    """By an estimate from units [n, units], the target [n, dimensions] and the frames of a clip. A unit that passes
+    several times counts by the time it knows most."""
     targets: list[np.ndarray] = []
     units: dict[str, list[list[np.ndarray]]] = {}
     for batch in batches:
@@ -165,9 +165,7 @@ def _informed(
     about = np.concatenate(targets)
     found = {}
     for group, times in units.items():
-        columns = [np.concatenate(time) for time in times]
-        nats = [[estimate(column, about, target.shape[1]) for column in time.T] for time in columns]
-        found[group] = np.max(nats, 0)
+        found[group] = np.max([estimate(np.concatenate(time), about, target.shape[1]) for time in times], 0)
     return found
 
 

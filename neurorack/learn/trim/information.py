@@ -10,6 +10,8 @@ So here targets have at most 3 dimensions, in so few bins that samples outnumber
                               slowly go together for a while by chance, and frames of a clip are no samples of their own
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from neurorack.errors import BadInput
@@ -24,56 +26,67 @@ _CLIPS_MIN = 8
 _SHUFFLES = 8
 
 
-def corrected(unit: np.ndarray, target: np.ndarray, together: int = 1, seed: int = 0) -> float:
-    """Of `unit` [n] about `target` [n, at most 3], at least 0; `together` samples in a row are of one clip. BadInput
-    where the target has more dimensions, or there are too few clips."""
-    _check(unit, target)
-    clips = len(unit) // together
+def corrected(units: np.ndarray, target: np.ndarray, together: int = 1, seed: int = 0) -> np.ndarray:
+    """Of each of `units` [n, units] about `target` [n, at most 3], at least 0; `together` samples in a row are of one
+    clip. BadInput where the target has more dimensions, or there are too few clips."""
+    _check(units, target)
+    samples, clips = len(units), len(units) // together
     if target.shape[1] > DIMENSIONS_MAX:
         what = f"information about {target.shape[1]} dimensions cannot be told from chance"
         raise BadInput(what, "trimming", f"choose at most {DIMENSIONS_MAX} of them, or their first components")
     if clips < _CLIPS_MIN:
         what = f"information in {clips} clips cannot be told from chance"
         raise BadInput(what, "trimming", f"score on {_CLIPS_MIN} or more")
-    if not np.isfinite(unit).all():
-        return float("nan")
-    bins = int(np.clip((len(unit) / _PER_BIN) ** (1 / (1 + target.shape[1])), 2, _BINS_MAX))
-    x = _even_bins(unit, bins)
+    bins = int(np.clip((samples / _PER_BIN) ** (1 / (1 + target.shape[1])), 2, _BINS_MAX))
+    offsets = together * np.random.default_rng(seed).choice(
+        np.arange(1, clips), min(_SHUFFLES, clips - 1), replace=False
+    )
     y = _joined(np.column_stack([_even_bins(column, bins) for column in target.T]))
-    offsets = np.random.default_rng(seed).choice(np.arange(1, clips), min(_SHUFFLES, clips - 1), replace=False)
-    null = np.mean([_miller_madow(np.roll(x, together * offset), y) for offset in offsets])
-    return max(0.0, _miller_madow(x, y) - float(null))
+
+    def estimate(unit: np.ndarray) -> float:
+        x = _even_bins(unit, bins)
+        h_both = _miller_madow(_pairs(x, y))
+        h_both_by_chance = np.mean([_miller_madow(_pairs(np.roll(x, offset), y)) for offset in offsets])
+        return max(0.0, float(h_both_by_chance) - h_both)  # H(X) and H(Y) are the same in both
+
+    return _of_each(units, estimate)
 
 
-def published(unit: np.ndarray, target: np.ndarray) -> float:
-    """Of `unit` [n] about `target` [n, any]: a plain histogram of 30 bins of equal width along every dimension."""
-    _check(unit, target)
-    if not np.isfinite(unit).all():
-        return float("nan")
-    x = _equal_bins(unit)
+def published(units: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Of each of `units` [n, units] about `target` [n, any]: a plain histogram of 30 bins of equal width along every
+    dimension."""
+    _check(units, target)
     y = _joined(np.column_stack([_equal_bins(column) for column in target.T]))
-    return _entropy(x) + _entropy(y) - _entropy(_joined(np.column_stack([x, y])))
+
+    def estimate(unit: np.ndarray) -> float:
+        x = _equal_bins(unit)
+        return _plugin(x) + _plugin(y) - _plugin(_pairs(x, y))
+
+    return _of_each(units, estimate)
 
 
-def _check(unit: np.ndarray, target: np.ndarray) -> None:
-    if unit.ndim != 1 or target.ndim != 2 or len(unit) != len(target):
-        raise ValueError(f"unit {unit.shape} and target {target.shape} are no samples of two things")
+def _check(units: np.ndarray, target: np.ndarray) -> None:
+    if units.ndim != 2 or target.ndim != 2 or len(units) != len(target):
+        raise ValueError(f"units {units.shape} and target {target.shape} are no samples of the same")
 
 
-def _miller_madow(x: np.ndarray, y: np.ndarray) -> float:
-    both = x.astype(np.int64) * (int(y.max()) + 1) + y
-    counts = [np.bincount(part)[np.unique(part)] for part in (x, y, both)]
-    h_x, h_y, h_both = (_plugin(count) + (len(count) - 1) / (2 * len(x)) for count in counts)
-    return h_x + h_y - h_both
+def _of_each(units: np.ndarray, estimate: Callable[[np.ndarray], float]) -> np.ndarray:
+    return np.array([estimate(unit) if np.isfinite(unit).all() else np.nan for unit in units.T])
 
 
-def _plugin(counts: np.ndarray) -> float:
-    p = counts / counts.sum()
+def _plugin(symbols: np.ndarray) -> float:
+    """Entropy of symbols [n], 0 upwards, as often as they come."""
+    counts = np.bincount(symbols)
+    p = counts[counts > 0] / len(symbols)
     return float(-(p * np.log(p)).sum())
 
 
-def _entropy(symbols: np.ndarray) -> float:
-    return _plugin(np.unique(symbols, return_counts=True)[1])
+def _miller_madow(symbols: np.ndarray) -> float:
+    return _plugin(symbols) + (np.count_nonzero(np.bincount(symbols)) - 1) / (2 * len(symbols))
+
+
+def _pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return x * (int(y.max()) + 1) + y
 
 
 def _joined(columns: np.ndarray) -> np.ndarray:
