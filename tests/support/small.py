@@ -41,9 +41,9 @@ def small(family: str, seed: int = 0) -> torch.nn.Module:
     return model
 
 
-def said(model: torch.nn.Module, example: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
-    """All that it answers, states included, that has the same shape at any width."""
-    with torch.no_grad():
+def said(model: torch.nn.Module, example: tuple[torch.Tensor, ...], *, grad: bool = False) -> list[torch.Tensor]:
+    """All that it answers, but for its states."""
+    with torch.set_grad_enabled(grad):
         answer = model(*example)
     if isinstance(answer, torch.Tensor):
         return [answer]

@@ -1,1 +1,11 @@
-"""Structured trimming: which channels a network can do without, and the network without them."""
+"""Structured trimming: which channels a network can do without, and the network without them.
+
+    groups        what belongs to each channel, stated by the model; cutting and masking it
+    criteria      how much the network needs each channel (information: the harder of the questions)
+    cost          what each channel costs: parameters, multiplications, time on this machine
+    select        which channels stay, for a cost
+    rounds        train, score, cut, rewind, and again
+
+Scores by gradient cost as much as 8 training steps a round, those by any other criterion 18 at most (of 8 batches, dense
+SING, DDSP and WaveNet), and a cut less than one.
+"""

@@ -34,6 +34,8 @@ VERSION = 1
 BEGINNINGS = ("rewind", "reinitialise", "fine-tune")
 
 _SMOOTH = 0.98
+_ROUNDS_MAX = 100
+"""So that no round of a seed draws what one of another seed does."""
 
 
 class Run(Protocol):
@@ -106,8 +108,9 @@ class Plan:
         if not 0 <= self.rewind_step < self.round_steps:
             what = f"cannot rewind to step {self.rewind_step} of {self.round_steps}"
             raise BadInput(what, "trimming", "give one of the first steps")
-        if self.rounds < 1 or self.batches < 1:
-            raise BadInput("a trimming needs rounds, and batches to score on", "trimming", "give at least one of each")
+        if not 1 <= self.rounds < _ROUNDS_MAX or self.batches < 1:
+            what = f"a trimming of {self.rounds} rounds, scored on {self.batches} batches"
+            raise BadInput(what, "trimming", f"give at least one of each, and less than {_ROUNDS_MAX} rounds")
 
     @property
     def first_step(self) -> int:
@@ -158,13 +161,17 @@ class Lottery:
             raise BadInput(f"the plan is for {plan.task!r}, not {task.name!r}", "trimming", "make one for this task")
         self.recipe, self.knobs = plan, list[Knob]()
         self._task, self._timer, self._clock, self._say = task, timer, clock, say
-        self._run = task.run(task.widths, plan.round_steps, plan.seed)
         self._round = 0
+        self._run = self._begin(task.widths)
         self._snapshot: dict[str, Any] | None = None
         self._loss, self._training_s = 0.0, 0.0
         self._done: list[tuple[Result, dict[str, torch.Tensor]]] = []
         Groups.of(self._run.model)
         self._take_snapshot()
+
+    @property
+    def _seed(self) -> int:
+        return _ROUNDS_MAX * self.recipe.seed + self._round
 
     @property
     def step(self) -> int:
@@ -238,7 +245,7 @@ class Lottery:
         select.check_reachable(cost(least.widths), plan.keep, plan.floor)
 
     def _begin(self, widths: Widths) -> Run:
-        return self._task.run(widths, self.recipe.round_steps, self.recipe.seed + self._round)
+        return self._task.run(widths, self.recipe.round_steps, self._seed)
 
     def _take_snapshot(self) -> None:
         if self._round == 0 and self._run.step == self.recipe.rewind_step:
@@ -270,7 +277,7 @@ class Lottery:
         """Score, cut, and begin again with what is left."""
         plan, groups = self.recipe, Groups.of(model)
         batches = self._task.batches(plan.batches, plan.seed)
-        scores = criteria.score(plan.criterion, model, self._task, batches, plan.seed + self._round)
+        scores = criteria.score(plan.criterion, model, self._task, batches, self._seed)
         cost = share(plan.by, model, self._task.widths, self._timer)
         target = select.share_left(plan.keep, self._round + 1, plan.rounds)
         keep = (select.locally if plan.local else select.globally)(scores, cost, target, plan.floor)

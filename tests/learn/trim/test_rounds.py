@@ -10,11 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from small import FAMILIES, said, small  # noqa: E402
 from toy import WIDTHS, Fit, Task, steady  # noqa: E402
 
 from neurorack.errors import BadInput  # noqa: E402
 from neurorack.learn import loop  # noqa: E402
-from neurorack.learn.trim import rounds, select  # noqa: E402
+from neurorack.learn.descent import Descent  # noqa: E402
+from neurorack.learn.trim import cost, rounds, select  # noqa: E402
 from neurorack.learn.trim.rounds import Lottery, Plan, Result, smallest  # noqa: E402
 
 PLAN = Plan("toy", round_steps=40, rewind_step=5, keep=0.2, rounds=3, batches=2)
@@ -238,3 +240,55 @@ def test_a_validation_loss_that_is_no_number_ends_it_in_a_line(tmp_path):
     with pytest.raises(BadInput, match="the validation loss is no number") as told:
         loop.run(lottery(task=Lost()), tmp_path, say=lambda _: None)
     assert "\n" not in str(told.value)
+
+
+class Quiet:
+    """A family's network is to make no sound: a task that any of them can learn."""
+
+    name = "quiet"
+
+    def __init__(self, family: str) -> None:
+        self._family, self.widths = family, small(family).widths
+
+    def run(self, widths, steps, seed):
+        return Hush(small(self._family, seed).resized(widths), steps, seed)
+
+    def batches(self, count, seed):
+        return [self._drawn(seed, number) for number in range(count)]
+
+    def _drawn(self, seed, number):
+        torch.manual_seed(1000 * seed + number)
+        return small(self._family).example(3)
+
+    def loss(self, model, batch):
+        return said(model, batch, grad=True)[0].square().mean()
+
+    def validation_loss(self, model):
+        with torch.no_grad():
+            return self.loss(model, self._drawn(77, 0)).item()
+
+
+class Hush(Fit):
+    """As the toy's run, of another network."""
+
+    def __init__(self, model, steps, seed):
+        self.model, self._example = model, model.example(3)
+        self._descent = Descent(model, model, steps, 1e-3, (0.9, 0.99))
+
+    def advance(self):
+        self.model.train()
+        loss = said(self.model, self._example, grad=True)[0].square().mean()
+        self._descent.take({"quiet": loss})
+        return {"quiet": loss.item()}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_goes_through_a_lottery(family):
+    task = Quiet(family)
+    plan = Plan("quiet", round_steps=4, rewind_step=1, keep=0.6, rounds=2, batches=2, by="parameters")
+    made = through(Lottery(task, plan, timer=lambda models: [1.0] * len(models)))
+    sizes = [result.parameters for result in made.results]
+    fixed = cost.parameters(small(family))(dict.fromkeys(task.widths, 0))
+    assert sizes[0] > sizes[1] > sizes[2] > fixed and sizes[2] <= 0.6 * sizes[0]
+    assert made.model(2).widths == made.results[2].widths
+    assert made.results[2].validation_loss == task.validation_loss(made.model(2))
