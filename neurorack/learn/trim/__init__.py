@@ -6,6 +6,6 @@
     select        which channels stay, for a cost
     rounds        train, score, cut, rewind, and again
 
-Scores by gradient cost as much as 8 training steps a round, those by any other criterion 18 at most (of 8 batches, dense
-SING, DDSP and WaveNet), and a cut less than one.
+Scores by gradient cost as much as 8 training steps a round, those by any other criterion at most 18 (of 8 batches, for
+dense SING, DDSP and WaveNet), and a cut less than one.
 """

@@ -159,14 +159,18 @@ class Groups:
         return found
 
     def kept_widths(self, keep: Keep) -> dict[str, int]:
-        """Widths once only `keep` is left; BadInput where a layer would be empty."""
-        widths = {group: len(keep[group]) if group in keep else width for group, width in self.widths.items()}
-        for group, width in widths.items():
-            if width < 1:
+        """Widths once only `keep` is left; BadInput where a layer would be empty, or for units that there are not."""
+        for group, units in keep.items():
+            if group not in self.widths:
+                raise BadInput(f"there is no group {group!r}", "trimming", f"one of {', '.join(self.widths)}")
+            if len(units) < 1:
                 raise BadInput(
                     f"nothing of {group!r} would be left", "trimming", "keep at least one unit of each group"
                 )
-        return widths
+            if units[0] < 0 or units[-1] >= self.widths[group] or (np.diff(units) < 1).any():
+                mend = f"give different ones of 0 to {self.widths[group] - 1}, rising"
+                raise BadInput(f"units {units} of {group!r} cannot be kept", "trimming", mend)
+        return {group: len(keep[group]) if group in keep else width for group, width in self.widths.items()}
 
     def kept_entries(self, tensor: str, keep: Keep) -> list[np.ndarray | None]:
         """Along each axis of a tensor the entries that stay, rising; None where all do."""
@@ -213,6 +217,7 @@ def _length(run: Run, widths: Widths) -> int:
 def cut(state: State, groups: Groups, keep: Keep) -> dict[str, torch.Tensor]:
     """Only what belongs to kept units, of any tensors that have the names and shapes of a model's: its weights and
     buffers, their average, a snapshot to rewind to, an optimiser's moments."""
+    groups.kept_widths(keep)
     out = {}
     for name, tensor in state.items():
         for axis, entries in enumerate(groups.kept_entries(_known(name, groups), keep)):
@@ -224,6 +229,7 @@ def cut(state: State, groups: Groups, keep: Keep) -> dict[str, torch.Tensor]:
 
 def masked(state: State, groups: Groups, keep: Keep) -> dict[str, torch.Tensor]:
     """The same shapes, with zeros in all that belongs to units that are not kept."""
+    groups.kept_widths(keep)
     out = {}
     for name, tensor in state.items():
         tensor = tensor.clone()

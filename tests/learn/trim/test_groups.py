@@ -175,9 +175,23 @@ def test_a_tensor_of_another_network_is_refused_by_name():
         cut({"stranger.weight": torch.zeros(3)}, Groups.of(Odd()), {"a": np.array([0])})
 
 
-def test_an_empty_layer_is_refused_by_name():
-    with pytest.raises(BadInput, match="nothing of 'b' would be left"):
-        trimmed(Odd(), {"b": np.array([], int)})
+@pytest.mark.parametrize("change", [cut, masked])
+@pytest.mark.parametrize(
+    ("keep", "named"),
+    [
+        ({"b": []}, "nothing of 'b' would be left"),
+        ({"c": [0]}, "there is no group 'c'"),
+        ({"a": [0, 3]}, r"units \[0 3\] of 'a' cannot be kept"),
+        ({"a": [-1, 1]}, "of 'a' cannot be kept"),
+        ({"a": [1, 0]}, "of 'a' cannot be kept"),
+        ({"a": [1, 1]}, "of 'a' cannot be kept"),
+    ],
+)
+def test_empty_layers_and_units_that_there_are_not_are_refused_by_name(change, keep, named):
+    model = Odd()
+    with pytest.raises(BadInput, match=named) as told:
+        change(model.state_dict(), Groups.of(model), {group: np.array(units, int) for group, units in keep.items()})
+    assert "\n" not in str(told.value)
 
 
 def test_torch_pruning_cuts_our_decoder_to_the_same_network():
