@@ -70,10 +70,12 @@ def test_stopped_and_resumed_is_bit_for_bit_as_if_never_stopped(kind, tmp_path):
 
 
 def test_layers_may_have_widths_of_their_own_as_in_a_trimmed_network():
-    recipe = msgspec.json.decode(msgspec.json.encode(Recipe("pitched", 4, width=(16, 9, 12))), type=Recipe)
-    run = small(width=recipe.width)
+    uneven = Recipe("pitched", 4, width=(16, 9, 12), encoder=(20, 7))
+    recipe = msgspec.json.decode(msgspec.json.encode(uneven), type=Recipe)
+    run = small(width=recipe.width, encoder=recipe.encoder)
     run.advance()
     assert [layer.out_features for layer in run.average["decoder"].hidden] == [16, 9, 12]
+    assert [layer.out_channels for layer in run.average["encoder"].layers] == [20, 7, 6]
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_one_others():

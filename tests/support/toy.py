@@ -57,8 +57,8 @@ class Fit:
 
     def __init__(self, widths, steps, seed):
         torch.manual_seed(seed)
-        self.model, self._seed = Toy(widths), seed
-        self._descent = Descent(self.model, self.model, steps, 1e-2, (0.9, 0.99))
+        self.network, self._seed = Toy(widths), seed
+        self._descent = Descent(self.network, self.network, steps, 1e-2, (0.9, 0.99))
 
     @property
     def average(self):
@@ -69,8 +69,8 @@ class Fit:
         return self._descent.step
 
     def advance(self):
-        self.model.train()
-        loss = (self.model(x := drawn(self._seed, self.step)) - wanted(x)).square().mean()
+        self.network.train()
+        loss = (self.network(x := drawn(self._seed, self.step)) - wanted(x)).square().mean()
         self._descent.take({"fit": loss})
         return {"fit": loss.item()}
 

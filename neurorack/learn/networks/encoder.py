@@ -14,6 +14,9 @@ from neurorack.ears.latent import AHEAD, BEHIND
 from neurorack.learn.trim.groups import Groups, Probe, Widths, conv
 from neurorack.words import SAMPLE_RATE_HZ
 
+WIDTH = 128
+"""Of both hidden layers."""
+
 REACH = 4.0
 """Bound of a latent, which it nears softly: four standard deviations."""
 
@@ -24,7 +27,7 @@ class Encoder(torch.nn.Module):
 
     frames_per_s = SAMPLE_RATE_HZ / FEATURE_HOP
 
-    def __init__(self, latent: int = 8, width: int | Sequence[int] = 128) -> None:
+    def __init__(self, latent: int = 8, width: int | Sequence[int] = WIDTH) -> None:
         super().__init__()
         first, second = (width, width) if isinstance(width, int) else width
         self.latent, self.widths = latent, {"layer0": first, "layer1": second}

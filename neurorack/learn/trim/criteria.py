@@ -126,13 +126,15 @@ def watch(model: Trimmable, evidence: Evidence, batch: Any) -> dict[str, list[to
     """What passes the probes of every group [rows, units, positions] while the loss of a batch is worked out, one
     tensor for each time; BadInput where a group has no probe."""
     passed: dict[str, list[torch.Tensor]] = {group: [] for group in model.widths}
-    probes = [module for module in model.modules() if isinstance(module, Probe)]
 
-    def note(probe: Probe, _: object, value: torch.Tensor) -> None:
-        units = value.detach().float().movedim(probe.axis, 1)
-        passed[probe.group].append(units.reshape(*units.shape[:2], -1).cpu())
+    def listen(probe: Probe, seen: list[torch.Tensor]) -> Any:
+        def note(_: Probe, __: object, value: torch.Tensor) -> None:
+            units = value.detach().float().movedim(probe.axis, 1)
+            seen.append(units.reshape(*units.shape[:2], -1).cpu())
 
-    hooks = [probe.register_forward_hook(note) for probe in probes]
+        return probe.register_forward_hook(note)
+
+    hooks = [listen(probe, passed[group]) for group, probe in _probes(model)]
     try:
         with torch.no_grad():
             evidence.loss(model, batch)
@@ -143,6 +145,15 @@ def watch(model: Trimmable, evidence: Evidence, batch: Any) -> dict[str, list[to
         if not found:
             raise BadInput(f"no probe sees the units of {group!r}", type(model).__name__, "put one where they pass")
     return passed
+
+
+def _probes(model: Trimmable) -> Iterator[tuple[str, Probe]]:
+    """With their groups' names, which begin with the part's where the model is of several (`joined`)."""
+    for path, module in model.named_modules():
+        if isinstance(module, Probe):
+            above = path.split(".")
+            names = [".".join([*above[:depth], module.group]) for depth in range(len(above))]
+            yield from ((name, module) for name in names if name in model.widths)
 
 
 def _informed(

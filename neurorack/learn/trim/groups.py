@@ -67,7 +67,7 @@ class Trimmable(Protocol):
         """Multiply-accumulates beside those of the weights."""
         ...
 
-    def example(self, frames: int) -> tuple[torch.Tensor, ...]:
+    def example(self, frames: int) -> tuple[Any, ...]:
         """Something to call it with, to time it."""
         ...
 
@@ -111,7 +111,7 @@ class Groups:
         self.widths, self.axes = dict(widths), dict(axes)
 
     @classmethod
-    def of(cls, model: Trimmable) -> "Groups":
+    def of(cls, model: Any) -> "Groups":
         """Those of `model`; BadInput where they leave something of it open, or do not fit it."""
         groups = model.groups()
         groups._check(model.state_dict(), type(model).__name__)

@@ -15,7 +15,7 @@ round. Rounds are compared by validation; the test set is opened once, at the en
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,18 +38,26 @@ _ROUNDS_MAX = 100
 """So that no round of a seed draws what one of another seed does."""
 
 
+class Learns(Protocol):
+    """Of a network that learns, what a cut needs."""
+
+    def groups(self) -> Groups: ...
+    def named_parameters(self) -> Iterator[tuple[str, torch.Tensor]]: ...
+    def state_dict(self) -> dict[str, torch.Tensor]: ...
+
+
 class Run(Protocol):
-    """A training of one network. Every draw comes from (seed, step); `state` is as `descent.Descent` gives it, its
-    networks and its average having the names of `model`'s tensors."""
+    """A training. Every draw comes from (seed, step); `state` is as `descent.Descent` gives it."""
 
     @property
-    def model(self) -> Trimmable:
-        """What learns."""
+    def network(self) -> Learns:
+        """All that learns: what is trimmed and, maybe, what listens to it."""
         ...
 
     @property
     def average(self) -> Trimmable:
-        """What is judged: its weights averaged over the last steps."""
+        """What is trimmed, judged and kept, its weights averaged over the last steps. Its tensors and groups are called
+        as in `network`."""
         ...
 
     @property
@@ -166,7 +174,7 @@ class Lottery:
         self._snapshot: dict[str, Any] | None = None
         self._loss, self._training_s = 0.0, 0.0
         self._done: list[tuple[Result, dict[str, torch.Tensor]]] = []
-        Groups.of(self._run.model)
+        Groups.of(self._run.network)
         self._take_snapshot()
 
     @property
@@ -188,7 +196,7 @@ class Lottery:
     def model(self, number: int) -> Trimmable:
         """The trained network of a round that is over."""
         result, weights = self._done[number]
-        model = self._run.model.resized(result.widths)
+        model = self._run.average.resized(result.widths)
         model.load_state_dict(weights)
         model.eval()
         return model
@@ -218,7 +226,7 @@ class Lottery:
     def state(self) -> dict[str, Any]:
         return {
             "round": self._round,
-            "widths": dict(self._run.model.widths),
+            "widths": dict(self._run.average.widths),
             "run": self._run.state(),
             "snapshot": self._snapshot,
             "loss": self._loss,
@@ -240,7 +248,7 @@ class Lottery:
 
     def _check_reachable(self) -> None:
         plan, dense = self.recipe, self._task.widths
-        least = self._run.model.resized(select.floors(dense, plan.floor))
+        least = self._run.average.resized(select.floors(dense, plan.floor))
         cost = share(plan.by, least, dense, self._timer)
         select.check_reachable(cost(least.widths), plan.keep, plan.floor)
 
@@ -275,13 +283,13 @@ class Lottery:
 
     def _next_round(self, model: Trimmable) -> None:
         """Score, cut, and begin again with what is left."""
-        plan, groups = self.recipe, Groups.of(model)
+        plan, groups = self.recipe, Groups.of(self._run.network)
         batches = self._task.batches(plan.batches, plan.seed)
         scores = criteria.score(plan.criterion, model, self._task, batches, self._seed)
         cost = share(plan.by, model, self._task.widths, self._timer)
         target = select.share_left(plan.keep, self._round + 1, plan.rounds)
         keep = (select.locally if plan.local else select.globally)(scores, cost, target, plan.floor)
-        names = [name for name, _ in self._run.model.named_parameters()]
+        names = [name for name, _ in self._run.network.named_parameters()]
         trained = self._run.state()
         assert self._snapshot is not None  # taken in round 0, of which this is the end or which is over
         self._snapshot = cut_run(self._snapshot, groups, keep, names)

@@ -441,7 +441,15 @@ def forged(path: Path, made: Path, **changes: object) -> Path:
 @pytest.mark.parametrize(
     "change",
     [
-        *({"width": -1}, {"width": 10**6}, {"width": []}, {"width": [16, 0]}, {"width": [1] * 65}),
+        *(
+            {"width": -1},
+            {"width": 10**6},
+            {"width": []},
+            {"width": [16, 0]},
+            {"width": [1] * 65},
+            {"encoder": 0},
+            {"encoder": [3]},
+        ),
         *({"latent": 0}, {"kind": "foo"}, {"seed": -5}),
     ],
 )

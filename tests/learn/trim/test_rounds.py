@@ -99,20 +99,20 @@ def test_a_round_begins_with_the_weights_and_moments_of_the_snapshot(monkeypatch
     until_round(made, 0)
     while made.step < 5:
         made.advance()
-    weights = {name: value.clone() for name, value in runs[0].model.state_dict().items()}
+    weights = {name: value.clone() for name, value in runs[0].network.state_dict().items()}
     moment = runs[0].state()["optimiser"]["state"][0]["exp_avg"].clone()
     until_round(made, 1)
     began = runs[1]
     assert began.step == 5
     # every unit that is left is one of those that were there at step 5
     for now, then in (
-        (began.model.first.weight, weights["first.weight"]),
+        (began.network.first.weight, weights["first.weight"]),
         (began.state()["optimiser"]["state"][0]["exp_avg"], moment),
     ):
         rows = [(then == row).all(1).nonzero()[:, 0].tolist() for row in now.detach()]
         assert all(len(row) == 1 for row in rows)
         assert rows == sorted(rows) and len(rows) < WIDTHS["a"]
-    assert torch.isin(began.model.second.weight, weights["second.weight"]).all()
+    assert torch.isin(began.network.second.weight, weights["second.weight"]).all()
 
 
 def test_reinitialised_a_round_begins_anew(monkeypatch):
@@ -120,7 +120,7 @@ def test_reinitialised_a_round_begins_anew(monkeypatch):
     made = lottery(dataclasses.replace(PLAN, beginning="reinitialise"))
     until_round(made, 1)
     assert runs[1].step == 0 and made.step == 40
-    assert not torch.isin(runs[1].model.first.weight, runs[0].model.first.weight).any()
+    assert not torch.isin(runs[1].network.first.weight, runs[0].network.first.weight).any()
     assert through(made).recipe.steps == 4 * 40 == made.step
 
 
@@ -129,7 +129,7 @@ def test_fine_tuned_a_round_goes_on_from_the_trained_weights(monkeypatch):
     made = lottery(dataclasses.replace(PLAN, beginning="fine-tune"))
     until_round(made, 1)
     assert runs[1].step == 5
-    assert torch.isin(runs[1].model.first.weight, runs[0].model.first.weight).all()
+    assert torch.isin(runs[1].network.first.weight, runs[0].network.first.weight).all()
 
 
 @pytest.mark.parametrize("at", [3, 5, 39, 40, 41, 60, 75, 76, 110, 144])
@@ -272,12 +272,12 @@ class Hush(Fit):
     """As the toy's run, of another network."""
 
     def __init__(self, model, steps, seed):
-        self.model, self._example = model, model.example(3)
+        self.network, self._example = model, model.example(3)
         self._descent = Descent(model, model, steps, 1e-3, (0.9, 0.99))
 
     def advance(self):
-        self.model.train()
-        loss = said(self.model, self._example, grad=True)[0].square().mean()
+        self.network.train()
+        loss = said(self.network, self._example, grad=True)[0].square().mean()
         self._descent.take({"quiet": loss})
         return {"quiet": loss.item()}
 
