@@ -82,7 +82,7 @@ def test_its_cost_counts_every_weight(decoder):
 
 def test_the_exported_encoder_is_the_networks_mean(tmp_path):
     torch.manual_seed(1)
-    encoder = Encoder(12)
+    encoder = Encoder(12, (40, 23))
     export_encoder(encoder, tmp_path / "encoder.onnx")
     features = np.random.default_rng(0).normal(0, 2, (70, 65)).astype(np.float32)
     with torch.no_grad():

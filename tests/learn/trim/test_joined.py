@@ -11,8 +11,8 @@ from small import small  # noqa: E402
 from neurorack.learn import scales  # noqa: E402
 from neurorack.learn.train import Recipe, Training  # noqa: E402
 from neurorack.learn.trim import cost, criteria  # noqa: E402
-from neurorack.learn.trim.groups import Groups, masked, trimmed  # noqa: E402
-from neurorack.learn.trim.joined import Joined  # noqa: E402
+from neurorack.learn.trim.groups import Flat, Groups, masked, trimmed  # noqa: E402
+from neurorack.learn.trim.joined import Joined, join  # noqa: E402
 from neurorack.learn.trim.rounds import Lottery, Plan  # noqa: E402
 
 
@@ -39,6 +39,16 @@ def test_groups_are_called_by_their_part(pair):
     assert pair.widths == sizes
     small_pair = trimmed(pair, KEEP)
     assert small_pair.widths == sizes | {"decoder.hidden1": 2, "encoder.layer0": 3}
+
+
+def test_every_kind_of_run_is_called_by_its_part():
+    class Part:
+        def groups(self):
+            return Groups({"a": 2}, {"t": ((Flat("a", 3), "a", 4), (1,))})
+
+    joined = join({"x": Part(), "y": Part()})
+    assert joined.axes["y.t"] == ((Flat("y.a", 3), "y.a", 4), (1,))
+    assert set(joined.axes) == {"x.t", "y.t"} and joined.widths == {"x.a": 2, "y.a": 2}
 
 
 def test_a_trimmed_pair_says_what_the_masked_one_says(pair):

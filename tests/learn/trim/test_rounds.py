@@ -73,6 +73,8 @@ def test_rounds_fall_by_what_was_asked_for(by, local):
     for number, value in enumerate(values):
         assert value <= values[0] * select.share_left(0.4, number, 2) * (1 + 1e-9)
     assert values[2] > 0.3 * values[0]
+    shares = [results[2].widths[group] / WIDTHS[group] for group in WIDTHS]
+    assert (abs(shares[0] - shares[1]) < 1 / 12) == local  # within a unit
 
 
 def seen(monkeypatch) -> list[Fit]:
