@@ -46,6 +46,8 @@ class Descent:
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), self._kept.parameters(), strict=True):
                 mean.lerp_(value, 1 - keep)
+            for mean, value in zip(self.average.buffers(), self._kept.buffers(), strict=True):
+                mean.copy_(value)  # a norm's own averages
         self.step += 1
 
     def state(self) -> dict[str, object]:

@@ -36,7 +36,8 @@ from neurorack.learn.networks.decoder import (
     Decoder,
 )
 from neurorack.learn.networks.encoder import REACH, Encoder
-from neurorack.words import BANDS, C4_HZ, HOP, SAMPLE_RATE_HZ
+from neurorack.learn.trim import cost
+from neurorack.words import BANDS, C4_HZ, HOP
 
 OPSET, IR_VERSION = 17, 8
 """Old enough for the ONNX Runtime of JetPack 6."""
@@ -212,10 +213,7 @@ def export_encoder(encoder: Encoder, path: Path) -> None:
 
 def macs_per_s(decoder: Decoder) -> float:
     """Multiply-accumulates of the exported decoder per second of audio: layers, envelope and mix."""
-    layers = sum(p.numel() for name, p in decoder.named_parameters() if name.endswith("weight"))
-    envelope = decoder.elements * ENVELOPE
-    mixing = 2 * decoder.elements * HOP
-    return (layers + envelope + mixing) * SAMPLE_RATE_HZ / HOP
+    return cost.macs_per_s(decoder)(decoder.widths)
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
 """The loop around a training: it shows how far it is, writes down, keeps checkpoints, and ends well whatever happens.
 
-    what happens                      what is kept                            exit status
-    Ctrl-C, SIGTERM                   this step                               130, 143
-    a loss or gradient is no number   the last checkpoint, finite throughout  2
-    the device fails                  the last copy in memory                 2
-    no room to write                  the last checkpoint                     2
+what happens                      what is kept                            exit status
+Ctrl-C, SIGTERM                   this step                               130, 143
+a loss or gradient is no number   the last checkpoint, finite throughout  2
+the device fails                  the last copy in memory                 2
+no room to write                  the last checkpoint                     2
 """
 
 import contextlib
@@ -123,14 +123,21 @@ def _resume(training: Trains, folder: Path, say: Callable[[str], None]) -> float
         say(f"{damage}; going on from the one before")
     if found is None:
         return 0.0
-    given = msgspec.json.encode(training.recipe).decode()
-    if found["recipe"] != given or found["knobs"] != msgspec.json.encode(training.knobs).decode():
+    if not _same(found["recipe"], training.recipe) or found["knobs"] != msgspec.json.encode(training.knobs).decode():
         raise BadInput("the checkpoint is of another training", str(folder), "give another folder")
     training.load_state(found["state"])
     if training.step < training.recipe.steps:
         say(f"going on from step {training.step} of {training.recipe.steps}")
     seconds: float = found.get("seconds", 0.0)  # checkpoints of old have none
     return seconds
+
+
+def _same(text: str, recipe: Any) -> bool:
+    """What a recipe may have had no word for when the text was written counts as its default."""
+    try:
+        return bool(msgspec.json.decode(text, type=type(recipe)) == recipe)
+    except msgspec.DecodeError:
+        return False
 
 
 class _Keeper:

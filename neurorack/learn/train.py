@@ -21,9 +21,11 @@ from neurorack.learn.corpus import Corpus
 from neurorack.learn.descent import Descent
 from neurorack.learn.heard import as_heard, ripple_hops
 from neurorack.learn.networks.decoder import WIDTH
+from neurorack.learn.networks.encoder import WIDTH as ENCODER_WIDTH
 from neurorack.learn.networks.excite import Elements
 from neurorack.learn.networks.objective import Lesson, Objective, Weights
 from neurorack.learn.networks.still import nearest
+from neurorack.learn.trim.joined import Joined
 from neurorack.patch.knobs import Scales
 from neurorack.words import C4_HZ, HOP, KINDS
 
@@ -57,14 +59,19 @@ class Recipe:
     steps: int
     seed: int = 0
     batch: int = 12
-    width: int = WIDTH
+    width: int | tuple[int, ...] = WIDTH
+    """Of the decoder's hidden layers: of all, or of each."""
+    encoder: int | tuple[int, int] = ENCODER_WIDTH
+    """Of the encoder's."""
     latent: int = 8
     rate: float = 2e-3
     weights: Weights = field(default_factory=Weights)
 
     def __post_init__(self) -> None:
         """ValueError where no training could be made of it: a recipe may come out of a stranger's file."""
-        sizes = self.steps >= 1 and 1 <= self.batch <= 4096 and 1 <= self.width <= 4096 and 1 <= self.latent <= 64
+        widths = [width for of in (self.width, self.encoder) for width in ((of,) if isinstance(of, int) else of)]
+        sizes = self.steps >= 1 and 1 <= self.batch <= 4096 and 1 <= self.latent <= 64
+        sizes = sizes and self.width != () and len(widths) <= 64 and all(1 <= width <= 4096 for width in widths)
         if self.kind not in KINDS or not sizes or self.seed < 0 or not 0.0 < self.rate < 1.0:
             raise ValueError("a recipe of impossible numbers")
 
@@ -91,11 +98,13 @@ class Training:
         pitch_oct, frames = scales.sample(corpus, recipe.seed)
         self.knobs: list[Knob] = scales.fit(pitch_oct, frames)
         self.scales = Scales(self.knobs)
-        self.objective = Objective(recipe.kind, recipe.width, recipe.latent, recipe.weights, recipe.seed)
+        self.objective = Objective(
+            recipe.kind, recipe.width, recipe.latent, recipe.weights, recipe.seed, recipe.encoder
+        )
         self.objective.decoder.standardise(pitch_oct, frames)
         self.objective.adversary.standardise(np.column_stack([pitch_oct, frames]))
         self.objective.to(device)
-        shipped = torch.nn.ModuleDict({"decoder": self.objective.decoder, "encoder": self.objective.encoder})
+        shipped = Joined({"decoder": self.objective.decoder, "encoder": self.objective.encoder})
         self._descent = Descent(self.objective, shipped, recipe.steps, recipe.rate, (0.9, 0.99))
         self._blas = ThreadpoolController().select(user_api="blas")
         self._world, self._rows = world, slice(rank, None, world)
@@ -109,9 +118,15 @@ class Training:
         return self._descent.step
 
     @property
-    def average(self) -> torch.nn.Module:
+    def network(self) -> Objective:
+        """All that learns."""
+        return self.objective
+
+    @property
+    def average(self) -> Joined:
         """Decoder and encoder, their weights averaged over the last steps: these are shipped."""
-        return self._descent.average
+        average: Joined = self._descent.average
+        return average
 
     def advance(self) -> dict[str, float]:
         """One step; its weighted losses, over all processes. FloatingPointError names one that is no number."""

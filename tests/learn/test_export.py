@@ -35,10 +35,11 @@ def states(decoder: Decoder) -> dict[str, np.ndarray]:
     return {"state_gains": np.zeros((1, decoder.elements), np.float32)}
 
 
-@pytest.fixture(params=[False, True], ids=["harmonic", "modal"])
+@pytest.fixture(params=[(64, False), (64, True), ((20, 33, 9), False)], ids=["harmonic", "modal", "of uneven layers"])
 def decoder(request) -> Decoder:
     torch.manual_seed(3)
-    return Decoder(64, latent=5, modal=request.param)
+    width, modal = request.param
+    return Decoder(width, latent=5, modal=modal)
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_its_cost_counts_every_weight(decoder):
 
 def test_the_exported_encoder_is_the_networks_mean(tmp_path):
     torch.manual_seed(1)
-    encoder = Encoder(12)
+    encoder = Encoder(12, (40, 23))
     export_encoder(encoder, tmp_path / "encoder.onnx")
     features = np.random.default_rng(0).normal(0, 2, (70, 65)).astype(np.float32)
     with torch.no_grad():

@@ -157,6 +157,17 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path, through):
         run(Line(Recipe(seed=1)), tmp_path / "through")
 
 
+def test_a_recipe_of_before_a_word_was_added_goes_on_with_its_default(tmp_path, through):
+    newest = saved(tmp_path / "through")
+    (tmp_path / "old").mkdir()
+    checkpoint.write(tmp_path / "old", newest | {"recipe": f'{{"steps":{STEPS}}}'})
+    assert not run(Line(), tmp_path / "old")
+    for text in ('{"steps":3}', "[]", "no recipe", f'{{"steps":{STEPS},"seed":"0"}}'):
+        checkpoint.write(tmp_path / "old", newest | {"recipe": text})
+        with pytest.raises(BadInput, match="another training"):
+            run(Line(Recipe(steps=STEPS)), tmp_path / "old")
+
+
 def not_a_number(loss):
     return loss * float("nan")
 

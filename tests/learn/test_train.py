@@ -1,5 +1,6 @@
 """Training: it learns, it resumes, it is shared, and it asks for what the knobs can ask."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -66,6 +67,15 @@ def test_stopped_and_resumed_is_bit_for_bit_as_if_never_stopped(kind, tmp_path):
     for a, b in ((through.objective, second.objective), (through.average, second.average)):
         for (name, value), other in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
             assert torch.equal(value, other), name
+
+
+def test_layers_may_have_widths_of_their_own_as_in_a_trimmed_network():
+    uneven = Recipe("pitched", 4, width=(16, 9, 12), encoder=(20, 7))
+    recipe = msgspec.json.decode(msgspec.json.encode(uneven), type=Recipe)
+    run = small(width=recipe.width, encoder=recipe.encoder)
+    run.advance()
+    assert [layer.out_features for layer in run.average["decoder"].hidden] == [16, 9, 12]
+    assert [layer.out_channels for layer in run.average["encoder"].layers] == [20, 7, 6]
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_one_others():

@@ -14,6 +14,7 @@ of a struck sound, `octaves` above the pitch, which come with the gesture, and b
 """
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -21,7 +22,8 @@ import torch
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS
 from neurorack.engine.modes import FADE
 from neurorack.learn.corpus import MODES
-from neurorack.words import BAND_EDGES_HZ, BANDS, C4_HZ, DESCRIPTORS, HOP
+from neurorack.learn.trim.groups import Groups, Probe, Widths, linear
+from neurorack.words import BAND_EDGES_HZ, BANDS, C4_HZ, DESCRIPTORS, HOP, SAMPLE_RATE_HZ
 
 BEFORE_LATENT = 1 + len(DESCRIPTORS)
 RMS_COLUMN = 1
@@ -55,17 +57,24 @@ def mask_tables(modal: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Decoder(torch.nn.Module):
-    """Controls [..., 6 + latent] → gains [..., elements]; `width` sets its size."""
+    """Controls [..., 6 + latent] → gains [..., elements]; `width` sets its size, of all `layers` or of each."""
 
-    def __init__(self, width: int = WIDTH, latent: int = 8, *, modal: bool = False, layers: int = 3) -> None:
+    frames_per_s = SAMPLE_RATE_HZ / HOP
+
+    def __init__(
+        self, width: int | Sequence[int] = WIDTH, latent: int = 8, *, modal: bool = False, layers: int = 3
+    ) -> None:
         super().__init__()
-        self.width, self.latent, self.modal = width, latent, modal
+        hidden = [width] * layers if isinstance(width, int) else list(width)
+        self.widths = {f"hidden{i}": units for i, units in enumerate(hidden)}
+        self.latent, self.modal = latent, modal
         self.partials = MODES if modal else HARMONICS
         self.elements = self.partials + (BANDS if modal else 2 * BANDS)
         columns = BEFORE_LATENT + latent
-        sizes = [columns, *[width] * layers]
+        sizes = [columns, *hidden]
         self.hidden = torch.nn.ModuleList(torch.nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
-        self.out = torch.nn.Linear(width, ENVELOPE + self.elements)
+        self.probes = torch.nn.ModuleList(Probe(group, -1) for group in self.widths)
+        self.out = torch.nn.Linear(sizes[-1], ENVELOPE + self.elements)
         with torch.no_grad():
             self.out.weight *= 0.3
             self.out.bias.zero_()
@@ -87,21 +96,40 @@ class Decoder(torch.nn.Module):
             self.register_buffer(name, torch.from_numpy(np.asarray(values, np.float32)))
 
     def standardise(self, pitch_oct: np.ndarray, descriptors: np.ndarray) -> None:
-        """Take centre and whitening from frames of data. The Cholesky factor conditions each descriptor on the ones
-        before it, as the knobs' scales do, so what a knob moves is what the network sees move."""
-        rows = np.column_stack([pitch_oct, descriptors])
-        centre = rows.mean(axis=0)
-        root = np.linalg.cholesky(np.cov(rows.T) + 1e-3 * np.eye(rows.shape[1]))
-        n = rows.shape[1]
-        self.centre[:n] = torch.from_numpy(centre.astype(np.float32))
-        self.whiten[:n, :n] = torch.from_numpy(np.linalg.inv(root).T.astype(np.float32))
+        """Take centre and whitening from frames of data."""
+        centre, whiten = whitening(pitch_oct, descriptors)
+        n = len(centre)
+        self.centre[:n], self.whiten[:n, :n] = torch.from_numpy(centre), torch.from_numpy(whiten)
+
+    def groups(self) -> Groups:
+        columns, last = BEFORE_LATENT + self.latent, f"hidden{len(self.hidden) - 1}"
+        axes = linear("hidden.0", ("hidden0",), (columns,))
+        for i in range(1, len(self.hidden)):
+            axes |= linear(f"hidden.{i}", (f"hidden{i}",), (f"hidden{i - 1}",))
+        axes |= linear("out", (ENVELOPE + self.elements,), (last,))
+        constants = {name: tuple((length,) for length in value.shape) for name, value in self.named_buffers()}
+        return Groups(self.widths, axes | constants)
+
+    def resized(self, widths: Widths) -> "Decoder":
+        return Decoder([widths[group] for group in self.widths], self.latent, modal=self.modal)
+
+    def rates(self) -> dict[str, float]:
+        return {name: self.frames_per_s for name, _ in self.named_parameters() if name.endswith("weight")}
+
+    def other_macs_per_s(self) -> float:
+        """Of reading the envelope, and of the mix."""
+        return self.elements * ENVELOPE * self.frames_per_s + 2.0 * self.elements * SAMPLE_RATE_HZ
+
+    def example(self, frames: int) -> tuple[torch.Tensor, ...]:
+        octaves = (torch.linspace(0.0, 5.0, self.partials).expand(frames, -1),) if self.modal else ()
+        return torch.randn(frames, BEFORE_LATENT + self.latent), *octaves
 
     def forward(self, controls: torch.Tensor, octaves: torch.Tensor | None = None) -> torch.Tensor:
         """`octaves` [..., MODES] of the modes above the pitch, for a modal decoder alone."""
         x = (controls - self.centre) @ self.whiten
         with torch.autocast(x.device.type, torch.bfloat16, enabled=x.is_cuda):
-            for layer in self.hidden:
-                x = torch.nn.functional.elu(layer(x))
+            for layer, probe in zip(self.hidden, self.probes, strict=True):
+                x = probe(torch.nn.functional.elu(layer(x)))
             logits = self.out(x)
         logits = logits.float()
         pitch = controls[..., :1]
@@ -117,6 +145,15 @@ class Decoder(torch.nn.Module):
         level = 10 ** (controls[..., RMS_COLUMN : RMS_COLUMN + 1].clamp(*LEVEL_RANGE_DB) / 20)
         share = torch.softmax(elements + torch.log(mask.clamp(MASK_FLOOR, 1.0)), -1)
         return torch.sqrt(share + 1e-12) * self.scale * level
+
+
+def whitening(pitch_oct: np.ndarray, descriptors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(centre [6], whiten [6, 6]) float32 of frames of data: (frame − centre) @ whiten is even. The Cholesky factor
+    conditions each descriptor on the ones before it, as the knobs' scales do, so what a knob moves is what the network
+    sees move."""
+    rows = np.column_stack([pitch_oct, descriptors])
+    root = np.linalg.cholesky(np.cov(rows.T) + 1e-3 * np.eye(rows.shape[1]))
+    return rows.mean(axis=0).astype(np.float32), np.linalg.inv(root).T.astype(np.float32)
 
 
 def _read_envelope(points: torch.Tensor, at: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,7 @@ And the latents of frames of many sounds are read: the teller must find in them 
 adversary must not find the knobs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +26,7 @@ from neurorack.learn.clips import COARSE, FRAMES
 from neurorack.learn.networks.adversary import Adversary
 from neurorack.learn.networks.critic import Critic
 from neurorack.learn.networks.decoder import Decoder, mix
+from neurorack.learn.networks.encoder import WIDTH as ENCODER_WIDTH
 from neurorack.learn.networks.encoder import Encoder
 from neurorack.learn.networks.listening import Features
 from neurorack.learn.networks.losses import MultiScaleSpectrum
@@ -32,6 +34,8 @@ from neurorack.learn.networks.room import Room
 from neurorack.learn.networks.still import Still
 from neurorack.learn.networks.teller import Teller
 from neurorack.learn.networks.twins import Descriptors
+from neurorack.learn.trim.groups import Groups, fixed
+from neurorack.learn.trim.joined import join
 
 _POOL = 4  # coarse frames averaged before descriptors are compared: 21 ms, a low note's ripple
 _INNER = slice(2, FRAMES - 2)  # the outer frames see beyond the clip
@@ -100,12 +104,20 @@ class Lesson:
 class Objective(torch.nn.Module):
     """All networks, and the losses of a lesson. One module, so that one wrapper spreads it over processes."""
 
-    def __init__(self, kind: str, width: int, latent: int, weights: Weights, seed: int) -> None:
+    def __init__(
+        self,
+        kind: str,
+        width: int | Sequence[int],
+        latent: int,
+        weights: Weights,
+        seed: int,
+        encoder: int | Sequence[int] = ENCODER_WIDTH,
+    ) -> None:
         super().__init__()
         self.kind, self.weights = kind, weights
         self.modal = kind == "percussive"
         self.decoder = Decoder(width, latent, modal=self.modal)
-        self.encoder = Encoder(latent)
+        self.encoder = Encoder(latent, encoder)
         self.adversary = Adversary(latent, seed)
         self.teller = Teller(latent) if weights.keep else None
         self.critic = Critic() if weights.critic else None
@@ -113,6 +125,11 @@ class Objective(torch.nn.Module):
         self.still = Still(self.modal) if weights.still else None
         self._spectrum = MultiScaleSpectrum()
         self._describe, self._features = Descriptors(FEATURE_HOP), Features()
+
+    def groups(self) -> Groups:
+        """Decoder and encoder can be trimmed; what listens to them stays as it is."""
+        own = join({"decoder": self.decoder, "encoder": self.encoder})
+        return Groups(own.widths, fixed(self) | own.axes)
 
     def forward(self, lesson: Lesson, ramp: float) -> dict[str, torch.Tensor]:
         """Weighted losses [] by name; `ramp` 0…1 is how far adversary and critic have been let in."""

@@ -439,7 +439,21 @@ def forged(path: Path, made: Path, **changes: object) -> Path:
     return path / checkpoint.NEWEST
 
 
-@pytest.mark.parametrize("change", [{"width": -1}, {"width": 10**6}, {"latent": 0}, {"kind": "foo"}, {"seed": -5}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            {"width": -1},
+            {"width": 10**6},
+            {"width": []},
+            {"width": [16, 0]},
+            {"width": [1] * 65},
+            {"encoder": 0},
+            {"encoder": [3]},
+        ),
+        *({"latent": 0}, {"kind": "foo"}, {"seed": -5}),
+    ],
+)
 def test_a_checkpoint_of_an_impossible_recipe_is_refused(made, tmp_path, capsys, change):
     recipe = json.loads(checkpoint.read(run_of(made) / checkpoint.NEWEST)["recipe"]) | change
     path = forged(tmp_path / "run", made, recipe=json.dumps(recipe))

@@ -1,0 +1,316 @@
+"""The lottery, in rounds: train, score, cut, rewind, and again (Frankle and Carbin 2019; of units: Esling et al. 2020).
+
+    round 0        train the dense network to its last step; keep a snapshot of step k on the way
+    round 1 … R    score the trained network's units, cut the least from snapshot and all, go back to step k with what
+                   is left (Frankle et al. 2020: to k, not to 0, for anything larger than a toy), train to the last step
+
+or begin a round otherwise: `reinitialise` draws the smaller network's weights anew, which tells whether the winning
+weights or their number won; `fine-tune` goes on from the trained weights with the rates of step k and after (Renda et
+al. 2020). Every round takes the same share of what the one before cost, in parameters, multiplications, or time.
+
+The lottery is one long training to `learn.loop`, which shows how far it is, keeps checkpoints, and resumes in any
+round. Rounds are compared by validation; the test set is opened once, at the end.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+import torch
+
+from neurorack.bundle import Knob
+from neurorack.errors import BadInput
+from neurorack.learn.trim import criteria, select
+from neurorack.learn.trim.cost import BY, Timer, in_torch, macs_per_s, parameters, share
+from neurorack.learn.trim.groups import Groups, Trimmable, Widths, cut_run
+
+VERSION = 1
+"""Of the state in a checkpoint."""
+
+BEGINNINGS = ("rewind", "reinitialise", "fine-tune")
+
+_SMOOTH = 0.98
+_ROUNDS_MAX = 100
+"""So that no round of a seed draws what one of another seed does."""
+
+
+class Learns(Protocol):
+    """Of a network that learns, what a cut needs."""
+
+    def groups(self) -> Groups: ...
+    def named_parameters(self) -> Iterator[tuple[str, torch.Tensor]]: ...
+    def state_dict(self) -> dict[str, torch.Tensor]: ...
+
+
+class Run(Protocol):
+    """A training. Every draw comes from (seed, step); `state` is as `descent.Descent` gives it."""
+
+    @property
+    def network(self) -> Learns:
+        """All that learns: what is trimmed and, maybe, what listens to it."""
+        ...
+
+    @property
+    def average(self) -> Trimmable:
+        """What is trimmed, judged and kept, its weights averaged over the last steps. Its tensors and groups are called
+        as in `network`."""
+        ...
+
+    @property
+    def step(self) -> int: ...
+    def advance(self) -> dict[str, float]: ...
+    def state(self) -> dict[str, Any]: ...
+    def load_state(self, state: dict[str, Any]) -> None: ...
+
+
+class Task(criteria.Evidence, Protocol):
+    """What a network is trained for."""
+
+    name: str
+    widths: Widths
+    """Of the dense network."""
+
+    def run(self, widths: Widths, steps: int, seed: int) -> Run:
+        """A training at its step 0."""
+        ...
+
+    def batches(self, count: int, seed: int) -> Sequence[Any]:
+        """Of what it trains on, for scores."""
+        ...
+
+    def validation_loss(self, model: Any) -> float: ...
+    def test_loss(self, model: Any) -> float: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a trimming is made of; a checkpoint of another one is refused."""
+
+    task: str
+    round_steps: int
+    """Of a dense training, first to last."""
+    rewind_step: int
+    keep: float
+    """Share of the dense network's cost that the last round may have."""
+    rounds: int = 6
+    criterion: str = "gradient"
+    by: str = "macs"
+    local: bool = False
+    beginning: str = "rewind"
+    floor: int = 1
+    """Units that stay in every group."""
+    batches: int = 8
+    """That scores rest on."""
+    seed: int = 0
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        choices = {"criterion": (*criteria.CRITERIA,), "by": BY, "beginning": BEGINNINGS}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise BadInput(f"no {name} {getattr(self, name)!r}", "trimming", f"one of {', '.join(known)}")
+        if not 0 <= self.rewind_step < self.round_steps:
+            what = f"cannot rewind to step {self.rewind_step} of {self.round_steps}"
+            raise BadInput(what, "trimming", "give one of the first steps")
+        if not 1 <= self.rounds < _ROUNDS_MAX or self.batches < 1:
+            what = f"a trimming of {self.rounds} rounds, scored on {self.batches} batches"
+            raise BadInput(what, "trimming", f"give at least one of each, and less than {_ROUNDS_MAX} rounds")
+
+    @property
+    def first_step(self) -> int:
+        """Of every round but the dense one."""
+        return 0 if self.beginning == "reinitialise" else self.rewind_step
+
+    @property
+    def steps(self) -> int:
+        """Of all rounds together."""
+        return self.round_steps + self.rounds * (self.round_steps - self.first_step)
+
+    @property
+    def kind(self) -> str:
+        return "trimming"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a round came to."""
+
+    round: int
+    widths: dict[str, int]
+    parameters: int
+    macs_per_s: float
+    time_s: float
+    """Per second of audio, as the lottery's timer finds it."""
+    training_loss: float
+    """Smoothed over the last steps."""
+    validation_loss: float
+    training_s: float
+    scoring_s: float
+    """For scores and cuts after it."""
+
+
+class Lottery:
+    """All rounds as one training for `learn.loop.run`."""
+
+    def __init__(
+        self,
+        task: Task,
+        plan: Plan,
+        *,
+        timer: Timer = in_torch,
+        clock: Callable[[], float] = time.perf_counter,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        if plan.task != task.name:
+            raise BadInput(f"the plan is for {plan.task!r}, not {task.name!r}", "trimming", "make one for this task")
+        self.recipe, self.knobs = plan, list[Knob]()
+        self._task, self._timer, self._clock, self._say = task, timer, clock, say
+        self._round = 0
+        self._run = self._begin(task.widths)
+        self._snapshot: dict[str, Any] | None = None
+        self._loss, self._training_s = 0.0, 0.0
+        self._done: list[tuple[Result, dict[str, torch.Tensor]]] = []
+        Groups.of(self._run.network)
+        self._take_snapshot()
+
+    @property
+    def _seed(self) -> int:
+        return _ROUNDS_MAX * self.recipe.seed + self._round
+
+    @property
+    def step(self) -> int:
+        """Over all rounds."""
+        plan = self.recipe
+        before = plan.round_steps + (self._round - 1) * (plan.round_steps - plan.first_step) if self._round else 0
+        return before + self._run.step - (plan.first_step if self._round else 0)
+
+    @property
+    def results(self) -> list[Result]:
+        """Of the rounds that are over."""
+        return [result for result, _ in self._done]
+
+    def model(self, number: int) -> Trimmable:
+        """The trained network of a round that is over."""
+        result, weights = self._done[number]
+        model = self._run.average.resized(result.widths)
+        model.load_state_dict(weights)
+        model.eval()
+        return model
+
+    def advance(self) -> dict[str, float]:
+        """One step of the present round; after its last one the next round is made ready. BadInput ahead of the first
+        where the end cannot be reached, FloatingPointError where a validation loss is no number."""
+        if self.step == 0:
+            self._check_reachable()
+        begun_s = self._clock()
+        losses = self._run.advance()
+        self._training_s += self._clock() - begun_s
+        total = sum(losses.values())
+        first = self._run.step == 1 + (self.recipe.first_step if self._round else 0)
+        self._loss = total if first else _SMOOTH * self._loss + (1 - _SMOOTH) * total
+        self._take_snapshot()
+        if self._run.step == self.recipe.round_steps:
+            self._finish_round()
+        return losses
+
+    def test(self) -> list[float]:
+        """Loss of every round's network on the test set: to be opened once, when all is trained and chosen."""
+        if self.step < self.recipe.steps:
+            raise BadInput(f"step {self.step} of {self.recipe.steps}", "trimming", "train to the end before the test")
+        return [self._task.test_loss(self.model(number)) for number in range(len(self._done))]
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "round": self._round,
+            "widths": dict(self._run.average.widths),
+            "run": self._run.state(),
+            "snapshot": self._snapshot,
+            "loss": self._loss,
+            "training_s": self._training_s,
+            "done": [
+                {"result": msgspec.json.encode(result).decode(), "weights": weights} for result, weights in self._done
+            ],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from the state of a lottery by the same plan."""
+        self._round, self._snapshot = state["round"], state["snapshot"]
+        self._loss, self._training_s = state["loss"], state["training_s"]
+        self._done = [
+            (msgspec.json.decode(each["result"], type=Result), dict(each["weights"])) for each in state["done"]
+        ]
+        self._run = self._begin(state["widths"])
+        self._run.load_state(state["run"])
+
+    def _check_reachable(self) -> None:
+        plan, dense = self.recipe, self._task.widths
+        least = self._run.average.resized(select.floors(dense, plan.floor))
+        cost = share(plan.by, least, dense, self._timer)
+        select.check_reachable(cost(least.widths), plan.keep, plan.floor)
+
+    def _begin(self, widths: Widths) -> Run:
+        return self._task.run(widths, self.recipe.round_steps, self._seed)
+
+    def _take_snapshot(self) -> None:
+        if self._round == 0 and self._run.step == self.recipe.rewind_step:
+            self._snapshot = _copy(self._run.state())
+
+    def _finish_round(self) -> None:
+        model = self._run.average
+        model.eval()
+        widths = dict(model.widths)
+        took_s = self._timer([model])[0]
+        weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        size, macs = round(parameters(model)(widths)), macs_per_s(model)(widths)
+        validation = self._task.validation_loss(model)
+        if not math.isfinite(validation):
+            raise FloatingPointError("the validation loss")
+        result = Result(self._round, widths, size, macs, took_s, self._loss, validation, self._training_s, 0.0)
+        begun_s = self._clock()
+        if self._round < self.recipe.rounds:
+            self._next_round(model)
+        result = dataclasses.replace(result, scoring_s=self._clock() - begun_s)
+        self._done.append((result, weights))
+        self._training_s = 0.0
+        self._say(
+            f"round {result.round}: {size} parameters, {macs / 1e6:.3g} MMAC/s, {took_s:.3g} s per second of audio, "
+            f"validation loss {validation:.4g}"
+        )
+
+    def _next_round(self, model: Trimmable) -> None:
+        """Score, cut, and begin again with what is left."""
+        plan, groups = self.recipe, Groups.of(self._run.network)
+        batches = self._task.batches(plan.batches, plan.seed)
+        scores = criteria.score(plan.criterion, model, self._task, batches, self._seed)
+        cost = share(plan.by, model, self._task.widths, self._timer)
+        target = select.share_left(plan.keep, self._round + 1, plan.rounds)
+        keep = (select.locally if plan.local else select.globally)(scores, cost, target, plan.floor)
+        names = [name for name, _ in self._run.network.named_parameters()]
+        trained = self._run.state()
+        assert self._snapshot is not None  # taken in round 0, of which this is the end or which is over
+        self._snapshot = cut_run(self._snapshot, groups, keep, names)
+        self._round += 1
+        self._run = self._begin(groups.kept_widths(keep))
+        if plan.beginning == "rewind":
+            self._run.load_state(_copy(self._snapshot))
+        elif plan.beginning == "fine-tune":
+            self._run.load_state({**cut_run(trained, groups, keep, names), "step": plan.rewind_step})
+
+
+def smallest(results: Sequence[Result], worse: float = 0.0) -> Result:
+    """The round that multiplies least of those whose validation loss is at most the share `worse` above the dense
+    one's (round 0)."""
+    limit = results[0].validation_loss * (1.0 + worse)
+    return min((result for result in results if result.validation_loss <= limit), key=lambda each: each.macs_per_s)
+
+
+def _copy(part: Any) -> Any:
+    if isinstance(part, torch.Tensor):
+        return part.detach().clone()
+    if isinstance(part, dict):
+        return {key: _copy(value) for key, value in part.items()}
+    return type(part)(map(_copy, part)) if isinstance(part, (list, tuple)) else part
