@@ -6,7 +6,10 @@ as sharp as one likes, that goes round without a seam. Every third band goes rou
 times of their own: all of it comes round again after 7.7 hours. Neighbours are strangers to each other, so they cross
 over at equal power, and equal gains give a flat spectrum.
 
-Every band has a mean square of 1.
+Every band has a mean square of 1. The bands below 300 Hz are level, too: noise so narrow swells and fades by 3 dB from
+one 21 ms to the next, and boominess with it, which hears no more of it at high pitch than that. Its envelope is evened
+out again and again, the spectrum put back each time ("low-noise noise": Pumplin 1985; Kohlrausch et al. 1997), until
+0.1 dB are left (0.6 of the lowest).
 """
 
 from functools import cache
@@ -21,6 +24,10 @@ LOOPS = (131_072, 129_600, 128_000)
 """Samples of the three loops: products of 2, 3 and 5, which a Fourier transform likes, and hardly of the same."""
 _MARGIN = 2_048
 """Every loop goes on beyond its end by so much, so that a block is read without a look at the end."""
+_LEVEL = 3
+"""Bands, from the bottom, whose envelope is even."""
+_EVENINGS = 20
+
 _CROSSING = 0.25
 """Half the width of a crossing, as a share of the narrower band; at the very top a quarter of that."""
 
@@ -47,10 +54,25 @@ def _loops() -> list[np.ndarray]:
         f_hz = np.fft.rfftfreq(length, 1 / SAMPLE_RATE_HZ).astype(np.float32)
         shape = noise_shape(f_hz)[first :: len(LOOPS)]
         drawn = random.standard_normal((2, len(f_hz)), np.float32)
-        loop = np.fft.irfft(shape * (drawn[0] + np.complex64(1j) * drawn[1]), length)
+        spectra = shape * (drawn[0] + np.complex64(1j) * drawn[1])
+        for spectrum in spectra[: -(-(_LEVEL - first) // len(LOOPS))]:
+            _even_out(spectrum)
+        loop = np.fft.irfft(spectra, length)
         loop /= np.sqrt(np.mean(loop**2, axis=1, keepdims=True))
         made.append(np.concatenate([loop, loop[:, :_MARGIN]], axis=1).T.astype(np.float32, order="C"))
     return made
+
+
+def _even_out(spectrum: np.ndarray) -> None:
+    """Of a low band, in place: its envelope becomes level, and nothing comes to lie outside of it."""
+    magnitudes = np.abs(spectrum)
+    band = magnitudes > 1e-3 * magnitudes.max()
+    few = int(np.flatnonzero(band)[-1]) + 1
+    samples = 2 ** int(np.ceil(np.log2(2.5 * few)))  # to see the envelope a rate just above the band will do
+    for _ in range(_EVENINGS):
+        analytic = np.fft.ifft(np.where(band, spectrum, 0.0)[:few], samples)
+        spectrum[:few] = np.fft.fft(analytic / (np.abs(analytic) + 1e-12))[:few]
+    spectrum *= band
 
 
 class Hiss:
