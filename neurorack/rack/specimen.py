@@ -15,6 +15,7 @@ from neurorack.jacks.tolerance import (
     ADC_INL_LSB,
     ADC_OFFSET_LSB,
     ADC_OFFSET_LSB_PER_C,
+    REFERENCE_V,
     Parts,
     conditioning,
     lsb_v,
@@ -73,8 +74,16 @@ class Conditionings:
 
     def line(self, warmer_c: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """(gain, offset_v) [count] at the pin, at 25 °C and `warmer_c` more."""
-        errors = {name: error + warmer_c * drift for name, (error, drift) in self._errors.items()}
+        errors = {name: self._error(name, warmer_c) for name in self._errors}
         return conditioning(self._wire, **errors)  # type: ignore[arg-type, return-value]
+
+    def reference_v(self, warmer_c: float = 0.0) -> np.ndarray:
+        """What the reference of each [count] gives."""
+        return REFERENCE_V * (1 + self._error("reference", warmer_c))
+
+    def _error(self, name: str, warmer_c: float) -> np.ndarray:
+        error, drift = self._errors[name]
+        return error + warmer_c * drift
 
 
 class Specimen:
