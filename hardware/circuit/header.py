@@ -1,4 +1,4 @@
-"""The computer's 40-pin header: where nets meet its pins. `neurorack/board.toml` says the same to the drivers."""
+"""The computer's 40-pin header: where nets meet its pins, as each file of `neurorack/boards/` tells the drivers."""
 
 from hardware.circuit import parts
 from hardware.circuit.board import Board

@@ -25,11 +25,17 @@ from neurorack.panel.backoff import Backoff
 from neurorack.panel.oled import REFRESH_S, Bus
 from neurorack.panel.state import Engine, PanelState
 
-RGB = {
-    "gate1": (255, 176, 46), "gate2": (255, 176, 46), "level": (86, 226, 118), "clip": (255, 66, 54),
-    "load": (255, 176, 46), "fault": (255, 66, 54), "voltage": (98, 178, 255), "engine": (86, 226, 118),
+COLOURS = {
+    "engine": "green", "load": "yellow", "voltage": "yellow", "fault": "red",
+    "level": "green", "clip": "red", "gate1": "green", "gate2": "green",
 }  # fmt: skip
-"""Colours of the LEDs that are soldered, for pictures of the module."""
+"""What is soldered, in the panel's order. No meaning hangs on a colour alone: each LED has its own place and legend
+(the gates stand beside their jacks), and what is amiss blinks."""
+
+_PAINT = {"green": (86, 226, 118), "yellow": (255, 206, 46), "red": (255, 66, 54)}
+
+RGB = {name: _PAINT[colour] for name, colour in COLOURS.items()}
+"""For pictures of the module."""
 
 GAMMA = 2.2
 STEPS = 4096

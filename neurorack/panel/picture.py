@@ -1,7 +1,8 @@
 """The module as a picture: its faceplate with what the display, the LEDs, the jacks and the pots show just now.
 
-Drawn at twice the size and brought down, so that edges are smooth. Lengths in the code are in millimetres of the
-module: 3 U (128.5 mm) high and 20 HP (101.6 mm) wide.
+Everything is in the order of the panel that is cut (`hardware/panel/layout.py`); the display is drawn three times as
+large, so that it can be read, and pots bear the names of what they turn. Drawn at twice the size and brought down, so
+that edges are smooth. Lengths in the code are in millimetres: 3 U (128.5 mm) high and 20 HP (101.6 mm) wide.
 """
 
 import math
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from neurorack.errors import BadInput
 from neurorack.panel.leds import RGB
+from neurorack.words import GATE_JACKS
 
 WIDTH_MM, HEIGHT_MM = 101.6, 128.5
 MARGIN_MM, BELOW_MM = 7.0, 25.0
@@ -28,15 +30,19 @@ _BEHIND, _METAL, _HOLE = "#191b20", "#b9b6ae", "#0d0e11"
 _LIT = (196, 231, 255)
 _CABLES = ("#d1495b", "#edae49", "#00798c", "#66a182", "#7a5c8f", "#e07a3f", "#2e6fb7")
 
-_OLED = (10.8, 14.4, 80.0, 40.0)  # x, y, width, height of the lit glass
-_LEDS_Y, _POTS_Y, _JACKS_Y = 62.0, 78.2, (98.6, 114.6)
+_OLED = (10.8, 16.4, 64.0, 32.0)  # x, y, width, height of the lit glass
+_LEDS_Y, _POTS_Y, _JACKS_Y = 58.0, 76.2, (97.6, 114.6)
 _JACKS = {
-    "voct": (11.5, 0), "cv1": (31.2, 0), "cv2": (50.8, 0), "cv3": (70.4, 0), "cv4": (90.1, 0),
-    "gate1": (21.3, 1), "gate2": (41.0, 1), "in": (60.6, 1), "out": (80.3, 1),
+    "cv1": (21.3, 0), "cv2": (41.0, 0), "cv3": (60.6, 0), "cv4": (80.3, 0),
+    "voct": (11.5, 1), "gate1": (31.2, 1), "gate2": (50.8, 1), "in": (70.4, 1), "out": (90.1, 1),
 }  # fmt: skip
+_LEDS = {
+    **{name: (11.5 + 15.72 * n, _LEDS_Y) for n, name in enumerate(name for name in RGB if name not in _JACKS)},
+    **{name: (_JACKS[name][0] + 6.6, _JACKS_Y[1] - 1.0) for name in GATE_JACKS},
+}
 _POTS = {"pot1": "rms", "pot2": "centroid", "pot3": "bandwidth", "pot4": "sharpness"}
-_POT_X = (11.5, 31.2, 50.8, 70.4)
-_ENCODER_X = 90.1
+_POT_X = (21.3, 41.0, 60.6, 80.3)
+_ENCODER = (88.0, 32.4)
 
 
 def save_picture(run_dir: Path, path: Path) -> None:
@@ -141,8 +147,7 @@ def _plate(sheet: _Sheet) -> None:
             sheet.disc(x, y, 2.3, _METAL, "#8f8c85", 0.15)
             sheet.line([(x - 1.3, y - 0.6), (x + 1.3, y + 0.6)], "#6d6a64", 0.4)
     sheet.text(WIDTH_MM / 2, 7.0, "neurorack", 5.2)
-    sheet.line([(8, 69.4), (WIDTH_MM - 8, 69.4)], "#cfc9bb", 0.25)
-    sheet.line([(8, 89.6), (WIDTH_MM - 8, 89.6)], "#cfc9bb", 0.25)
+    sheet.line([(8, 66.0), (WIDTH_MM - 8, 66.0)], "#cfc9bb", 0.25)
 
 
 def _display(sheet: _Sheet, pixels: np.ndarray) -> None:
@@ -162,17 +167,18 @@ def _display(sheet: _Sheet, pixels: np.ndarray) -> None:
 
 
 def _leds(sheet: _Sheet, lights: Mapping[str, float]) -> None:
-    for index, (name, rgb) in enumerate(RGB.items()):
-        x = 11.5 + index * (WIDTH_MM - 23.0) / (len(RGB) - 1)
-        brightness = lights.get(name, 0.0)
+    """A row under the display; the gates' beside their jacks, which name them."""
+    for name, (x, y) in _LEDS.items():
+        rgb, brightness = RGB[name], lights.get(name, 0.0)
         dark = tuple(round(60 + 0.16 * c) for c in rgb)
         colour = tuple(round(d + (c - d) * brightness) for c, d in zip(rgb, dark, strict=True))
         if brightness > 0:
-            sheet.glow(x, _LEDS_Y, 4.2, rgb, 0.75 * brightness)
-        sheet.disc(x, _LEDS_Y, 1.5, "#{:02x}{:02x}{:02x}".format(*colour), "#5b5952", 0.15)
+            sheet.glow(x, y, 4.2, rgb, 0.75 * brightness)
+        sheet.disc(x, y, 1.5, "#{:02x}{:02x}{:02x}".format(*colour), "#5b5952", 0.15)
         if brightness > 0:
-            sheet.glow(x - 0.3, _LEDS_Y - 0.3, 1.1, (255, 255, 255), 0.6 * brightness)
-        sheet.text(x, _LEDS_Y + 4.2, name, 2.3, _SOFT)
+            sheet.glow(x - 0.3, y - 0.3, 1.1, (255, 255, 255), 0.6 * brightness)
+        if name not in _JACKS:
+            sheet.text(x, y + 4.2, name, 2.3, _SOFT)
 
 
 def _pot(sheet: _Sheet, x: float, position: float, name: str) -> None:
@@ -196,7 +202,7 @@ def _cap(sheet: _Sheet, x: float, y: float, radius: float) -> None:
 
 
 def _encoder(sheet: _Sheet) -> None:
-    x, y = _ENCODER_X, _POTS_Y
+    x, y = _ENCODER
     _cap(sheet, x, y, 5.2)
     for notch in range(24):
         angle = math.radians(15 * notch)
@@ -235,7 +241,8 @@ def _cables(sheet: _Sheet, cables: Mapping[str, str]) -> None:
         (x, row), foot_x = _JACKS[jack], WIDTH_MM * (number + 0.5) / len(cables)
         y, foot_y = _JACKS_Y[row], HEIGHT_MM + 9.5
         t = np.linspace(0, 1, 400)[:, None]
-        p = np.array([(x, y), (x, y + 14), (foot_x, foot_y - 16), (foot_x, foot_y)])
+        drop = 14.0 if row else 28.0  # from the upper row straight down between the lower jacks
+        p = np.array([(x, y), (x, y + drop), (foot_x, foot_y - 16), (foot_x, foot_y)])
         way = (1 - t) ** 3 * p[0] + 3 * (1 - t) ** 2 * t * p[1] + 3 * (1 - t) * t**2 * p[2] + t**3 * p[3]
         ways.append((jack, _CABLES[number % len(_CABLES)], way))
     shade = Image.new("L", sheet.image.size)

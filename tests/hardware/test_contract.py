@@ -1,10 +1,15 @@
-"""The schematic and `neurorack/board.toml` say the same: addresses, pins, gains, offsets, LEDs."""
+"""The schematic and the files of `neurorack/boards/` say the same: addresses, pins, gains, offsets, LEDs."""
+
+import re
 
 import pytest
 
-from hardware.circuit import converters, cv, header, panel
+from hardware.circuit import converters, cv, header, panel, parts
+from hardware.circuit.__main__ import HERE
 from hardware.circuit.board import at
 from neurorack.board import load_board
+from neurorack.boards import BOARDS
+from neurorack.panel.leds import COLOURS
 from neurorack.words import CV_JACKS, GATE_JACKS, POTS
 
 
@@ -22,6 +27,47 @@ def test_gates_and_encoder_reach_the_header_pins_of_the_board_file(board, file):
         pin = getattr(file.gpio, line).pin
         assert header.LINES[pin] == line
         assert ("J", str(pin)) in wired_to(board, f"{line}_gpio")
+
+
+RASPBERRY_GPIO = {
+    **{3: 2, 5: 3, 7: 4, 8: 14, 10: 15, 11: 17, 12: 18, 13: 27, 15: 22, 16: 23, 18: 24, 19: 10, 21: 9, 22: 25, 23: 11},
+    **{24: 8, 26: 7, 27: 0, 28: 1, 29: 5, 31: 6, 32: 12, 33: 13, 35: 19, 36: 16, 37: 26, 38: 20, 40: 21},
+}
+"""By header pin (Raspberry Pi documentation, "GPIO and the 40-pin header")."""
+
+RASPBERRY_SOUND = {12: "BCLK", 35: "LRCLK", 38: "DATA_FROM_CODEC", 40: "DATA_TO_CODEC"}
+"""PCM_CLK, PCM_FS, PCM_DIN and PCM_DOUT, GPIO18…21 (the same page)."""
+
+
+@pytest.mark.parametrize("name", [name for name in BOARDS if name != "orin"])
+def test_every_other_computer_fits_the_same_header(name):
+    """Outputs would fight where a board file and the drawn header disagree. Pins as the file's comments name them."""
+    told = re.findall(
+        r"^# Header (\d+),[^\n]*\n\[gpio\.(\w+)\]$", BOARDS[name].read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert {int(pin): line for pin, line in told} == header.LINES
+
+
+def test_a_raspberry_pis_lines_and_buses_are_those_behind_the_header():
+    text = BOARDS["generic"].read_text(encoding="utf-8")
+    lines = load_board(BOARDS["generic"]).gpio.by_name()
+    assert {pin: lines[name].line for pin, name in header.LINES.items()} == {
+        pin: RASPBERRY_GPIO[pin] for pin in header.LINES
+    }
+    assert RASPBERRY_SOUND.items() <= header.SOUND.items()
+    buses = {net: (pin, RASPBERRY_GPIO[pin]) for pin, net in header.BUSES.items()}
+    assert buses == {"SDA_A": (3, 2), "SCL_A": (5, 3), "SDA_B": (27, 0), "SCL_B": (28, 1)}
+    assert "header 3/5 = i2c-1, 27/28 = i2c-0" in text
+    devices = {name: bus.device for name, bus in load_board(BOARDS["generic"]).buses.items()}
+    assert devices == {"a": "/dev/i2c-1", "b": "/dev/i2c-0"}
+
+
+def test_the_readmes_table_of_pins_is_the_headers():
+    table = (HERE / "README.md").read_text().split("## Pins")[1].split("\n\n")[2]
+    rows = {row[1].strip("` "): row[2:5] for row in (line.split("|") for line in table.splitlines())}
+    for pin, line in header.LINES.items():
+        name = line if line in GATE_JACKS else line.replace("encoder_a", "encoder A").replace("encoder_b", "encoder B")
+        assert [int(cell.split(",")[0]) for cell in rows[name.replace("_", " ")]] == [pin] * 3
 
 
 def test_no_line_is_inverted_for_the_board_file_says_so_of_none(file):
@@ -61,6 +107,12 @@ def test_leds_hang_on_the_channels_of_the_board_file(board, file):
         assert at(driver, f"LED{channel}") == f"led_{name}"
     strapped = sum((at(driver, f"A{n}") == "V3H") << n for n in range(6))
     assert 0x40 | strapped == file.leds.address
+
+
+def test_leds_have_the_colours_that_pictures_of_the_module_show(board):
+    assert panel.LEDS == COLOURS
+    soldered = {part.value.split(", ")[0]: part.kind for part in board.parts("panel") if "WP710" in part.kind.number}
+    assert soldered == {name: parts.LEDS[colour] for name, colour in COLOURS.items()}
 
 
 def test_jacks_bear_the_names_of_the_words(board):

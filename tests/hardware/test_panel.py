@@ -11,6 +11,7 @@ from hardware.panel.__main__ import HERE, files
 from hardware.panel.drawing import CUT
 from hardware.panel.layout import ITEMS
 from neurorack.board import LED_NAMES
+from neurorack.panel import picture
 from neurorack.words import CV_JACKS, GATE_JACKS, POTS
 
 DOEPFER_WIDTHS_MM = {14: 70.80, 16: 80.90, 18: 91.30, 20: 101.30, 21: 106.30, 22: 111.40, 28: 141.90}
@@ -100,6 +101,32 @@ def test_jacks_pots_and_leds_bear_the_names_of_the_design():
     assert sorted(leds) == sorted(LED_NAMES) and len(leds) == 8
     for name in set(leds) - set(GATE_JACKS):
         assert legends[f"led_{name}"] == name
+
+
+def test_the_virtual_panel_has_the_order_of_the_one_that_is_cut():
+    """Row by row from the left, jacks and LEDs apart."""
+    for kind, drawn in (
+        (layout.JACK, {n: (x, picture._JACKS_Y[row]) for n, (x, row) in picture._JACKS.items()}),
+        (layout.LED, picture._LEDS),
+    ):
+        cut = {item.name.removeprefix("led_"): (item.x, item.y) for item in ITEMS if item.kind is kind}
+        assert read(drawn) == read(cut)
+    assert sorted(picture._POT_X) == list(picture._POT_X) == [picture._JACKS[f"cv{n}"][0] for n in range(1, 5)]
+    assert list(picture._POTS) == [item.name for item in ITEMS if item.kind is layout.POT]
+
+
+def read(places):
+    """Names in the order of reading."""
+    return sorted(places, key=lambda name: (round(places[name][1], 3), places[name][0]))
+
+
+def test_no_meaning_hangs_on_a_colour_alone():
+    """Each LED is named, by its legend or by the jack that is nearest."""
+    jacks = [item for item in ITEMS if item.kind is layout.JACK]
+    for item in ITEMS:
+        if item.kind is layout.LED:
+            nearest = min(jacks, key=lambda jack: hypot(jack.x - item.x, jack.y - item.y))
+            assert item.name == f"led_{item.legend or nearest.name}"
 
 
 def test_every_part_of_the_table_is_on_the_schematic_and_the_other_way_round(board):
