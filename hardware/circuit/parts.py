@@ -373,6 +373,7 @@ BESIDES = (
     ("ribbon, 10 to 16 pins, Eurorack", "any", 1, 2.00),
     ("ribbon, 2 × 20 pins, 150 mm at most", "any", 1, 3.00),
     ("lead with a 5.5 × 2.5 mm plug (Orin) or 5.5 × 2.1 mm (Nano)", "any", 1, 3.00),
+    ("shunt, 2.54 mm (J_CLOCK; J48 of an original Nano)", "any", 2, 0.10),
     ("screw M3 × 6 with nylon washer", "any", 4, 0.10),
 )
 """What is not soldered: name, maker, pieces, euros each. The computer comes on top."""
