@@ -64,7 +64,7 @@ class Desk:
     def begin(self, run_dir: Path, *, plays_on: bool, gate_delay_s: float, listen: bool) -> None:
         """Tell engine and jacks what plays on, else what is remembered, else what a module out of its box plays."""
         from neurorack.patch.matrix import patched
-        from neurorack.settings.playing import Playing, knobs_of
+        from neurorack.settings.playing import Playing, enveloped_of, knobs_of
 
         self._playing = Playing(run_dir, gate_delay_s=gate_delay_s, listen=listen)
         found = self._playing.found() if plays_on else None
@@ -72,8 +72,11 @@ class Desk:
         sound = sound or Sound(bundle=self._out_of_the_box, knobs=knobs_of(patched([])))
         if self._bundle not in (None, sound.bundle):
             sound = msgspec.structs.replace(sound, bundle=self._bundle, gesture=0, depth=1.0)
-        if self._assignments and (knobs := knobs_of(patched(self._assignments))) != sound.knobs:
-            sound, found = msgspec.structs.replace(sound, knobs=knobs, pots=None), None
+        if self._assignments:
+            record = patched(self._assignments)
+            patch = {"knobs": knobs_of(record), "enveloped": enveloped_of(record)}
+            if patch != {"knobs": sound.knobs, "enveloped": sound.enveloped}:
+                sound, found = msgspec.structs.replace(sound, **patch, pots=None), None
         if self._intonation is not None:
             sound = msgspec.structs.replace(sound, intonation=self._intonation)
         self._playing.play(sound, recall=found is None)

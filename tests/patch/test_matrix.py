@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from neurorack.errors import BadInput
 from neurorack.patch.matrix import CURVES, Matrix, assign, bare_patch, default_patch, empty_patch, patched, shaped
+from neurorack.patch.performance import RUNNING
 from neurorack.patch.pitch import pitch_hz
-from neurorack.words import CV_JACKS, DESCRIPTORS, KNOBS
+from neurorack.words import CV_JACKS, DESCRIPTORS, KNOBS, PATCHABLE
 
 HALF = np.full(4, 0.5)
+ROWS = len(PATCHABLE)
 
 
 def volts(**jacks: float) -> np.ndarray:
@@ -30,7 +32,7 @@ def test_out_of_the_box_voct_plays_the_pitch(v):
 
 def test_out_of_the_box_pots_are_the_first_four_knobs_and_each_has_its_cv():
     pots = np.array([0.1, 0.2, 0.3, 0.4])
-    _, descriptors = Matrix(default_patch()).play(volts(cv1=5.0, cv3=-1.0), pots)
+    _, descriptors, _ = Matrix(default_patch()).play(volts(cv1=5.0, cv3=-1.0), pots)
     assert descriptors == pytest.approx([0.6, 0.2, 0.2, 0.4, 0.5])
 
 
@@ -43,7 +45,7 @@ def test_an_assigned_jack_turns_only_what_it_is_assigned_to():
 
 def test_a_bare_patch_leaves_the_cvs_to_be_assigned():
     pots = np.array([0.1, 0.2, 0.3, 0.4])
-    _, descriptors = Matrix(bare_patch()).play(volts(cv1=5.0, cv2=-5.0), pots)
+    _, descriptors, _ = Matrix(bare_patch()).play(volts(cv1=5.0, cv2=-5.0), pots)
     assert descriptors == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
 
 
@@ -109,7 +111,7 @@ def test_another_patch_is_taken_up_whole():
     record = empty_patch()
     assign(record, "cv4=boominess")
     matrix.load(record)
-    pitch, descriptors = matrix.play(volts(voct=1.0, cv4=5.0), np.zeros(4))
+    pitch, descriptors, _ = matrix.play(volts(voct=1.0, cv4=5.0), np.zeros(4))
     assert pitch == pitch_hz(0.0)
     assert descriptors == pytest.approx([0.5, 0.5, 0.5, 0.5, 1.0])
 
@@ -130,18 +132,20 @@ def test_a_wrong_assignment_names_what_is_valid(assignment, words):
 
 
 @given(
-    st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=30, max_size=30),
-    st.lists(st.integers(-128, 127), min_size=12, max_size=12),
+    st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=6 * ROWS, max_size=6 * ROWS),
+    st.lists(st.integers(-128, 127), min_size=2 * ROWS, max_size=2 * ROWS),
     st.lists(st.floats(-12, 12), min_size=5, max_size=5),
 )
 def test_no_patch_whatever_leaves_the_range(numbers, indices, jack_volts):
     record = empty_patch()
-    record["attenuverter"] = np.array(numbers).reshape(6, 5)
-    record["base"], record["offset"] = numbers[:6], numbers[6:12]
-    record["pot"], record["curve"] = indices[:6], indices[6:]
-    pitch, descriptors = Matrix(record).play(np.array(jack_volts), HALF)
+    record["attenuverter"] = np.array(numbers[: 5 * ROWS]).reshape(ROWS, 5)
+    record["base"], record["offset"] = numbers[:ROWS], numbers[-ROWS:]
+    record["pot"], record["curve"] = indices[:ROWS], indices[ROWS:]
+    record["scale"], record["enveloped"] = indices[0] % 4096, [0, 1, 0, indices[1] > 0, 0]
+    pitch, descriptors, performance = Matrix(record).play(np.array(jack_volts), HALF)
     assert 8.0 <= pitch <= 8_000.0
     assert np.all((descriptors >= 0) & (descriptors <= 1))
+    assert np.all((performance >= 0) & (performance <= 1) | (performance == RUNNING))
 
 
 def test_playing_a_patch_costs_less_than_eighty_small_array_operations():
