@@ -49,7 +49,11 @@ CONTROLS = np.dtype(
         ("pitch_hz", "f8"),
         ("descriptors", "f8", len(DESCRIPTORS)),  # knob positions 0…1
         ("performance", "f8", len(PERFORMANCE)),  # the same; `scrub` is −1 where nothing feeds it
-        ("envelope", "f8", len(KNOBS) + len(PERFORMANCE)),  # what the gesture's envelope adds to each: octaves, positions
+        (
+            "envelope",
+            "f8",
+            len(KNOBS) + len(PERFORMANCE),
+        ),  # its envelope's share in each
     ]
 )
 """Knob targets: written beside the jacks, read by the engine at every block."""

@@ -1,6 +1,6 @@
 """The words every layer shares: names of jacks and knobs, and the grid of time.
 
-    jack voltage → chip → volts → knob → frame → sample → jack
+jack voltage → chip → volts → knob → frame → sample → jack
 """
 
 SAMPLE_RATE_HZ = 48_000

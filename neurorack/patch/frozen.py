@@ -39,12 +39,13 @@ class Rows:
         self._apart = np.zeros(width, np.float32)  # rows heard less the ones that come
         self._parted = False
 
-    def pass_on(self, rows: np.ndarray, frozen: list[bool], smooth: list[bool]) -> None:
-        """In place. `frozen` and `smooth` [hops]: which hops are looped, and which go no faster than a knob."""
+    def pass_on(self, rows: np.ndarray, frozen: list[bool], smooth: list[bool], *, plain: bool) -> None:
+        """In place. `frozen` and `smooth` [hops]: which hops are looped, and which go no faster than a knob; `plain`
+        where neither has any."""
         if not self._begun:
             self._past[:], self._begun = rows[0], True
         at, hops = self._at, len(rows)
-        if self._frozen or self._parted or True in frozen or True in smooth:
+        if self._frozen or self._parted or not plain:
             for hop, row in enumerate(rows):
                 self._pass_one(row, at + hop, frozen[hop], smooth[hop])
         self._past[at : at + hops] = rows

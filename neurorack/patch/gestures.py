@@ -124,9 +124,6 @@ class Walk:
         self.position = 0.0
         """In hops, along the gesture; where two are walked, along what lies between them."""
         self.morph, self.scrub, self.pace = 0.0, -1.0, 1.0
-        self.jumped = False
-        """Whether what was marked last is not where time alone led: the scrub was let go."""
-        self._scrubbed = False
         self._now = self._next = trajectories[0]
         self._other = self._other_next = trajectories[1 % len(trajectories)]
         self._marks = self._now.marks
@@ -260,17 +257,17 @@ class Walk:
         now, other, marks = self._now, self._other, self._marks
         scrubs = self.scrub >= 0.0
         held = self.stage is Stage.HELD and not scrubs
-        self.jumped, self._scrubbed = self._scrubbed and not scrubs, scrubs
         if scrubs:
             self.position = self.scrub * marks.last
         position = self.position
         if self.morph == 0.0:
             self._here.set(hop, now, position, held=held)
+            if self._mixed:
+                self._mix[hop] = 0.0
         else:
             self._here.set(hop, now, marks.onto(now.marks, position, held=held), held=held)
             self._there.set(hop, other, marks.onto(other.marks, position, held=held), held=held)
-            self._mixed = True
-        self._mix[hop] = self.morph
+            self._mix[hop], self._mixed = self.morph, True
         if self.stage in (Stage.LEFT, Stage.ENDED) and not scrubs and not self._nearer.is_one_shot:
             carried, self._carries = self._carried[hop], True
             np.multiply(self._offset, max(0.0, 1.0 - (position - marks.release) / JOIN_HOPS), out=carried)

@@ -1,13 +1,13 @@
 """What the positions of the performance knobs mean, and how they move: no faster than the ear takes for a click.
 
-    morph      0…1      from the chosen gesture to the other one
-    scrub      0…1      place in the gesture; −1: time runs
-    transient  −1…+1    what the onset gets: ±ONSET, fading in ONSET_S
-    variation  0…1      of VARIES, at random, anew for every hit
-    glide      0…1 s    time constant of the pitch, the square of the position
-    release    ⅛…8      times the release's own time, 1 in the middle
-    macro1, 2  −1…+1    times MACRO standard deviations along the latent's first two principal axes
-    freeze     20…500 ms, length of the loop, exponential
+morph      0…1      from the chosen gesture to the other one
+scrub      0…1      place in the gesture; −1: time runs
+transient  −1…+1    what the onset gets: ±ONSET, fading in ONSET_S
+variation  0…1      of VARIES, at random, anew for every hit
+glide      0…1 s    time constant of the pitch, the square of the position
+release    ⅛…8      times the release's own time, 1 in the middle
+macro1, 2  −1…+1    times MACRO standard deviations along the latent's first two principal axes
+freeze     20…500 ms, length of the loop, exponential
 """
 
 import numpy as np
@@ -136,5 +136,3 @@ def principal_axes(latents: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         vector = vectors[:, which]
         axis[:] = vector * np.sign(vector[np.argmax(np.abs(vector))]) * np.sqrt(max(values[which], 0.0))
     return axes.astype(np.float32), rows.std(axis=0).astype(np.float32)
-
-

@@ -149,6 +149,7 @@ class Voice:
         self._held = False  # gate 1 is up
         self._freezes = False
         self._frozen, self._smooth = [False] * hops, [False] * hops
+        self._noted = self._scrubbed = False  # something in these; the newest hop was scrubbed
 
     @property
     def sounding(self) -> bool:
@@ -211,6 +212,10 @@ class Voice:
         played = self._with_envelope if self._enveloped else self._slewed.rows
         steers = self._slewed.moving or self._enveloped or played is not self._played
         self._played, walk, at = played, self._walk, 0
+        performs = steers or not self._slewed.neutral
+        if self._noted:
+            self._frozen[:] = self._smooth[:] = [False] * self._hops
+            self._noted = False
         for hop in range(self._hops):
             end = (hop + 1) * HOP
             if steers:
@@ -230,11 +235,8 @@ class Voice:
             self._advance(at, end)
             at = end
             walk.mark(hop)
-            self._smooth[hop] = walk.scrub >= 0.0 or walk.jumped
-            self._frozen[hop] = self._freezes
-            self._ages[hop] = 0.0 if walk.stage is Stage.SILENT else (self._sample + end - self._started) / HOP
-            if self._enveloped:
-                self._loudnesses[hop], self._loudness = self._loudness, walk.loudness(hop)
+            if performs or self._freezes:
+                self._note(hop)
         self._fill_controls(self._rows(heard))
         self._vca.render()
         self._sample += len(self.gain)
@@ -261,6 +263,18 @@ class Voice:
         if (morph := float(row[MORPH])) != walk.morph:
             walk.blend(morph)
         walk.scrub, walk.pace = float(row[SCRUB]), pace(float(row[RELEASE]))
+
+    def _note(self, hop: int) -> None:
+        """What is to be known later of the hop that was marked."""
+        walk, self._noted = self._walk, True
+        scrubs = walk.scrub >= 0.0
+        self._smooth[hop] = scrubs or self._scrubbed  # when the scrub is let go, time goes on from anywhere
+        self._scrubbed = scrubs
+        self._frozen[hop] = self._freezes
+        since = self._sample + (hop + 1) * HOP - self._started
+        self._ages[hop] = 0.0 if walk.stage is Stage.SILENT else since / HOP
+        if self._enveloped:
+            self._loudnesses[hop], self._loudness = self._loudness, walk.loudness(hop)
 
     def _act(self, offset: int, jack: str, level: int) -> None:
         """An edge, on its sample."""
@@ -362,7 +376,7 @@ class Voice:
         elif self._forget_in > 0:
             rows[:] = self._heard
             self._forget_in -= len(self.gain)
-        self._rows_heard.pass_on(rows, self._frozen, self._smooth)
+        self._rows_heard.pass_on(rows, self._frozen, self._smooth, plain=not self._noted)
         return rows
 
     def _fill_controls(self, rows: np.ndarray) -> None:
@@ -416,7 +430,9 @@ class Voice:
 
     def _place_each(self, rows: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
         """Pitch and descriptors, a hop at a time: in short blocks plain numbers are faster than arrays."""
-        hops = zip(rows[:, PITCH].tolist(), self._behinds_oct.tolist(), rms_db.tolist(), positions.tolist(), strict=True)
+        hops = zip(
+            rows[:, PITCH].tolist(), self._behinds_oct.tolist(), rms_db.tolist(), positions.tolist(), strict=True
+        )
         for hop, (moved_oct, behind_oct, level, row) in enumerate(hops):
             moved_oct = moved_oct * self.intonation + behind_oct
             self.f0_hz[hop] = min(max(self._pitch_hz * 2.0**moved_oct, LOWEST_HZ), HIGHEST_HZ)

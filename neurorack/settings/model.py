@@ -132,7 +132,6 @@ Document = dict[str, Any]
 """JSON as it was read, of any schema."""
 
 
-
 def _as_it_was(document: Document) -> Document:
     """Schema 2 adds knobs of performance, gate 2, scale and envelope: all have defaults that play as before."""
     return document
