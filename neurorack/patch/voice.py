@@ -115,6 +115,7 @@ class Voice:
         self._percussive = bundle.card.kind == "percussive"
         self._open_samples = STRIKE_SAMPLES if self._percussive else OPEN_SAMPLES
         self._struck: Trajectory | None = None  # whose partials sound
+        self._struck_at = 0.0  # and how far morphed
         self._hearing = False
         self._heard = np.zeros(LATENT + latent, np.float32)  # the newest row of another sound, until that has faded
         self._forget_in = 0  # samples until then
@@ -134,7 +135,8 @@ class Voice:
         self._axes, spread = principal_axes([gesture.latent for gesture in bundle.gestures])
         self._chances = np.concatenate([VARIES, 2.0 * spread])
         self._random = np.random.default_rng(seed)
-        self._chance = np.zeros(LATENT + latent)
+        self._chance = np.zeros(LATENT + latent)  # how the hit that sounds is varied at full
+        self._varied = np.zeros((hops, LATENT + latent))
         self._vary()
         self._sample = 0  # with which the block begins
         self._started = -ONCE_SAMPLES  # the newest sample on which a gesture began
@@ -230,7 +232,7 @@ class Voice:
                 self._advance(at, offset)
                 at = offset
                 self._act(offset, jack, level)
-            if walk.playing is not self._struck and walk.stage is Stage.SILENT:
+            if walk.stage is Stage.SILENT and (walk.playing is not self._struck or walk.morph != self._struck_at):
                 self._strike(hop * HOP)  # unheard: the partials stand ready as the first row does
             self._advance(at, end)
             at = end
@@ -270,6 +272,7 @@ class Voice:
         scrubs = walk.scrub >= 0.0
         self._smooth[hop] = scrubs or self._scrubbed  # when the scrub is let go, time goes on from anywhere
         self._scrubbed = scrubs
+        np.multiply(self._chance, self._played[hop, VARIATION], out=self._varied[hop])
         self._frozen[hop] = self._freezes
         since = self._sample + (hop + 1) * HOP - self._started
         self._ages[hop] = 0.0 if walk.stage is Stage.SILENT else since / HOP
@@ -353,7 +356,7 @@ class Voice:
         self._strike(offset)
 
     def _strike(self, offset: int) -> None:
-        self._struck = self._walk.playing
+        self._struck, self._struck_at = self._walk.playing, self._walk.morph
         if (partials := self._walk.partials) is not None:
             self.strikes.append((offset, partials))
 
@@ -408,7 +411,7 @@ class Voice:
     def _perform(self, rows: np.ndarray) -> None:
         """What variation, macros and transient make of the rows."""
         played = self._played
-        rows += played[:, VARIATION, None] * self._chance
+        rows += self._varied
         rows[:, LATENT:] += (MACRO * (2.0 * played[:, (MACRO1, MACRO2)] - 1.0)) @ self._axes
         emphasis = (2.0 * played[:, TRANSIENT] - 1.0) * onset(self._ages)
         rows[:, 1:LATENT] += emphasis[:, None] * ONSET
