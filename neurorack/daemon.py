@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
 
     from neurorack.jacks.calibration import Calibration
     from neurorack.panel.panel import Panel
-    from neurorack.shared import Snapshot
+    from neurorack.shared import EdgeRing, Snapshot
 
 BUNDLE = "fluid"
 BLOCK = 128
@@ -213,6 +213,7 @@ class Daemon:
         self._keepers = (self._engine, self._jacks)
         self._meters: Snapshot | None = None
         self._volts: Snapshot | None = None
+        self._edges: EdgeRing | None = None
         self._panel: Panel | None = None
         self._panel_due_s = self._tidy_due_s = 0.0
         self._notices: list[tuple[float, str]] = []
@@ -284,6 +285,7 @@ class Daemon:
     def _loop(self, wake: int) -> int:
         while True:
             self._step_panel()
+            self._hear_gate2()
             now_s = time.monotonic()
             dues = [keeper.due_s for keeper in self._keepers if keeper.due_s is not None]
             due_s = min(self._panel_due_s, self._tidy_due_s, *dues)
@@ -337,6 +339,16 @@ class Daemon:
         for text in self._desk.take_notices():
             log(text)
             self._notices.append((now_s + SETTINGS_NOTICE_S, text))
+
+    def _hear_gate2(self) -> None:
+        """Gate 2 may choose what plays; within a frame of the panel it is heard."""
+        from neurorack.shared import EdgeRing
+
+        try:
+            self._edges = self._edges or EdgeRing(self.run_dir / "edges")
+        except BadInput:
+            return  # no jacks yet
+        self._desk.hear(self._edges.read())
 
     def _step_panel(self) -> None:
         """The panel must not stand in the way of a restart: what it throws costs it ten seconds."""

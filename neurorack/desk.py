@@ -51,6 +51,7 @@ class Desk:
         self._mailbox: Mailbox | None = None
         self._card: Card | None = None
         self._notices: list[str] = []
+        self._preset = 0  # the one that gate 2 has come to
 
     @property
     def engine_options(self) -> tuple[list[str], list[str]]:
@@ -128,6 +129,27 @@ class Desk:
 
     def choose_gesture(self, number: int) -> None:
         self.play(msgspec.structs.replace(self.sound, gesture=number))
+
+    def hear(self, edges: Sequence[tuple[int, str, int]]) -> None:
+        """Do what gate 2 asks for with these edges (t_ns, jack, level), where it is not the voice that does it."""
+        for _, jack, level in edges:
+            if jack == "gate2" and level:
+                if self.sound.gate2 == "next gesture" and self.gestures:
+                    self.choose_gesture((self.sound.gesture + 1) % len(self.gestures))
+                elif self.sound.gate2 == "next preset":
+                    self._next_preset()
+
+    def _next_preset(self) -> None:
+        """Recall the next one that is there and whose bundle is; gate 2 keeps its task, or there would be no way on."""
+        presets = self._memory.settings.presets
+        for number in sorted(presets, key=lambda number: (number <= self._preset, number)):
+            try:
+                self.play(msgspec.structs.replace(presets[number].sound, gate2=self.sound.gate2), recall=True)
+            except BadInput as error:
+                self._notices.append(f"preset {number} is passed over: {error}")
+            else:
+                self._preset = number
+                return
 
     def step(self, volts: "np.recarray | None") -> None:
         """Let the memory have what plays now; `volts` is the newest record of the jacks. Returns at once."""

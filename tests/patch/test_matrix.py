@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from neurorack.errors import BadInput
 from neurorack.patch.matrix import CURVES, Matrix, assign, bare_patch, default_patch, empty_patch, patched, shaped
-from neurorack.patch.performance import RUNNING
+from neurorack.patch.performance import RUNNING, at_rest
 from neurorack.patch.pitch import pitch_hz
-from neurorack.words import CV_JACKS, DESCRIPTORS, KNOBS, PATCHABLE
+from neurorack.patch.scale import SCALES
+from neurorack.words import CV_JACKS, DESCRIPTORS, KNOBS, PATCHABLE, PERFORMANCE
 
 HALF = np.full(4, 0.5)
 ROWS = len(PATCHABLE)
@@ -155,3 +156,75 @@ def test_playing_a_patch_costs_less_than_eighty_small_array_operations():
     play_s = min(timeit.repeat(lambda: matrix.play(v, HALF), number=500, repeat=5))
     add_s = min(timeit.repeat(lambda: np.add(a, a, out=a), number=500, repeat=5))
     assert play_s < 80 * add_s
+
+
+def performance(record: np.recarray, name: str, pots: np.ndarray = HALF, **jacks: float) -> float:
+    return float(Matrix(record).play(volts(**jacks), pots)[2][PERFORMANCE.index(name)])
+
+
+def test_out_of_the_box_nothing_performs():
+    assert np.array_equal(Matrix(default_patch()).play(volts(cv1=3.0), HALF)[2], at_rest())
+
+
+@pytest.mark.parametrize("name", PERFORMANCE)
+def test_any_jack_and_any_pot_drives_a_performance_knob(name):
+    record = patched([f"cv3={name}"])
+    assert [performance(record, name, cv3=v) for v in (-5.0, 0.0, 2.5, 5.0)] == pytest.approx([0.0, 0.5, 0.75, 1.0])
+    record = default_patch()
+    record["pot"][PATCHABLE.index(name)] = 2
+    assert performance(record, name, pots=np.array([0, 0, 0.3, 0])) == pytest.approx(0.3)
+
+
+def test_time_runs_until_something_feeds_the_scrub():
+    record = default_patch()
+    assert performance(record, "scrub") == RUNNING
+    record["base"][PATCHABLE.index("scrub")] = 0.25
+    assert performance(record, "scrub") == 0.25
+    record = patched(["cv1=scrub"])
+    assert performance(record, "scrub", cv1=-5.0) == 0.0, "the beginning of the gesture, not running time"
+
+
+def test_the_octave_goes_in_whole_octaves_and_fine_a_semitone_either_way():
+    record = patched(["cv1=octave", "cv2=fine"])
+    matrix = Matrix(record)
+    for v, octaves in ((0.0, 0), (0.9, 1), (2.1, 2), (-3.2, -3)):
+        assert matrix.play(volts(cv1=v), HALF)[0] == pytest.approx(pitch_hz(octaves))
+    assert matrix.play(volts(cv2=5.0), HALF)[0] == pytest.approx(pitch_hz(1 / 12))
+    assert matrix.play(volts(cv2=-2.5), HALF)[0] == pytest.approx(pitch_hz(-0.5 / 12))
+
+
+def test_a_noisy_octave_does_not_trill():
+    matrix, random = Matrix(patched(["cv1=octave"])), np.random.default_rng(0)
+    assert len({matrix.play(volts(cv1=0.5 + random.normal(0, 0.003)), HALF)[0] for _ in range(500)}) == 1
+
+
+def test_the_scale_takes_the_jacks_and_the_tuning_stays():
+    record = default_patch()
+    record["scale"] = SCALES["major"]
+    record["base"][0] = 1 + 0.3 / 12
+    assert Matrix(record).play(volts(voct=2.2 / 12), HALF)[0] == pytest.approx(pitch_hz(1 + 2.3 / 12))
+
+
+def test_a_scale_without_a_note_lets_the_pitch_be():
+    record = default_patch()
+    record["scale"] = 0xF000
+    assert Matrix(record).play(volts(voct=0.123), HALF)[0] == pitch_hz(0.123)
+
+
+def test_a_jack_without_a_cable_routes_the_envelope_through_its_attenuverters():
+    record = patched(["cv2=envelope"])
+    record["attenuverter"][KNOBS.index("sharpness"), CV_JACKS.index("cv2")] = -0.5
+    matrix = Matrix(record)
+    assert matrix.envelope[KNOBS.index("centroid")] == pytest.approx(0.5), "its own knob, five of ten volts"
+    assert matrix.envelope[KNOBS.index("sharpness")] == pytest.approx(-0.25)
+    assert np.count_nonzero(matrix.envelope) == 2
+    assert np.array_equal(matrix.play(volts(cv2=5.0), HALF)[1], matrix.play(volts(), HALF)[1]), "its volts are not heard"
+
+
+def test_one_jack_on_every_knob_is_a_patch():
+    record = patched([f"cv1={name}" for name in (*PATCHABLE, "envelope")])
+    matrix = Matrix(record)
+    assert np.count_nonzero(matrix.envelope) == len(matrix.envelope)
+    record = patched([f"cv1={name}" for name in PATCHABLE])
+    pitch, descriptors, positions = Matrix(record).play(volts(cv1=5.0), HALF)
+    assert 8.0 <= pitch <= 8_000.0 and np.all(descriptors == 1.0) and np.all(positions == 1.0)

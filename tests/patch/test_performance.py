@@ -140,14 +140,11 @@ def test_the_morph_may_go_to_a_chosen_gesture(instrument: bundle.Bundle) -> None
 
 
 def test_half_way_stages_last_half_way_and_latents_lie_between(instrument: bundle.Bundle) -> None:
-    def loudest(morph: float) -> int:
-        return int(np.argmax(play(voice(instrument, morph=morph), 12_800, (0, "gate1", 1))[0][:, RMS] > -20))
-
     one, other = (play(voice(instrument, gesture=g), 640, (0, "gate1", 1))[0] for g in (HOLD, OTHER))
     half = play(voice(instrument, morph=0.5), 640, (0, "gate1", 1))[0]
     assert half[0, LATENT:] == pytest.approx((one[0, LATENT:] + other[0, LATENT:]) / 2, abs=0.05)
-    end = {m: play(voice(instrument, morph=m), 64_000, (0, "gate1", 1), (9_600, "gate1", 0))[1] for m in (0.0, 0.5, 1.0)}
-    lasts = [np.flatnonzero(gain)[-1] for gain in end.values()]
+    short = ((0, "gate1", 1), (9_600, "gate1", 0))
+    lasts = [np.flatnonzero(play(voice(instrument, morph=m), 64_000, *short)[1])[-1] for m in (0.0, 0.5, 1.0)]
     assert lasts[0] < lasts[1] < lasts[2]
     assert lasts[1] == pytest.approx((lasts[0] + lasts[2]) / 2, abs=HOP * 4)
 
@@ -216,9 +213,8 @@ def test_a_scrub_that_is_let_go_lets_time_run_from_there(instrument: bundle.Bund
 
 def test_the_onset_follows_the_transient_and_the_sustain_does_not(instrument: bundle.Bundle) -> None:
     plain, _ = play(voice(instrument), 12_800, (0, "gate1", 1))
-    levels = [
-        play(voice(instrument, transient=position), 12_800, (0, "gate1", 1))[0] - plain for position in (0, 0.25, 0.75, 1)
-    ]
+    positions = (0.0, 0.25, 0.75, 1.0)
+    levels = [play(voice(instrument, transient=t), 12_800, (0, "gate1", 1))[0] - plain for t in positions]
     onsets = [level[:10, RMS].mean() for level in levels]
     assert onsets == sorted(onsets) and onsets[0] < -8 and onsets[-1] > 8
     assert max(np.abs(level[75:, RMS]).max() for level in levels) < 1.0
@@ -332,7 +328,7 @@ def test_a_freeze_holds_what_is_heard_and_its_period_is_as_set(instrument: bundl
     first, later = (np.interp(there + by, t, looped) for by in (0.0, turns * period))
     a_sample_off = np.interp(there + turns * (period + 1 / HOP), t, looped)
     assert np.abs(first - later).max() < 0.2 * np.abs(first - a_sample_off).max()
-    released, gain = play(made, 48_000, (0, "gate2", 0))
+    _, gain = play(made, 48_000, (0, "gate2", 0))
     assert not gain[-1_000:].any()
 
 

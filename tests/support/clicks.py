@@ -54,8 +54,8 @@ def excesses_db(before: np.ndarray, across: np.ndarray, after: np.ndarray) -> tu
 def jumps(bundle: Bundle, count: int, seed: int = 0) -> list[Jump]:
     """`count` random jumps of random controls, on the bundle's gestures in turn.
 
-    The gesture is scrubbed, so that the sounds between jumps stand still: what a gesture does by itself in the time of a
-    jump is no click.
+    The gesture is scrubbed, so that the sounds between jumps stand still: what a gesture does by itself in the time of
+    a jump is no click.
     """
     random = np.random.default_rng(seed)
     player = Player(bundle, BLOCK, seed, noisy=False)

@@ -27,6 +27,7 @@ class TonePlayer:
         self.poison_at = -1
         self.gates: list[tuple[int, str, int]] = []
         self.targets: list[tuple[float, np.ndarray]] = []
+        self.performed: list[tuple[np.ndarray, np.ndarray]] = []
         self.gesture: tuple[int, float, float] | None = None
         self.task = ""
         self.resets = 0
@@ -42,6 +43,8 @@ class TonePlayer:
         envelope: np.ndarray | None = None,
     ) -> None:
         self.targets.append((pitch_hz, descriptors.copy()))
+        if performance is not None and envelope is not None:
+            self.performed.append((performance.copy(), envelope.copy()))
 
     def set_gesture(self, index: int, depth: float, intonation: float, morph_to: int) -> None:
         self.gesture = (index, depth, intonation)
