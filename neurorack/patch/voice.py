@@ -24,34 +24,27 @@ import numpy as np
 
 from neurorack.bundle import Bundle
 from neurorack.patch.frozen import Rows
+from neurorack.patch.gate2 import Gate2
 from neurorack.patch.gestures import LATENT, PITCH, Stage, Trajectory, Walk
+from neurorack.patch.glide import Glide
 from neurorack.patch.knobs import Scales
 from neurorack.patch.performance import (
     FREEZE,
     GLIDE,
-    MACRO,
-    MACRO1,
-    MACRO2,
     MORPH,
-    ONSET,
     PLAYED,
     RELEASE,
     SCRUB,
     SLEW_S,
-    TRANSIENT,
     VARIATION,
-    VARIES,
     Slewed,
     freeze_hops,
-    glide_lag,
-    onset,
     pace,
-    principal_axes,
 )
 from neurorack.patch.pitch import HIGHEST_HZ, LOWEST_HZ
-from neurorack.patch.taps import Taps
+from neurorack.patch.touch import Touch
 from neurorack.patch.vca import Vca
-from neurorack.words import C4_HZ, DESCRIPTORS, GATE2_TASKS, HOP, KNOBS, SAMPLE_RATE_HZ
+from neurorack.words import C4_HZ, DESCRIPTORS, HOP, KNOBS, SAMPLE_RATE_HZ
 
 OPEN_SAMPLES = 48
 """1 ms."""
@@ -75,7 +68,6 @@ ONCE_SAMPLES = 960
 """20 ms. Starts of the two gates that are nearer than that are one: both mean the same beat."""
 
 _TICK = "tick"
-_INAUDIBLE_OCT = 1e-6
 _MANY = 8
 """Hops in a block from which on arrays are faster: 16 take 60 µs, one by one 160."""
 
@@ -132,24 +124,14 @@ class Voice:
         self._envelope = np.zeros(PLAYED)  # what the gesture's own does to each at its loudest
         self._enveloped = False
         self._loudness, self._loudnesses = 0.0, np.zeros((hops, 1))  # the gesture's envelope: now, and as it is heard
-        self._axes, spread = principal_axes([gesture.latent for gesture in bundle.gestures])
-        self._chances = np.concatenate([VARIES, 2.0 * spread])
-        self._random = np.random.default_rng(seed)
-        self._chance = np.zeros(LATENT + latent)  # how the hit that sounds is varied at full
-        self._varied = np.zeros((hops, LATENT + latent))
-        self._vary()
+        self._touch = Touch(bundle.gestures, hops, seed)
         self._sample = 0  # with which the block begins
         self._started = -ONCE_SAMPLES  # the newest sample on which a gesture began
         self._twofold = False  # that was gate 2's doing
-        self._ages = np.zeros(hops)  # hops since, 0 in silence
-        self._behind_oct, self._glide_lag = 0.0, 0.0
-        self._behinds_oct = np.zeros(hops)
-        self._bends = False  # these are not all 0
+        self._glide = Glide(hops)
         self._rows_heard = Rows(LATENT + latent)
-        self._task = GATE2_TASKS[0]
-        self._taps = Taps()
+        self._gate2 = Gate2()
         self._held = False  # gate 1 is up
-        self._freezes = False
         self._frozen, self._smooth = [False] * hops, [False] * hops
         self._noted = self._scrubbed = False  # something in these; the newest hop was scrubbed
 
@@ -165,9 +147,7 @@ class Voice:
 
     def set_task(self, task: str) -> None:
         """What `gate2` does, of GATE2_TASKS. Those that choose something else to play are not for a voice to do."""
-        if task != self._task:
-            self._task, self._freezes = task, False
-            self._taps.forget()
+        self._gate2.set_task(task)
 
     def gate(self, offset: int, jack: str, level: int) -> None:
         """An edge that acts on sample `offset` 0…block-1 of the coming block. `gate1` plays, `gate2` has its task."""
@@ -185,15 +165,13 @@ class Voice:
         pitch_oct = math.log2(pitch_hz) - _LOG_C4
         if performance is not None:
             self._slewed.set(performance)
-            self._glide_lag = glide_lag(performance[GLIDE])
+            self._glide.set(float(performance[GLIDE]))
             self._rows_heard.length = freeze_hops(performance[FREEZE])
         if envelope is not None:
             self._envelope[:] = envelope
             self._enveloped = bool(envelope.any())
-        if self._glide_lag and self._knobs is not None:
-            self._behind_oct += self._pitch_oct - pitch_oct
-        else:
-            self._behind_oct = 0.0
+        if self._knobs is not None:
+            self._glide.jump(pitch_oct - self._pitch_oct)
         self._pitch_hz, self._pitch_oct = pitch_hz, pitch_oct
         self._targets[:] = descriptors
         if self._knobs is None:  # nothing has been heard yet
@@ -209,8 +187,7 @@ class Voice:
         if (heard is not None) != self._hearing:
             self._turn_to(heard is not None)
         self._slewed.render()
-        if self._taps.next_tick >= 0:
-            self._add_ticks()
+        self._add_ticks()
         played = self._with_envelope if self._enveloped else self._slewed.rows
         steers = self._slewed.moving or self._enveloped or played is not self._played
         self._played, walk, at = played, self._walk, 0
@@ -226,7 +203,7 @@ class Voice:
                 self._closed_in -= HOP
                 if self._closed_in <= 0:
                     walk.rest()
-                    self._vary()
+                    self._touch.hit()
             while self._events and self._events[0][0] < end:
                 offset, jack, level = self._events.pop(0)
                 self._advance(at, offset)
@@ -237,7 +214,7 @@ class Voice:
             self._advance(at, end)
             at = end
             walk.mark(hop)
-            if performs or self._freezes:
+            if performs or self._gate2.freezes:
                 self._note(hop)
         self._fill_controls(self._rows(heard))
         self._vca.render()
@@ -245,11 +222,9 @@ class Voice:
 
     def _add_ticks(self) -> None:
         """Ticks of the tapped clock that fall into the coming block."""
-        taps = self._taps
-        while 0 <= taps.next_tick < self._sample + len(self.gain):
-            self._events.append((max(0, taps.next_tick - self._sample), _TICK, 1))
-            taps.tick()
-        self._events.sort(key=_offset)  # stable: edges come first
+        if ticks := self._gate2.ticks(self._sample, self._sample + len(self.gain)):
+            self._events += [(sample - self._sample, _TICK, 1) for sample in ticks]
+            self._events.sort(key=_offset)  # stable: edges come first
 
     def _steer(self, hop: int) -> None:
         """Take up where the performance knobs stand at this hop."""
@@ -272,10 +247,10 @@ class Voice:
         scrubs = walk.scrub >= 0.0
         self._smooth[hop] = scrubs or self._scrubbed  # when the scrub is let go, time goes on from anywhere
         self._scrubbed = scrubs
-        np.multiply(self._chance, self._played[hop, VARIATION], out=self._varied[hop])
-        self._frozen[hop] = self._freezes
+        self._frozen[hop] = self._gate2.freezes
         since = self._sample + (hop + 1) * HOP - self._started
-        self._ages[hop] = 0.0 if walk.stage is Stage.SILENT else since / HOP
+        age_hops = 0.0 if walk.stage is Stage.SILENT else since / HOP  # in silence the onset stands ready
+        self._touch.note(hop, age_hops, float(self._played[hop, VARIATION]))
         if self._enveloped:
             self._loudnesses[hop], self._loudness = self._loudness, walk.loudness(hop)
 
@@ -293,14 +268,8 @@ class Voice:
         elif jack == _TICK:
             if self._held:
                 self._start_again(offset)
-        elif self._task == "freeze":
-            self._freezes = bool(level)
-        elif level and self._task == "retrigger":
+        elif self._gate2.turn(self._sample + offset, level, held=self._held):
             self._start_again(offset)
-        elif level and self._task == "tap":
-            self._taps.tap(self._sample + offset)
-            if self._held:
-                self._start_again(offset)
 
     def _start_again(self, offset: int) -> None:
         """Gate 2 or its clock starts the gesture; without gate 1 it is left at once, as after a trigger."""
@@ -310,13 +279,6 @@ class Voice:
         self._twofold = True
         if not self._held:
             self._walk.release()
-
-    def _vary(self) -> None:
-        """Where the next hit goes, all the way."""
-        self._random.random(out=self._chance)
-        self._chance *= 2.0
-        self._chance -= 1.0
-        self._chance *= self._chances
 
     def _turn_to(self, hearing: bool) -> None:
         """Change between the gesture and another sound."""
@@ -331,7 +293,7 @@ class Voice:
     def _start(self, offset: int) -> None:
         """The gate rises."""
         if self._walk.stage is not Stage.SILENT:  # there it stands ready
-            self._vary()
+            self._touch.hit()
         silent = self._walk.stage in (Stage.SILENT, Stage.ENDED)
         self._walk.start()
         self._started = self._sample + offset
@@ -362,7 +324,7 @@ class Voice:
 
     def _advance(self, begin: int, end: int) -> None:
         """Let the gesture go on over these samples; where it ends, plan the fade. Frozen, it stands still."""
-        if self._freezes:
+        if self._gate2.freezes:
             return
         after = self._walk.advance(end - begin)
         if after >= 0:
@@ -394,56 +356,33 @@ class Voice:
         if self.depth != 1.0:
             descriptors *= self.depth
         if self._enveloped or not self._slewed.neutral:
-            self._perform(rows)
+            self._touch.move(rows, self._played)
+        self._glide.render()
+        bent_oct = self._glide.behind_oct
         if self._enveloped:
             positions += self._loudnesses * self._envelope[1 : len(KNOBS)]
-        self._glide()
+            bent_oct = bent_oct + self._loudnesses[:, 0] * self._envelope[PITCH]
         rms_db = np.interp(positions[:, 0], self._rms_steps, self._rms_db)
         rms_db += descriptors[:, 0]
         np.minimum(np.maximum(rms_db, RMS_MIN_DB, out=rms_db), RMS_MAX_DB, out=rms_db)
         positions += descriptors  # the scales hold positions within 0…1
         if self._hops < _MANY:
-            self._place_each(rows, rms_db, positions)
+            self._place_each(rows, bent_oct, rms_db, positions)
         else:
-            self._place_all(rows, rms_db, positions)
+            self._place_all(rows, bent_oct, rms_db, positions)
         controls[:, LATENT:] = rows[:, LATENT:]
 
-    def _perform(self, rows: np.ndarray) -> None:
-        """What variation, macros and transient make of the rows."""
-        played = self._played
-        rows += self._varied
-        rows[:, LATENT:] += (MACRO * (2.0 * played[:, (MACRO1, MACRO2)] - 1.0)) @ self._axes
-        emphasis = (2.0 * played[:, TRANSIENT] - 1.0) * onset(self._ages)
-        rows[:, 1:LATENT] += emphasis[:, None] * ONSET
-
-    def _glide(self) -> None:
-        """How far the pitch is from where knobs, jacks and the gesture's envelope want it, by hop."""
-        behinds = self._behinds_oct
-        if self._behind_oct:
-            for hop in range(self._hops):
-                self._behind_oct *= self._glide_lag
-                behinds[hop] = self._behind_oct
-            if abs(self._behind_oct) < _INAUDIBLE_OCT:
-                self._behind_oct = 0.0
-        elif self._enveloped or self._bends:
-            behinds[:] = 0.0
-        self._bends = self._behind_oct != 0.0 or self._enveloped
-        if self._enveloped:
-            behinds += self._loudnesses[:, 0] * self._envelope[PITCH]
-
-    def _place_each(self, rows: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
+    def _place_each(self, rows: np.ndarray, bent_oct: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
         """Pitch and descriptors, a hop at a time: in short blocks plain numbers are faster than arrays."""
-        hops = zip(
-            rows[:, PITCH].tolist(), self._behinds_oct.tolist(), rms_db.tolist(), positions.tolist(), strict=True
-        )
-        for hop, (moved_oct, behind_oct, level, row) in enumerate(hops):
-            moved_oct = moved_oct * self.intonation + behind_oct
+        hops = zip(rows[:, PITCH].tolist(), bent_oct.tolist(), rms_db.tolist(), positions.tolist(), strict=True)
+        for hop, (moved_oct, by_oct, level, row) in enumerate(hops):
+            moved_oct = moved_oct * self.intonation + by_oct
             self.f0_hz[hop] = min(max(self._pitch_hz * 2.0**moved_oct, LOWEST_HZ), HIGHEST_HZ)
             pitch_oct = min(max(self._pitch_oct + moved_oct, _LOWEST_OCT), _HIGHEST_OCT)
             self.controls[hop, :LATENT] = pitch_oct, *self._scales.physical(pitch_oct, row, level)
 
-    def _place_all(self, rows: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
-        moved_oct = rows[:, PITCH] * self.intonation + self._behinds_oct
+    def _place_all(self, rows: np.ndarray, bent_oct: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
+        moved_oct = rows[:, PITCH] * self.intonation + bent_oct
         np.clip(self._pitch_hz * np.exp2(moved_oct), LOWEST_HZ, HIGHEST_HZ, out=self.f0_hz)
         pitch_oct = np.clip(self._pitch_oct + moved_oct, _LOWEST_OCT, _HIGHEST_OCT)
         self.controls[:, PITCH] = pitch_oct

@@ -21,6 +21,8 @@ LEVEL, STEP = 240, 60
 """Samples: 5 ms, one every 1.25 ms."""
 STEADY, JUMP = (round(seconds * SAMPLE_RATE_HZ / BLOCK) for seconds in (0.1, 0.06))
 """Blocks that are steady before a jump and after it; blocks in which it is over."""
+LOOP_MAX = 0.4
+"""Position of `freeze`: a loop of 73 ms, which passes whole while a sound is steady."""
 FLOOR_DB = -60.0
 
 CONTROLS = (*PERFORMANCE, "gate2", "envelope")
@@ -85,7 +87,7 @@ def jumps(bundle: Bundle, count: int, seed: int = 0) -> list[Jump]:
         elif control == "envelope":
             envelope[1:6] = random.uniform(-0.3, 0.3, 5)
         else:
-            row[PERFORMANCE.index(control)] = random.random()
+            row[PERFORMANCE.index(control)] = random.random() * (LOOP_MAX if control == "freeze" else 1.0)
         across, after = play(JUMP), play(STEADY)
         found.append(Jump(control, *excesses_db(before, across, after)))
         before = after
