@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 from neurorack.boards import BOARD_HELP, board_file
 from neurorack.errors import BadInput
 from neurorack.keeper import Keeper, describe
+from neurorack.patch.scale import scale_of, scale_text
 from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
 from neurorack.statedir import calibration_path, state_dir
 from neurorack.terminal import complain
-from neurorack.words import BLOCKS, GATE_DELAY_S
+from neurorack.words import BLOCKS, GATE2_TASKS, GATE_DELAY_S
 
 if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
     import numpy as np
@@ -98,6 +99,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="I",
         help="how far a gesture's own pitch moves the sound's: 0…2 (default: the last, at first 1)",
     )
+    parser.add_argument("--gate2", choices=GATE2_TASKS, help="what gate 2 does (default: the last, at first freeze)")
+    parser.add_argument(
+        "--scale",
+        type=scale_of,
+        metavar="SCALE",
+        help="notes for voct: off, major, minor, … or 101011010101 from C (default: the last, at first off)",
+    )
     parser.add_argument(
         "--listen", action="store_true", help="play what comes in at the sound card instead of gestures"
     )
@@ -149,6 +157,10 @@ def to_arguments(options: argparse.Namespace) -> list[str]:
     arguments = ["--device", options.device, "--block", str(options.block), "--gate-delay", f"{options.gate_delay:g}"]
     if options.intonation is not None:
         arguments += ["--intonation", f"{options.intonation:g}"]
+    if options.gate2 is not None:
+        arguments += ["--gate2", options.gate2]
+    if options.scale is not None:
+        arguments += ["--scale", scale_text(options.scale)]
     if options.rack is not None:
         arguments += ["--rack", *([options.rack] if options.rack else [])]
     if options.specimen:
@@ -198,6 +210,8 @@ class Daemon:
             bundle=options.bundle,
             assignments=options.assign,
             intonation=options.intonation,
+            gate2=options.gate2,
+            scale=options.scale,
         )
         bundle, first = self._desk.engine_options
         engine = [*common, *bundle, "--device", options.device, "--block", str(options.block)]

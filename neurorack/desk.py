@@ -17,7 +17,7 @@ import msgspec
 
 from neurorack.errors import BadInput
 from neurorack.settings.memory import Memory
-from neurorack.settings.model import Sound
+from neurorack.settings.model import Gate2Task, Sound
 
 if TYPE_CHECKING:  # with numpy, which `Desk` alone does without: the engine waits for what it says
     import numpy as np
@@ -30,8 +30,8 @@ if TYPE_CHECKING:  # with numpy, which `Desk` alone does without: the engine wai
 class Desk:
     """Once it is made it knows what to begin with; `begin` tells the others, `open` lets the player in.
 
-    `bundle`, `assignments` and `intonation` are the command line's where it gives them: they overrule what is
-    remembered. `out_of_the_box` is the bundle of a module that remembers none.
+    `bundle`, `assignments`, `intonation`, `gate2` and `scale` are the command line's where it gives them: they overrule
+    what is remembered. `out_of_the_box` is the bundle of a module that remembers none.
     """
 
     def __init__(
@@ -42,9 +42,13 @@ class Desk:
         bundle: str | None,
         assignments: Sequence[str],
         intonation: float | None,
+        gate2: Gate2Task | None = None,
+        scale: int | None = None,
     ) -> None:
         self._memory = Memory(state_dir)
-        self._out_of_the_box, self._assignments, self._intonation = out_of_the_box, assignments, intonation
+        self._out_of_the_box, self._assignments = out_of_the_box, assignments
+        given = {"intonation": intonation, "gate2": gate2, "scale": scale}
+        self._given = {name: value for name, value in given.items() if value is not None}
         # A folder must be found again when the module is started from elsewhere.
         self._bundle = str(Path(bundle).resolve()) if bundle is not None and os.path.isdir(bundle) else bundle
         self._playing: Playing | None = None
@@ -78,8 +82,7 @@ class Desk:
             patch = {"knobs": knobs_of(record), "enveloped": enveloped_of(record)}
             if patch != {"knobs": sound.knobs, "enveloped": sound.enveloped}:
                 sound, found = msgspec.structs.replace(sound, **patch, pots=None), None
-        if self._intonation is not None:
-            sound = msgspec.structs.replace(sound, intonation=self._intonation)
+        sound = msgspec.structs.replace(sound, **self._given)
         self._playing.play(sound, recall=found is None)
 
     def open(self, run_dir: Path) -> None:

@@ -60,6 +60,16 @@ def test_a_preset_whose_bundle_is_gone_is_passed_over_in_one_line(make):
     assert "preset 1 is passed over" in notice and "\n" not in notice
 
 
+def test_the_command_line_overrules_what_is_remembered(make, tmp_path):
+    make("tap")
+    (tmp_path / "other").mkdir()
+    options = {"bundle": None, "assignments": ["cv1=envelope"], "intonation": None}
+    desk = Desk(tmp_path / "state", "fluid", **options, gate2="retrigger", scale=0xFFF)
+    desk.begin(tmp_path / "other", plays_on=False, gate_delay_s=0.006, listen=False)
+    assert (desk.sound.gate2, desk.sound.scale, desk.sound.enveloped) == ("retrigger", 0xFFF, ("cv1",))
+    desk.close()
+
+
 @pytest.mark.parametrize("task", ["freeze", "retrigger", "tap", "next preset"])
 def test_other_tasks_and_no_presets_change_nothing(make, task):
     desk = make(task)

@@ -35,6 +35,11 @@ def scale_of(text: str) -> int:
     return scale
 
 
+def scale_text(scale: int) -> str:
+    """What `scale_of` reads as this scale."""
+    return f"{scale:0{_NOTES}b}"[::-1] if scale else "off"
+
+
 class Quantiser:
     """`scale` is taken up at the next call; 0 lets every pitch be."""
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurorack.errors import BadInput
-from neurorack.patch.scale import HYSTERESIS_V, SCALES, Quantiser, scale_of
+from neurorack.patch.scale import HYSTERESIS_V, SCALES, Quantiser, scale_of, scale_text
 
 
 def test_without_a_scale_every_pitch_is_let_be():
@@ -53,6 +53,7 @@ def test_another_scale_is_taken_up_at_once():
 def test_a_scale_is_called_by_name_or_by_its_notes():
     assert scale_of("major") == scale_of("101011010101")
     assert scale_of("000000000001") == 1 << 11
+    assert all(scale_of(scale_text(scale)) == scale for scale in (0, 1, 1 << 11, SCALES["major"]))
 
 
 @pytest.mark.parametrize(
