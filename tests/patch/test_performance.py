@@ -162,6 +162,28 @@ def test_a_morph_that_moves_never_leaves_what_lies_between(instrument: bundle.Bu
     assert np.all(latents <= both[:, LATENT:].max(axis=0) + 1e-4)
 
 
+def test_turned_while_a_note_is_held_it_is_released_as_the_other(instrument: bundle.Bundle) -> None:
+    ends = []
+    for gesture, before, after in ((OTHER, 0.0, 0.0), (HOLD, 0.0, 1.0)):
+        made = voice(instrument, gesture=gesture, morph=before)
+        play(made, 9_600, (0, "gate1", 1))
+        perform(made, morph=after)
+        play(made, 9_600)
+        ends.append(np.flatnonzero(play(made, 64_000, (0, "gate1", 0))[1])[-1])
+    assert ends[1] == pytest.approx(ends[0], abs=HOP)
+
+
+def test_a_knob_that_jumps_goes_with_4_ms(instrument: bundle.Bundle) -> None:
+    made = voice(instrument, scrub=0.5)
+    play(made, 6_400, (0, "gate1", 1))
+    perform(made, scrub=0.5, macro1=1.0)
+    way = play(made, 3_200)[0][:, LATENT]
+    begin = way[-1] - 2.0 * principal_axes([gesture.latent for gesture in instrument.gestures])[0][0, 0]
+    assert (way[2] - begin) / (way[-1] - begin) == pytest.approx(1 - np.exp(-1), abs=0.02), (
+        "after three hops of 1.33 ms"
+    )
+
+
 # Scrub
 
 

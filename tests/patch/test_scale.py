@@ -31,7 +31,7 @@ def test_a_scale_has_the_notes_of_its_name(scale, semitones, note):
 
 def test_noise_in_the_middle_between_two_notes_does_not_trill():
     quantiser, random = Quantiser(SCALES["chromatic"]), np.random.default_rng(0)
-    noisy = 0.5 / 12 + random.uniform(-0.9, 0.9, 1_000) * HYSTERESIS_V
+    noisy = (0.5 + random.uniform(-0.14, 0.14, 1_000)) / 12  # 14 cents either way
     assert len({quantiser.play(volts) for volts in noisy}) == 1
 
 
@@ -40,7 +40,7 @@ def test_a_note_is_left_beyond_the_hysteresis_on_either_way():
     up = [quantiser.play(volts) for volts in np.arange(0.0, 1 / 12, 1e-4)]
     down = [quantiser.play(volts) for volts in np.arange(1 / 12, 0.0, -1e-4)]
     rises, falls = np.flatnonzero(np.diff(up))[0] * 1e-4, 1 / 12 - np.flatnonzero(np.diff(down))[0] * 1e-4
-    assert rises - falls == pytest.approx(2 * HYSTERESIS_V, abs=3e-4)
+    assert 12 * (rises - falls) == pytest.approx(0.30, abs=0.005), "30 cents in all"
 
 
 def test_another_scale_is_taken_up_at_once():

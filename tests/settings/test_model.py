@@ -98,6 +98,7 @@ def test_64_presets_of_the_largest_kind_fit_into_a_file():
 def test_what_was_stored_before_performance_knobs_plays_as_it_did():
     sound = b'{"bundle": "b", "depth": 0.5, "knobs": {"rms": {"base": 0.2}}}'
     found = decode(b'{"playing": %s, "presets": {"3": {"name": "old", "sound": %s}}}' % (sound, sound), 1)
+    assert model.schema() > 1, "an older one would refuse what is written now"
     assert found.preset(3).sound == Sound(bundle="b", depth=0.5, knobs={"rms": model.Knob(base=0.2)})
     assert (found.preset(3).sound.gate2, found.preset(3).sound.scale) == ("freeze", 0)
 
