@@ -16,6 +16,7 @@ A jack cannot feel whether a cable is in it. One that the patch calls `enveloped
 its attenuverters get the gesture's own envelope instead, as if ENVELOPE_V lay there at its loudest. The voice adds it.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,14 +42,15 @@ CURVES = ("linear", "exponential", "logarithmic", "s-curve")
 
 _BEND = 4.0
 """Exponential and logarithmic: (e^(4x) − 1) / (e^4 − 1) and its inverse; half way lies 0.12, and 0.83."""
+_BENT = math.expm1(_BEND)
 
 
 def shaped(position: float, curve: int) -> float:
     """Position 0…1 on a curve, by its index into CURVES."""
     if curve == 1:
-        return float(np.expm1(_BEND * position) / np.expm1(_BEND))
+        return math.expm1(_BEND * position) / _BENT
     if curve == 2:
-        return float(np.log1p(position * np.expm1(_BEND)) / _BEND)
+        return math.log1p(position * _BENT) / _BEND
     if curve == 3:
         return position * position * (3.0 - 2.0 * position)
     return position
