@@ -164,9 +164,11 @@ class _Hands:
     def __init__(self, run_dir: Path) -> None:
         import numpy as np
 
+        from neurorack.patch.performance import at_rest
         from neurorack.shared import CONTROLS, EdgeRing, Snapshot
 
         self._controls = Snapshot(run_dir / "controls", CONTROLS, create=True)
+        self._controls.record["performance"] = at_rest()
         self._edges = EdgeRing(run_dir / "edges", create=True)
         self._rates_hz = np.array([0.31, 0.37, 0.41, 0.43, 0.47])
         self._np = np

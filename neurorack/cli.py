@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import neurorack
 from neurorack.errors import BadInput
 from neurorack.terminal import complain, drop_output, open_output, plain, tell
-from neurorack.words import BLOCKS
+from neurorack.words import BLOCKS, GATE2_TASKS
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -210,6 +210,13 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--intonation", type=float, default=1.0, metavar="I", help="of the gesture's own pitch, 0…2 (default 1)"
     )
+    parser.add_argument("--morph-to", metavar="NAME", help="where the knob `morph` goes (default: the next gesture)")
+    parser.add_argument(
+        "--gate2", default=GATE2_TASKS[0], metavar="TASK", help=f"what gate2 does: {', '.join(GATE2_TASKS)}"
+    )
+    parser.add_argument(
+        "--scale", default="off", metavar="SCALE", help="notes for voct: off, major, minor, … or 101011010101 from C"
+    )
     parser.add_argument(
         "--block", type=int, default=128, choices=BLOCKS, metavar="N", help="samples a block: 64, 128, 256 or 512"
     )
@@ -313,6 +320,9 @@ def _render(options: argparse.Namespace) -> int:
         gesture=options.gesture,
         depth=options.depth,
         intonation=options.intonation,
+        morph_to=options.morph_to,
+        gate2=options.gate2,
+        scale=options.scale,
         block=options.block,
         sound=options.sound,
     )

@@ -19,17 +19,18 @@ from typing import TYPE_CHECKING
 from neurorack.boards import BOARD_HELP, board_file
 from neurorack.errors import BadInput
 from neurorack.keeper import Keeper, describe
+from neurorack.patch.scale import scale_of, scale_text
 from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
 from neurorack.statedir import calibration_path, state_dir
 from neurorack.terminal import complain
-from neurorack.words import BLOCKS, GATE_DELAY_S
+from neurorack.words import BLOCKS, GATE2_TASKS, GATE_DELAY_S
 
 if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
     import numpy as np
 
     from neurorack.jacks.calibration import Calibration
     from neurorack.panel.panel import Panel
-    from neurorack.shared import Snapshot
+    from neurorack.shared import EdgeRing, Snapshot
 
 BUNDLE = "fluid"
 BLOCK = 128
@@ -98,6 +99,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="I",
         help="how far a gesture's own pitch moves the sound's: 0…2 (default: the last, at first 1)",
     )
+    parser.add_argument("--gate2", choices=GATE2_TASKS, help="what gate 2 does (default: the last, at first freeze)")
+    parser.add_argument(
+        "--scale",
+        type=scale_of,
+        metavar="SCALE",
+        help="notes for voct: off, major, minor, … or 101011010101 from C (default: the last, at first off)",
+    )
     parser.add_argument(
         "--listen", action="store_true", help="play what comes in at the sound card instead of gestures"
     )
@@ -149,6 +157,10 @@ def to_arguments(options: argparse.Namespace) -> list[str]:
     arguments = ["--device", options.device, "--block", str(options.block), "--gate-delay", f"{options.gate_delay:g}"]
     if options.intonation is not None:
         arguments += ["--intonation", f"{options.intonation:g}"]
+    if options.gate2 is not None:
+        arguments += ["--gate2", options.gate2]
+    if options.scale is not None:
+        arguments += ["--scale", scale_text(options.scale)]
     if options.rack is not None:
         arguments += ["--rack", *([options.rack] if options.rack else [])]
     if options.specimen:
@@ -198,6 +210,8 @@ class Daemon:
             bundle=options.bundle,
             assignments=options.assign,
             intonation=options.intonation,
+            gate2=options.gate2,
+            scale=options.scale,
         )
         bundle, first = self._desk.engine_options
         engine = [*common, *bundle, "--device", options.device, "--block", str(options.block)]
@@ -213,6 +227,7 @@ class Daemon:
         self._keepers = (self._engine, self._jacks)
         self._meters: Snapshot | None = None
         self._volts: Snapshot | None = None
+        self._edges: EdgeRing | None = None
         self._panel: Panel | None = None
         self._panel_due_s = self._tidy_due_s = 0.0
         self._notices: list[tuple[float, str]] = []
@@ -284,6 +299,7 @@ class Daemon:
     def _loop(self, wake: int) -> int:
         while True:
             self._step_panel()
+            self._hear_gate2()
             now_s = time.monotonic()
             dues = [keeper.due_s for keeper in self._keepers if keeper.due_s is not None]
             due_s = min(self._panel_due_s, self._tidy_due_s, *dues)
@@ -337,6 +353,16 @@ class Daemon:
         for text in self._desk.take_notices():
             log(text)
             self._notices.append((now_s + SETTINGS_NOTICE_S, text))
+
+    def _hear_gate2(self) -> None:
+        """Gate 2 may choose what plays; within a frame of the panel it is heard."""
+        from neurorack.shared import EdgeRing
+
+        try:
+            self._edges = self._edges or EdgeRing(self.run_dir / "edges")
+        except BadInput:
+            return  # no jacks yet
+        self._desk.hear(self._edges.read())
 
     def _step_panel(self) -> None:
         """The panel must not stand in the way of a restart: what it throws costs it ten seconds."""

@@ -17,7 +17,7 @@ import msgspec
 
 from neurorack.errors import BadInput
 from neurorack.settings.memory import Memory
-from neurorack.settings.model import Sound
+from neurorack.settings.model import Gate2Task, Sound
 
 if TYPE_CHECKING:  # with numpy, which `Desk` alone does without: the engine waits for what it says
     import numpy as np
@@ -30,8 +30,8 @@ if TYPE_CHECKING:  # with numpy, which `Desk` alone does without: the engine wai
 class Desk:
     """Once it is made it knows what to begin with; `begin` tells the others, `open` lets the player in.
 
-    `bundle`, `assignments` and `intonation` are the command line's where it gives them: they overrule what is
-    remembered. `out_of_the_box` is the bundle of a module that remembers none.
+    `bundle`, `assignments`, `intonation`, `gate2` and `scale` are the command line's where it gives them: they overrule
+    what is remembered. `out_of_the_box` is the bundle of a module that remembers none.
     """
 
     def __init__(
@@ -42,15 +42,20 @@ class Desk:
         bundle: str | None,
         assignments: Sequence[str],
         intonation: float | None,
+        gate2: Gate2Task | None = None,
+        scale: int | None = None,
     ) -> None:
         self._memory = Memory(state_dir)
-        self._out_of_the_box, self._assignments, self._intonation = out_of_the_box, assignments, intonation
+        self._out_of_the_box, self._assignments = out_of_the_box, assignments
+        given = {"intonation": intonation, "gate2": gate2, "scale": scale}
+        self._given = {name: value for name, value in given.items() if value is not None}
         # A folder must be found again when the module is started from elsewhere.
         self._bundle = str(Path(bundle).resolve()) if bundle is not None and os.path.isdir(bundle) else bundle
         self._playing: Playing | None = None
         self._mailbox: Mailbox | None = None
         self._card: Card | None = None
         self._notices: list[str] = []
+        self._preset = 0  # the one that gate 2 has come to
 
     @property
     def engine_options(self) -> tuple[list[str], list[str]]:
@@ -64,7 +69,7 @@ class Desk:
     def begin(self, run_dir: Path, *, plays_on: bool, gate_delay_s: float, listen: bool) -> None:
         """Tell engine and jacks what plays on, else what is remembered, else what a module out of its box plays."""
         from neurorack.patch.matrix import patched
-        from neurorack.settings.playing import Playing, knobs_of
+        from neurorack.settings.playing import Playing, enveloped_of, knobs_of
 
         self._playing = Playing(run_dir, gate_delay_s=gate_delay_s, listen=listen)
         found = self._playing.found() if plays_on else None
@@ -72,10 +77,12 @@ class Desk:
         sound = sound or Sound(bundle=self._out_of_the_box, knobs=knobs_of(patched([])))
         if self._bundle not in (None, sound.bundle):
             sound = msgspec.structs.replace(sound, bundle=self._bundle, gesture=0, depth=1.0)
-        if self._assignments and (knobs := knobs_of(patched(self._assignments))) != sound.knobs:
-            sound, found = msgspec.structs.replace(sound, knobs=knobs, pots=None), None
-        if self._intonation is not None:
-            sound = msgspec.structs.replace(sound, intonation=self._intonation)
+        if self._assignments:
+            record = patched(self._assignments)
+            patch = {"knobs": knobs_of(record), "enveloped": enveloped_of(record)}
+            if patch != {"knobs": sound.knobs, "enveloped": sound.enveloped}:
+                sound, found = msgspec.structs.replace(sound, **patch, pots=None), None
+        sound = msgspec.structs.replace(sound, **self._given)
         self._playing.play(sound, recall=found is None)
 
     def open(self, run_dir: Path) -> None:
@@ -125,6 +132,27 @@ class Desk:
 
     def choose_gesture(self, number: int) -> None:
         self.play(msgspec.structs.replace(self.sound, gesture=number))
+
+    def hear(self, edges: Sequence[tuple[int, str, int]]) -> None:
+        """Do what gate 2 asks for with these edges (t_ns, jack, level), where it is not the voice that does it."""
+        for _, jack, level in edges:
+            if jack == "gate2" and level:
+                if self.sound.gate2 == "next gesture" and self.gestures:
+                    self.choose_gesture((self.sound.gesture + 1) % len(self.gestures))
+                elif self.sound.gate2 == "next preset":
+                    self._next_preset()
+
+    def _next_preset(self) -> None:
+        """Recall the next one that is there and whose bundle is; gate 2 keeps its task, or there would be no way on."""
+        presets = self._memory.settings.presets
+        for number in sorted(presets, key=lambda number: (number <= self._preset, number)):
+            try:
+                self.play(msgspec.structs.replace(presets[number].sound, gate2=self.sound.gate2), recall=True)
+            except BadInput as error:
+                self._notices.append(f"preset {number} is passed over: {error}")
+            else:
+                self._preset = number
+                return
 
     def step(self, volts: "np.recarray | None") -> None:
         """Let the memory have what plays now; `volts` is the newest record of the jacks. Returns at once."""

@@ -71,7 +71,9 @@ class Frontend:
         self._controls = Snapshot(run_dir / "controls", CONTROLS, create=True)
         self._volts = Snapshot(run_dir / "volts", VOLTS, create=True)
         self._ring = EdgeRing(run_dir / "edges", create=True)
-        self._t_ns, self._pitch_hz, self._descriptors = map(self._controls.field, ("t_ns", "pitch_hz", "descriptors"))
+        self._t_ns, self._pitch_hz, self._descriptors, self._performance, self._envelope = map(
+            self._controls.field, ("t_ns", "pitch_hz", "descriptors", "performance", "envelope")
+        )
         self._pickup = Pickup()
         if self._volts.refresh():  # of one that ended: what no chip has said anew stays as it was heard last
             before = self._volts.record
@@ -111,7 +113,9 @@ class Frontend:
         scan = self.scan
         if scan.pots_known:
             self._pickup.follow(scan.pots)
-        self._pitch_hz[0], self._descriptors[0] = self._matrix.play(scan.volts, self._pickup.pots)
+        matrix = self._matrix
+        self._pitch_hz[0], self._descriptors[0], self._performance[0] = matrix.play(scan.volts, self._pickup.pots)
+        self._envelope[0] = matrix.envelope
         self._t_ns[0] = scan.converted_ns
         self._controls.publish()
 

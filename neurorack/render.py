@@ -35,11 +35,12 @@ from neurorack.jacks.bus import open_bus
 from neurorack.jacks.lines import open_lines
 from neurorack.jacks.scan import Scan
 from neurorack.patch.matrix import Matrix, assign, bare_patch
+from neurorack.patch.scale import scale_of
 from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.rack.world import World
 from neurorack.recorder import BYTES, pcm24
 from neurorack.sound_in import SoundIn
-from neurorack.words import GATE_DELAY_S, GATE_JACKS, SAMPLE_RATE_HZ
+from neurorack.words import GATE2_TASKS, GATE_DELAY_S, GATE_JACKS, SAMPLE_RATE_HZ
 
 BLOCK = 128
 LEAD = 6_144
@@ -67,6 +68,8 @@ class Module:
         gesture: int = 0,
         depth: float = 1.0,
         intonation: float = 1.0,
+        morph_to: int = -1,
+        gate2: str = GATE2_TASKS[0],
         block: int = BLOCK,
         gate_delay_s: float = GATE_DELAY_S,
         noisy: bool = True,
@@ -79,7 +82,10 @@ class Module:
         self.resets = 0
         """Times the decoder gave what is no number and was begun anew."""
         self.player = Player(bundle, block, seed, noisy=noisy)
-        self.player.set_gesture(gesture, depth, intonation)
+        self._gesture = (gesture, depth, intonation, morph_to)
+        self.player.set_gesture(*self._gesture)
+        self.player.set_task(gate2)
+        self._steps = gate2 == "next gesture"
         if source is not None:
             self.player.listen()
         self._source: SoundIn | None = None
@@ -94,7 +100,7 @@ class Module:
         self._up: dict[str, float] = {}  # gates that are up, and the sample at which they rose
         self._end = math.inf
         self._heard = False  # the newest targets are the player's
-        self._targets: tuple[float, np.ndarray] = self._matrix.play(self._scan.volts, self._scan.pots)
+        self._targets = self._matrix.play(self._scan.volts, self._scan.pots)
         self._sound = np.zeros(block, np.float32)
         for _ in range(LEAD // block):
             self.next_block()
@@ -127,6 +133,9 @@ class Module:
             self._up.clear()
         for offset, jack, level in self._schedule.take(self._timeline.start):
             self.player.gate(offset, jack, level)
+            if self._steps and jack == "gate2" and level:  # in the module it is the daemon that chooses
+                self._gesture = (self._gesture[0] + 1, *self._gesture[1:])
+                self.player.set_gesture(*self._gesture)
         self.player.render(self._sound, self._listen())
         if not self.stage.process(self._sound, self._sound):
             self.resets += 1
@@ -144,7 +153,7 @@ class Module:
         clock, scan = self._clock, self._scan
         while True:
             if not self._heard and clock.now_ns() <= begin_ns:
-                self.player.set_targets(*self._targets)
+                self.player.set_targets(*self._targets, self._matrix.envelope)
                 self._heard = True
             if max(clock.now_ns(), self._due_ns) > begin_ns:
                 return
@@ -173,6 +182,9 @@ def render(
     gesture: str | None = None,
     depth: float = 1.0,
     intonation: float = 1.0,
+    morph_to: str | None = None,
+    gate2: str = GATE2_TASKS[0],
+    scale: str = "off",
     block: int = BLOCK,
     noisy: bool = True,
     sound: Path | None = None,
@@ -184,7 +196,8 @@ def render(
     turns knobs and pitch meanwhile, and may be None. Of the report, `latency_s` is how far level and onsets, and
     `timbre_latency_s` how far everything else nominally comes after the sound.
     `assignments` patch jacks to knobs, "cv1=centroid". `depth`, 0 to DEEPEST, is how far the gesture moves the knobs,
-    `intonation`, 0 to FARTHEST, how far it moves the pitch.
+    `intonation`, 0 to FARTHEST, how far it moves the pitch. The knob `morph` goes towards the gesture `morph_to`, or
+    the next; `gate2` is the task of that jack, `scale` as `patch.scale` reads it.
     `noisy=False` takes the noise from converters and decoder. Raises BadInput.
     """
     begun_s = time.monotonic()
@@ -195,7 +208,10 @@ def render(
     if not 0.0 <= intonation <= FARTHEST:
         mend = f"give a number from 0 to {FARTHEST:g}"
         raise BadInput(f"an intonation of {intonation:g}", "--intonation", mend)
+    if gate2 not in GATE2_TASKS:
+        raise BadInput(f"gate 2 has no task {gate2[:40]!r}", "--gate2", f"use one of {', '.join(GATE2_TASKS)}")
     patch = bare_patch()
+    patch["scale"] = scale_of(scale)
     for assignment in assignments:
         assign(patch, assignment)
     if cv is not None:
@@ -215,12 +231,14 @@ def render(
     world.state.noise = noisy
     instrument = load(bundle)
     names = [one.name for one in instrument.gestures]
-    if gesture is not None and gesture not in names:
-        raise BadInput(f"no gesture {gesture!r}", instrument.name, f"use one of {', '.join(names)}")
+    for name in (gesture, morph_to):
+        if name is not None and name not in names:
+            raise BadInput(f"no gesture {name!r}", instrument.name, f"use one of {', '.join(names)}")
     number = names.index(gesture) if gesture else 0
     module = Module(
         instrument, world, patch,
         seed=seed, gesture=number, depth=depth, intonation=intonation, block=block, noisy=noisy, source=source,
+        morph_to=names.index(morph_to) if morph_to else -1, gate2=gate2,
     )  # fmt: skip
     with _unwound_by_signals(), _Wav(out, duration_s) as wav:
         _play(module, round(duration_s * SAMPLE_RATE_HZ), wav)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from neurorack.errors import BadInput
-from neurorack.words import CV_JACKS, DESCRIPTORS, GATE_JACKS, POTS, SAMPLE_RATE_HZ
+from neurorack.words import CV_JACKS, DESCRIPTORS, GATE_JACKS, KNOBS, PATCHABLE, PERFORMANCE, POTS, SAMPLE_RATE_HZ
 
 VOLTS = np.dtype(
     [
@@ -48,17 +48,25 @@ CONTROLS = np.dtype(
         ("t_ns", "i8"),  # when the youngest reading in it was converted
         ("pitch_hz", "f8"),
         ("descriptors", "f8", len(DESCRIPTORS)),  # knob positions 0…1
+        ("performance", "f8", len(PERFORMANCE)),  # the same; `scrub` is −1 where nothing feeds it
+        (
+            "envelope",
+            "f8",
+            len(KNOBS) + len(PERFORMANCE),
+        ),  # its envelope's share in each
     ]
 )
 """Knob targets: written beside the jacks, read by the engine at every block."""
 
 PATCH = np.dtype(
     [
-        ("base", "f8", 1 + len(DESCRIPTORS)),  # pitch in volts, knobs 0…1, where no pot is the base
-        ("pot", "i1", 1 + len(DESCRIPTORS)),  # index of the pot that is the base, or -1
-        ("attenuverter", "f8", (1 + len(DESCRIPTORS), len(CV_JACKS))),  # -1…+1
-        ("offset", "f8", 1 + len(DESCRIPTORS)),  # volts for pitch, knob units otherwise
-        ("curve", "i1", 1 + len(DESCRIPTORS)),  # index into patch.matrix.CURVES
+        ("base", "f8", len(PATCHABLE)),  # pitch in volts, knobs 0…1, where no pot is the base
+        ("pot", "i1", len(PATCHABLE)),  # index of the pot that is the base, or -1
+        ("attenuverter", "f8", (len(PATCHABLE), len(CV_JACKS))),  # -1…+1
+        ("offset", "f8", len(PATCHABLE)),  # volts for pitch, knob units otherwise
+        ("curve", "i1", len(PATCHABLE)),  # index into patch.matrix.CURVES
+        ("enveloped", "u1", len(CV_JACKS)),  # jacks without a cable: their attenuverters get the gesture's envelope
+        ("scale", "u2"),  # notes to which the jacks' pitch is drawn, bit 0 is C; 0: any pitch
         ("recalled", "f8", len(POTS)),  # what stands in for each pot until it passes it; NaN: the pot itself
         ("recalled_ns", "i8"),  # when that was recalled: another time, and all pots begin to wait again
     ]
@@ -69,6 +77,8 @@ INTENT = np.dtype(
     [
         ("bundle", "S4096"),  # name or folder of the bundle to play; the kernel takes no longer path
         ("gesture", "i4"),
+        ("morph_to", "i4"),  # the gesture at the other end of `morph`; -1: the next
+        ("gate2", "i1"),  # index into words.GATE2_TASKS
         ("depth", "f8"),  # of the gesture's descriptors around its medians
         ("intonation", "f8"),  # of the gesture's pitch
         ("gain_db", "f8"),

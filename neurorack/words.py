@@ -1,6 +1,6 @@
 """The words every layer shares: names of jacks and knobs, and the grid of time.
 
-    jack voltage → chip → volts → knob → frame → sample → jack
+jack voltage → chip → volts → knob → frame → sample → jack
 """
 
 SAMPLE_RATE_HZ = 48_000
@@ -43,4 +43,16 @@ DESCRIPTORS = ("rms", "centroid", "bandwidth", "sharpness", "boominess")
 """Descriptor knobs, in the order in which their scales are conditioned."""
 
 KNOBS = ("pitch", *DESCRIPTORS)
-"""Everything a CV can be patched to."""
+"""Knobs of the sound: what a frame asks of the decoder, and a bundle's card scales."""
+
+PERFORMANCE = ("morph", "scrub", "transient", "variation", "glide", "release", "macro1", "macro2", "freeze")
+"""Knobs of how a gesture is played, which act in the voice; `patch.performance` says what their positions mean."""
+
+TUNING = ("octave", "fine")
+"""Knobs that shift the pitch, which act beside the jacks."""
+
+PATCHABLE = (*KNOBS, *PERFORMANCE, *TUNING)
+"""Everything a CV can be patched to, in the order of a patch's rows."""
+
+GATE2_TASKS = ("freeze", "retrigger", "tap", "next gesture", "next preset")
+"""What `gate2` can be set to; the first is a new module's."""

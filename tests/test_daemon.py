@@ -372,10 +372,13 @@ def test_a_lock_is_gone_with_its_process(tmp_path):
     Lock(tmp_path / "x.lock").release()
 
 
-def test_the_specimen_is_handed_on(run_dir: Path):
+PERFORMED = ["--gate2", "next gesture", "--scale", "101011010101"]
+
+
+def test_specimen_gate_2_and_scale_are_handed_on(run_dir: Path):
     parser = argparse.ArgumentParser()
     add_options(parser)
-    given = parser.parse_args(["--rack", "--specimen", "3", "--run-dir", str(run_dir)])
+    given = parser.parse_args(["--rack", "--specimen", "3", "--run-dir", str(run_dir), *PERFORMED])
     assert parser.parse_args(to_arguments(given)) == given
 
 

@@ -17,12 +17,14 @@ from neurorack.clock import SimulatedClock
 from neurorack.frontend import Frontend
 from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.patch.matrix import assign, default_patch
+from neurorack.patch.performance import VARIATION, at_rest
 from neurorack.patch.pitch import pitch_hz
+from neurorack.patch.scale import SCALES
 from neurorack.rack.control import RackControl
 from neurorack.rack.state import Fault, WorldState
 from neurorack.rack.world import World
 from neurorack.shared import CONTROLS, PATCH, VOLTS, EdgeRing, Snapshot
-from neurorack.words import DESCRIPTORS
+from neurorack.words import DESCRIPTORS, KNOBS
 
 CSV = "t,voct,cv1,gate1\n0,1.0,2.5,0\n0.1,1.0,2.5,0\n0.1,2.0,2.5,5\n0.2,2.0,2.5,5\n0.2,2.0,2.5,0\n9,2.0,2.5,0\n"
 
@@ -148,6 +150,23 @@ def test_a_patch_is_taken_up_while_playing(bench):
     bench.run_to(80)
     assert bench.knob("boominess") == pytest.approx(0.75, abs=2e-3)
     assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(1.0), rel=2e-4)
+
+
+def test_performance_knobs_scale_and_envelope_are_published(bench):
+    bench.run_to(50)
+    assert np.array_equal(bench.controls.record["performance"], at_rest())
+    patch = Snapshot(bench.run_dir / "patch", PATCH, create=True)
+    record = default_patch()
+    assign(record, "cv1=variation")
+    assign(record, "cv2=envelope")
+    record["scale"] = SCALES["octaves"]
+    for name in PATCH.names:
+        patch.record[name] = record[name]
+    patch.publish()
+    bench.run_to(80)
+    assert bench.controls.record["performance"][VARIATION] == pytest.approx(0.75, abs=2e-3)
+    assert bench.controls.record["envelope"][KNOBS.index("centroid")] == pytest.approx(0.5)
+    assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(1.0), rel=1e-9)
 
 
 def test_a_patch_found_at_the_start_is_played(tmp_path):

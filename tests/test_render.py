@@ -231,6 +231,10 @@ def test_a_bad_volts_file_is_one_line_and_leaves_no_sound(
         ({"out": "take.csv"}, r"would replace its volts .*take\.csv"),
         ({"out": "../{}/take.csv"}, r"would replace its volts .*take\.csv"),
         ({"bundle": "nobody"}, "no bundle 'nobody'"),
+        ({"scale": "dorisch"}, "no scale 'dorisch'.*use off, chromatic"),
+        ({"scale": "000000000000"}, "a scale without a note"),
+        ({"gate2": "dance"}, "gate 2 has no task 'dance' .*--gate2.*freeze, retrigger"),
+        ({"morph_to": "yodel"}, "no gesture 'yodel'"),
     ],
 )
 def test_bad_options_are_one_line(tiny_bundle: Path, tmp_path: Path, options: dict[str, object], pattern: str) -> None:
@@ -332,6 +336,28 @@ def test_two_renders_into_one_file_do_not_meet(
     np.testing.assert_array_equal(play(tiny_bundle, "t,gate1\n0,5\n0.4,0", tmp_path), alone)
     assert (tmp_path / "take.wav.part").read_text() == "mine"
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_scale_draws_voct_to_its_notes(tiny_bundle: Path, tmp_path: Path) -> None:
+    rows = f"t,gate1,voct\n0,5,{2.3 / 12}\n1,5,{2.3 / 12}"
+    sound = play(tiny_bundle, rows, tmp_path, gesture="still", noisy=False, scale="major")
+    assert 1_200 * math.log2(pitch_hz(sound[12_000:44_000]) / C4_HZ) == pytest.approx(200.0, abs=1.0)
+
+
+def test_a_cv_morphs_while_it_is_played(tiny_bundle: Path, tmp_path: Path) -> None:
+    """`hold` has a loop that is alive in level, `still` has none: at the far end of the morph it stands still."""
+    for volts, lively in ((-5.0, True), (5.0, False)):
+        rows = f"t,gate1,cv1\n0,5,{volts}\n1.5,5,{volts}"
+        sound = play(tiny_bundle, rows, tmp_path, "cv1=morph", gesture="hold", noisy=False)
+        levels = np.sqrt((sound[24_000:72_000].reshape(-1, 2_400) ** 2).mean(axis=1))
+        assert bool(np.ptp(20 * np.log10(levels)) > 0.2) is lively
+
+
+def test_gate_2_steps_to_the_next_gesture(tiny_bundle: Path, tmp_path: Path) -> None:
+    rows = "t,gate1,gate2\n0,0,5\n0.1,0,0\n0.2,5,0\n0.8,5,0\n0.8,0,0"
+    stepped = play(tiny_bundle, rows, tmp_path, gesture="hold", gate2="next gesture")
+    rows = rows.replace(",5\n0.1", ",0\n0.1")
+    assert np.array_equal(stepped, play(tiny_bundle, rows, tmp_path, gesture="still"))
 
 
 def test_nothing_of_the_offline_part_is_imported() -> None:

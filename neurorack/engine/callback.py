@@ -18,12 +18,16 @@ from neurorack.engine.meters import Meters
 from neurorack.engine.output import OutputStage
 from neurorack.engine.resample import InputConverter, RateConverter
 from neurorack.engine.timeline import GateSchedule, LockedTimeline
+from neurorack.patch.performance import PLAYED, RUNNING, at_rest
 from neurorack.realtime import flush_denormals, make_fifo, pin
 from neurorack.shared import AudioTap, EdgeRing, Snapshot
-from neurorack.words import C4_HZ, DESCRIPTORS, GATE_JACKS, SAMPLE_RATE_HZ
+from neurorack.words import C4_HZ, DESCRIPTORS, GATE2_TASKS, GATE_JACKS, SAMPLE_RATE_HZ
 
 WARM_S = 0.02
 """Played muted at the start and after a reset, until filters and states have forgotten that they began at zero."""
+
+FARTHEST_V = 25.0
+"""All five jacks' attenuverters on an envelope."""
 
 CROSSFADE_S = 0.03
 """From one bundle to the next."""
@@ -51,9 +55,17 @@ class Player(Protocol):
 
     def gate(self, offset: int, jack: str, level: int) -> None: ...
 
-    def set_targets(self, pitch_hz: float, descriptors: NDArray[np.float64]) -> None: ...
+    def set_targets(
+        self,
+        pitch_hz: float,
+        descriptors: NDArray[np.float64],
+        performance: NDArray[np.float64] | None = None,
+        envelope: NDArray[np.float64] | None = None,
+    ) -> None: ...
 
-    def set_gesture(self, index: int, depth: float, intonation: float) -> None: ...
+    def set_gesture(self, index: int, depth: float, intonation: float, morph_to: int) -> None: ...
+
+    def set_task(self, gate2: str) -> None: ...
 
     def render(self, out: NDArray[np.float32], heard: NDArray[np.float32] | None = None) -> None: ...
 
@@ -71,6 +83,8 @@ class Wishes:
     depth: float = 1.0
     intonation: float = 1.0
     listen: bool = False
+    morph_to: int = -1
+    gate2: str = GATE2_TASKS[0]
 
 
 class AudioCallback:
@@ -118,6 +132,7 @@ class AudioCallback:
         self._start = -block  # sample, at 48 kHz, with which the newest block begins
         self._ratio, self._ahead = 1.0, 0
         self._pitch_hz, self._descriptors = C4_HZ, np.full(len(DESCRIPTORS), 0.5)
+        self._performance, self._envelope = at_rest(), np.zeros(PLAYED)
         self._levels = dict.fromkeys(GATE_JACKS, 0)
         self._muted_blocks = ceil(WARM_S * SAMPLE_RATE_HZ / block)
         self._warming = self._muted_blocks
@@ -232,20 +247,24 @@ class AudioCallback:
         self._taken = wishes
         self._stage.set_gain_db(wishes.gain_db)
         self._schedule.delay_samples = wishes.gate_delay_samples + self._ahead
-        self._player.set_gesture(wishes.gesture, wishes.depth, wishes.intonation)
+        self._tell(self._player)
         if self._next is not None:
-            self._next.set_gesture(wishes.gesture, wishes.depth, wishes.intonation)
+            self._tell(self._next)
         if wishes.muted:
             self._stage.close()
 
     def _welcome(self, player: Player) -> None:
         """Begin the crossfade; a note that is held sounds on in the new instrument."""
         self.incoming, self._next, self._faded = None, player, 0
-        player.set_gesture(self.wishes.gesture, self.wishes.depth, self.wishes.intonation)
-        player.set_targets(self._pitch_hz, self._descriptors)
-        for jack, level in self._levels.items():
-            if level:
-                player.gate(0, jack, level)
+        self._tell(player)
+        player.set_targets(self._pitch_hz, self._descriptors, self._performance, self._envelope)
+        if self._levels["gate1"]:  # what gate 2 did was done to the other's sound
+            player.gate(0, "gate1", 1)
+
+    def _tell(self, player: Player) -> None:
+        wishes = self.wishes
+        player.set_gesture(wishes.gesture, wishes.depth, wishes.intonation, wishes.morph_to)
+        player.set_task(wishes.gate2)
 
     def _read_edges(self) -> None:
         if self.held:
@@ -274,12 +293,16 @@ class AudioCallback:
         if controls.refresh():
             record = controls.record
             pitch_hz, descriptors = float(record["pitch_hz"]), record["descriptors"]
-            if pitch_hz > 0.0 and isfinite(pitch_hz + descriptors.sum()):
+            performance, envelope = record["performance"], record["envelope"]
+            if pitch_hz > 0.0 and isfinite(pitch_hz + descriptors.sum() + performance.sum() + envelope.sum()):
                 self._pitch_hz = pitch_hz
                 np.clip(descriptors, 0.0, 1.0, out=self._descriptors)
-                self._player.set_targets(pitch_hz, self._descriptors)
+                np.clip(performance, RUNNING, 1.0, out=self._performance)
+                np.clip(envelope, -FARTHEST_V, FARTHEST_V, out=self._envelope)
+                targets = pitch_hz, self._descriptors, self._performance, self._envelope
+                self._player.set_targets(*targets)
                 if self._next is not None:
-                    self._next.set_targets(pitch_hz, self._descriptors)
+                    self._next.set_targets(*targets)
         else:
             self._meters.stale()
 

@@ -41,7 +41,7 @@ class Player:
             self._excitation = Excitation(hops, seed, pulse=decoder.pulse, **options)
         else:
             self._excitation = self._modes = Modes(hops, seed, partials=decoder.partials, **options)
-        self._voice = Voice(bundle, block, decoder.controls)
+        self._voice = Voice(bundle, block, decoder.controls, seed)
         for _ in range(2):  # touches every array; the noise so used up is given back by the reset
             self.render(np.zeros(block, np.float32))
         self.reset()
@@ -55,14 +55,25 @@ class Player:
         """An edge that acts on sample `offset` 0…block-1 of the coming block."""
         self._voice.gate(offset, jack, level)
 
-    def set_targets(self, pitch_hz: float, descriptors: np.ndarray) -> None:
-        """Pitch and knob positions 0…1 [5] from now on. Finite, and a pitch above 0."""
-        self._voice.set_targets(pitch_hz, descriptors)
+    def set_targets(
+        self,
+        pitch_hz: float,
+        descriptors: np.ndarray,
+        performance: np.ndarray | None = None,
+        envelope: np.ndarray | None = None,
+    ) -> None:
+        """Pitch and knob positions 0…1 from now on, as `Voice.set_targets` has them. Finite, and a pitch above 0."""
+        self._voice.set_targets(pitch_hz, descriptors, performance, envelope)
 
-    def set_gesture(self, index: int, depth: float, intonation: float = 1.0) -> None:
-        """The gesture to play from the next gate on, and how far it moves knobs and pitch from now on."""
-        self._voice.choose(index)
+    def set_gesture(self, index: int, depth: float, intonation: float = 1.0, morph_to: int = -1) -> None:
+        """The gesture to play from the next gate on, the one to morph to, and how far they move knobs and pitch from
+        now on."""
+        self._voice.choose(index, morph_to)
         self._voice.depth, self._voice.intonation = depth, intonation
+
+    def set_task(self, gate2: str) -> None:
+        """What `gate2` does, of GATE2_TASKS."""
+        self._voice.set_task(gate2)
 
     def render(self, out: np.ndarray, heard: np.ndarray | None = None) -> None:
         """The next block into `out` [block] float32; `heard` [hops, 6 + latent] in place of the gesture."""

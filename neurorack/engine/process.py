@@ -31,7 +31,7 @@ from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock, default_run_dir, open_run_dir
 from neurorack.shared import CONTROLS, INTENT, METERS, VOLTS, AudioTap, EdgeRing, Snapshot
-from neurorack.words import BLOCKS, GATE_JACKS, SAMPLE_RATE_HZ
+from neurorack.words import BLOCKS, GATE2_TASKS, GATE_JACKS, SAMPLE_RATE_HZ
 
 TICK_S = 0.05
 """Between two looks of the main thread."""
@@ -296,6 +296,8 @@ class Engine:
             min(DEEPEST, max(0.0, float(record["depth"]))),
             min(FARTHEST, max(0.0, float(record["intonation"]))),
             bool(record["listen"]),
+            int(record["morph_to"]),
+            GATE2_TASKS[int(record["gate2"]) % len(GATE2_TASKS)],
         )
         return bytes(record["bundle"]).decode(errors="replace")
 

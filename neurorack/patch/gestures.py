@@ -14,9 +14,15 @@ A one-shot, which has no loop, is left as soon as it starts: its gate can fall w
 Nothing jumps: the loop's drift is taken out, so that its end meets its beginning (a note that decays is held level),
 and on leaving, what is between here and the release's first row is carried along: level for good (a note is released
 from where it is), the rest fades over `JOIN_HOPS`.
+
+Two gestures can be walked at once. Each stage then lasts between what it lasts in the one and in the other, and both
+stand at the same share of it, so that at either end of `morph` one of them is walked exactly as by itself.
+
+Scrubbed, time stands still: the place is `scrub` of the whole, and the gate's fall is the end.
 """
 
 import enum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,6 +46,32 @@ class Stage(enum.Enum):
     ENDED = 3
 
 
+class Marks(NamedTuple):
+    """Where stages begin, in hops: a loop that runs from `start` to `end`, the release, the last row."""
+
+    start: float
+    end: float
+    release: float
+    last: float
+
+    def between(self, other: "Marks", morph: float) -> "Marks":
+        return Marks(*(here + morph * (there - here) for here, there in zip(self, other, strict=True)))
+
+    def onto(self, other: "Marks", position: float, *, held: bool) -> float:
+        """The position by other marks, at the same share of the same stage."""
+        if position < self.start:
+            return position / self.start * other.start
+        if held:
+            return _share(position, self.start, self.end, other.start, other.end)
+        if position < self.release:
+            return _share(position, self.start, self.release, other.start, other.release)
+        return _share(position, self.release, self.last, other.release, other.last)
+
+
+def _share(position: float, low: float, high: float, low_there: float, high_there: float) -> float:
+    return low_there + (position - low) / (high - low) * (high_there - low_there) if high > low else low_there
+
+
 class Trajectory:
     """One gesture as it is played: `rows` [N, 6 + latent] float32: pitch, descriptors less their medians, latent."""
 
@@ -56,96 +88,236 @@ class Trajectory:
             beyond = self.rows[self.release].copy()
             share = np.arange(length, dtype=np.float32)[:, None] / length
             self.rows[self.loop_start : self.loop_end] -= share * (beyond - self.rows[self.loop_start])
+        self.marks = Marks(self.loop_start, self.loop_end, self.release, self.last)
+        loudest = int(np.argmax(self.rows[:, RMS]))
+        self.peak_db = float(self.rows[loudest, RMS])
+        self.tail = float(loudest if self.is_one_shot else self.release)
+        """From where on the release's pace counts: of a hit everything after its loudest row is release."""
+
+    def place(self, position: float, *, held: bool) -> tuple[int, int, float]:
+        """Rows on either side of a position, and how far it is between them."""
+        row = min(int(position), self.last)
+        if held and row >= self.loop_end > self.loop_start:  # by rounding
+            row, position = self.loop_start, float(self.loop_start)
+        if held and row + 1 == self.loop_end:
+            following = self.loop_start
+        else:
+            following = min(row + 1, self.last)
+        return row, following, position - row
+
+    def at(self, position: float, *, held: bool) -> np.ndarray:
+        """The row [6 + latent] at a position."""
+        row, following, fraction = self.place(position, held=held)
+        between: np.ndarray = self.rows[row] + np.float32(fraction) * (self.rows[following] - self.rows[row])
+        return between
 
 
 class Walk:
-    """Where in its gesture a voice stands. Per hop: `advance` to each event and to the hop's end, then `mark`."""
+    """Where in its gesture a voice stands. Per hop: `advance` to each event and to the hop's end, then `mark`.
+
+    `morph` 0…1 is set with `blend`; `scrub` 0…1, below 0 where time runs; `pace`: rows a hop goes on in a release.
+    """
 
     def __init__(self, trajectories: list[Trajectory], hops: int) -> None:
         self.trajectories = trajectories
         self.stage = Stage.SILENT
         self.position = 0.0
-        """In hops, along the gesture."""
+        """In hops, along the gesture; where two are walked, along what lies between them."""
+        self.morph, self.scrub, self.pace = 0.0, -1.0, 1.0
         self._now = self._next = trajectories[0]
+        self._other = self._other_next = trajectories[1 % len(trajectories)]
+        self._marks = self._now.marks
         self._leaving = False
         width = self._now.rows.shape[1]
-        self._row, self._following = np.zeros(hops, np.intp), np.zeros(hops, np.intp)
-        self._fraction = np.zeros((hops, 1), np.float32)
-        self._of: list[Trajectory] = [self._now] * hops
+        self._here, self._there = _Places(hops, self._now), _Places(hops, self._other)
+        self._mix = np.zeros((hops, 1), np.float32)
+        self._mixed = False
         self._offset = np.zeros(width, np.float32)  # of the place that was left from the release's first row
         self._carried = np.zeros((hops, width), np.float32)  # what is left of it
         self._carries = False
-        self._values, self._ahead = np.zeros((hops, width), np.float32), np.zeros((hops, width), np.float32)
 
     @property
     def playing(self) -> Trajectory:
-        """The gesture it stands in."""
+        """The gesture it stands in, at the near end of `morph`."""
         return self._now
 
-    def choose(self, index: int) -> None:
-        """Play this gesture from the next start on."""
-        self._next = self.trajectories[index % len(self.trajectories)]
+    @property
+    def partials(self) -> np.ndarray | None:
+        """What a strike here sounds of."""
+        here, there = self._now.partials, self._other.partials
+        if here is None or there is None or self.morph == 0.0:
+            return here
+        between: np.ndarray = here + np.float32(self.morph) * (there - here)
+        return between
+
+    def choose(self, index: int, other: int = -1) -> None:
+        """Play this gesture from the next start on, with another, -1 for the next, at the far end of `morph`."""
+        count = len(self.trajectories)
+        self._next = self.trajectories[index % count]
+        self._other_next = self.trajectories[(index + 1 if other < 0 else other) % count]
         if self.stage is Stage.SILENT:
-            self._now = self._next
+            self._take_up()
+
+    def blend(self, morph: float) -> None:
+        """Go on at the same share of the stage, so far between the two gestures."""
+        before, self.morph = self._marks, morph
+        self._marks = self._lay()
+        if self.stage is not Stage.SILENT:
+            self.position = before.onto(self._marks, self.position, held=self.stage is Stage.HELD)
+
+    def _lay(self) -> Marks:
+        if self.morph in (0.0, 1.0):
+            return (self._other if self.morph else self._now).marks
+        return self._now.marks.between(self._other.marks, self.morph)
+
+    def _take_up(self) -> None:
+        self._now, self._other = self._next, self._other_next
+        self._marks = self._lay()
+
+    @property
+    def _nearer(self) -> Trajectory:
+        return self._other if self.morph >= 0.5 else self._now
 
     def start(self) -> None:
         """The gate rises here."""
-        self.position, self._now, self._leaving = 0.0, self._next, False
-        self.stage = Stage.LEFT if self._now.is_one_shot else Stage.HELD
+        self.position, self._leaving = 0.0, False
+        self._offset[:] = 0.0
+        self._take_up()
+        is_hit = self._nearer.is_one_shot and self.scrub < 0.0
+        self.stage = Stage.LEFT if is_hit else Stage.HELD
+
+    def hold(self) -> None:
+        """The gate is up after all."""
+        self._leaving = False
 
     def release(self) -> None:
         """The gate falls here."""
         if self.stage is Stage.HELD:
-            if self.position < self._played_out():
+            if self.scrub >= 0.0 or self.position < self._played_out():
                 self._leaving = True
             else:
                 self._leave()
 
     def _played_out(self) -> float:
-        return float(min(self._now.loop_start, TRIGGER_HOPS))
+        return float(min(self._marks.start, TRIGGER_HOPS))
 
     def _leave(self) -> None:
-        gesture, (row, following, fraction) = self._now, self._place()
-        here = gesture.rows[row] + np.float32(fraction) * (gesture.rows[following] - gesture.rows[row])
-        self._offset[:] = here - gesture.rows[gesture.release]
-        self.stage, self.position, self._leaving = Stage.LEFT, float(gesture.release), False
+        now, marks = self._now, self._marks
+        self._offset[:] = now.at(marks.onto(now.marks, self.position, held=True), held=True) - now.rows[now.release]
+        if self.morph:
+            other = self._other
+            there = other.at(marks.onto(other.marks, self.position, held=True), held=True) - other.rows[other.release]
+            self._offset += np.float32(self.morph) * (there - self._offset)
+        self.stage, self.position, self._leaving = Stage.LEFT, float(marks.release), False
 
     def rest(self) -> None:
         """Nobody hears it any more: back to the first row."""
-        self.stage, self.position, self._now = Stage.SILENT, 0.0, self._next
+        self.stage, self.position = Stage.SILENT, 0.0
+        self._take_up()
 
     def advance(self, samples: int) -> int:
         """Move on. Of these samples, how many lie after the gesture's end was reached here; -1 where it was not."""
-        gesture, hops = self._now, samples / HOP
+        marks, hops = self._marks, samples / HOP
+        if self.scrub >= 0.0:
+            if self.stage is Stage.LEFT or (self.stage is Stage.HELD and self._leaving):
+                self.stage, self.position = Stage.ENDED, marks.last
+                return samples
+            return -1
         if self.stage is Stage.HELD:
-            self.position += hops
-            if self._leaving and self.position >= self._played_out():
-                hops = self.position - self._played_out()
-                self.position -= hops
-                self._leave()
-            while self.position >= gesture.loop_end and self.stage is Stage.HELD:
-                self.position -= gesture.loop_end - gesture.loop_start
+            if marks.end <= marks.start and self._nearer.is_one_shot:
+                self.stage = Stage.LEFT  # it was scrubbed, or morphed into a hit
+            else:
+                self.position += hops
+                if self._leaving and self.position >= self._played_out():
+                    hops = self.position - self._played_out()
+                    self.position -= hops
+                    self._leave()
+                while self.position >= marks.end > marks.start and self.stage is Stage.HELD:
+                    self.position -= marks.end - marks.start
         if self.stage is Stage.LEFT:
-            self.position += hops
-            beyond = self.position - gesture.last
+            if self.pace == 1.0:
+                self.position += hops
+                beyond = self.position - marks.last
+            else:
+                beyond = self._decay(hops)
             if beyond >= 0:
-                self.stage, self.position = Stage.ENDED, float(gesture.last)
+                self.stage, self.position = Stage.ENDED, float(marks.last)
                 return min(samples, int(beyond * HOP))
         return -1
 
+    def _decay(self, hops: float) -> float:
+        """Go on at the release's pace, as recorded up to where it begins; hops beyond the end, or below 0."""
+        tail = self._now.marks.onto(self._marks, self._now.tail, held=False)
+        before = min(max(tail - self.position, 0.0), hops)
+        self.position += before + (hops - before) * self.pace
+        return (self.position - self._marks.last) / self.pace
+
     def mark(self, hop: int) -> None:
         """What stands here is what hop number `hop` of the block arrives at."""
-        self._row[hop], self._following[hop], self._fraction[hop, 0] = self._place()
-        self._of[hop] = self._now
-        if self.stage in (Stage.LEFT, Stage.ENDED) and not self._now.is_one_shot:
+        now, other, marks = self._now, self._other, self._marks
+        scrubs = self.scrub >= 0.0
+        held = self.stage is Stage.HELD and not scrubs
+        if scrubs:
+            self.position = self.scrub * marks.last
+        position = self.position
+        if self.morph == 0.0:
+            self._here.set(hop, now, position, held=held)
+            if self._mixed:
+                self._mix[hop] = 0.0
+        else:
+            self._here.set(hop, now, marks.onto(now.marks, position, held=held), held=held)
+            self._there.set(hop, other, marks.onto(other.marks, position, held=held), held=held)
+            self._mix[hop], self._mixed = self.morph, True
+        if self.stage in (Stage.LEFT, Stage.ENDED) and not scrubs and not self._nearer.is_one_shot:
             carried, self._carries = self._carried[hop], True
-            np.multiply(self._offset, max(0.0, 1.0 - (self.position - self._now.release) / JOIN_HOPS), out=carried)
+            np.multiply(self._offset, max(0.0, 1.0 - (position - marks.release) / JOIN_HOPS), out=carried)
             carried[RMS] = self._offset[RMS]
         elif self._carries:
             self._carried[hop] = 0.0
 
+    def loudness(self, hop: int) -> float:
+        """Of a marked hop: amplitude 0…1, 1 at the gesture's loudest."""
+        below_db = self._here.rms_db(hop) - self._now.peak_db + float(self._carried[hop, RMS])
+        if self.morph:
+            below_db += self.morph * (
+                self._there.rms_db(hop) - self._other.peak_db - self._here.rms_db(hop) + self._now.peak_db
+            )
+        return float(10.0 ** (min(below_db, 0.0) / 20.0))
+
     def values(self) -> np.ndarray:
         """Of all marked hops: pitch, descriptors about their medians and latent, [hops, 6 + latent] float32."""
+        values = self._here.values()
+        if self._mixed:
+            there = self._there.values()
+            there -= values
+            there *= self._mix
+            values += there
+            self._mixed = bool(self._mix.any())
+        if self._carries:
+            values += self._carried
+            self._carries = bool(self._carried.any())
+        return values
+
+
+class _Places:
+    """Of every hop: rows of a gesture on either side, and how far it is between them."""
+
+    def __init__(self, hops: int, gesture: Trajectory) -> None:
+        width = gesture.rows.shape[1]
+        self._row, self._following = np.zeros(hops, np.intp), np.zeros(hops, np.intp)
+        self._fraction = np.zeros((hops, 1), np.float32)
+        self._of: list[Trajectory] = [gesture] * hops
+        self._values, self._ahead = np.zeros((hops, width), np.float32), np.zeros((hops, width), np.float32)
+
+    def set(self, hop: int, gesture: Trajectory, position: float, *, held: bool) -> None:
+        self._row[hop], self._following[hop], self._fraction[hop, 0] = gesture.place(position, held=held)
+        self._of[hop] = gesture
+
+    def rms_db(self, hop: int) -> float:
+        return float(self._of[hop].rows[self._row[hop], RMS])
+
+    def values(self) -> np.ndarray:
+        """[hops, 6 + latent]; overwritten by the next call."""
         values, ahead = self._values, self._ahead
         for hop, gesture in enumerate(self._of):
             values[hop] = gesture.rows[self._row[hop]]
@@ -153,16 +325,4 @@ class Walk:
         ahead -= values
         ahead *= self._fraction
         values += ahead
-        if self._carries:
-            values += self._carried
-            self._carries = bool(self._carried.any())
         return values
-
-    def _place(self) -> tuple[int, int, float]:
-        """Rows on either side of the position, and how far it is between them."""
-        gesture, row = self._now, int(self.position)
-        if self.stage is Stage.HELD and row + 1 == gesture.loop_end:
-            following = gesture.loop_start
-        else:
-            following = min(row + 1, gesture.last)
-        return row, following, self.position - row

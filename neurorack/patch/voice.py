@@ -12,6 +12,10 @@ A percussive voice opens faster, and its retriggers look ahead: gains glide to a
 strike would be heard coming. The sound before it goes as the hop begins, and the strike has its own sample for itself.
 
 What is heard instead of a gesture, another sound's rows, goes the same way with the gain open.
+
+Performance (`patch.performance`) acts where it belongs: morph, scrub and release on the walk along the gesture, freeze
+on the rows that come of it (`patch.frozen`), macros, variation and transient on the rows as they are heard, glide on
+the pitch. The gesture's envelope, where the patch routes it, moves all of them, one hop after the row it is of.
 """
 
 import math
@@ -19,14 +23,28 @@ import math
 import numpy as np
 
 from neurorack.bundle import Bundle
+from neurorack.patch.frozen import Rows
+from neurorack.patch.gate2 import Gate2
 from neurorack.patch.gestures import LATENT, PITCH, Stage, Trajectory, Walk
+from neurorack.patch.glide import Glide
 from neurorack.patch.knobs import Scales
+from neurorack.patch.performance import (
+    FREEZE,
+    GLIDE,
+    MORPH,
+    PLAYED,
+    RELEASE,
+    SCRUB,
+    SLEW_S,
+    VARIATION,
+    Slewed,
+    freeze_hops,
+    pace,
+)
 from neurorack.patch.pitch import HIGHEST_HZ, LOWEST_HZ
+from neurorack.patch.touch import Touch
 from neurorack.patch.vca import Vca
-from neurorack.words import C4_HZ, DESCRIPTORS, HOP, SAMPLE_RATE_HZ
-
-SLEW_S = 0.004
-"""Time constant of a knob: half way in 2.8 ms, three frames."""
+from neurorack.words import C4_HZ, DESCRIPTORS, HOP, KNOBS, SAMPLE_RATE_HZ
 
 OPEN_SAMPLES = 48
 """1 ms."""
@@ -46,6 +64,10 @@ FARTHEST = 2.0
 RMS_MAX_DB, RMS_MIN_DB = -3.0, -120.0
 """What a knob and a gesture together may ask of the level."""
 
+ONCE_SAMPLES = 960
+"""20 ms. Starts of the two gates that are nearer than that are one: both mean the same beat."""
+
+_TICK = "tick"
 _MANY = 8
 """Hops in a block from which on arrays are faster: 16 take 60 µs, one by one 160."""
 
@@ -55,7 +77,8 @@ _FIVE = len(DESCRIPTORS)
 
 
 class Voice:
-    """Of `block` samples, a whole number of hops. Call `gate` in the order of time, then `render`.
+    """Of `block` samples, a whole number of hops. Call `gate` in the order of time, then `render`. `seed` is of what
+    varies from hit to hit.
 
     controls  [hops, 6 + latent] float32: pitch in octaves re C4, descriptors in the card's units, latent
     f0_hz     [hops] float64
@@ -63,7 +86,7 @@ class Voice:
     strikes   (sample of the block, partials) of every strike in it, where gestures have partials
     """
 
-    def __init__(self, bundle: Bundle, block: int, controls: np.ndarray | None = None) -> None:
+    def __init__(self, bundle: Bundle, block: int, controls: np.ndarray | None = None, seed: int = 0) -> None:
         hops, latent = block // HOP, bundle.card.latent
         self._hops = hops
         self.controls = np.zeros((hops, 1 + _FIVE + latent), np.float32) if controls is None else controls
@@ -84,34 +107,72 @@ class Voice:
         self._percussive = bundle.card.kind == "percussive"
         self._open_samples = STRIKE_SAMPLES if self._percussive else OPEN_SAMPLES
         self._struck: Trajectory | None = None  # whose partials sound
+        self._struck_at = 0.0  # and how far morphed
         self._hearing = False
         self._heard = np.zeros(LATENT + latent, np.float32)  # the newest row of another sound, until that has faded
         self._forget_in = 0  # samples until then
-        self._events: list[tuple[int, int]] = []
+        self._events: list[tuple[int, str, int]] = []
         self._pitch_hz, self._pitch_oct = C4_HZ, 0.0
         self._targets = np.full(_FIVE, 0.5)
         self._knobs: np.ndarray | None = None  # slewed, at the end of the last block
         self._lag = np.exp(-HOP / SAMPLE_RATE_HZ / SLEW_S) ** np.arange(1, hops + 1)[:, None]
         self._positions = np.zeros((hops, _FIVE))
         self._closed_in = 0  # samples until an ended gesture has faded out
+        self._slewed = Slewed(hops, self._lag)
+        self._played = self._slewed.rows
+        self._with_envelope = np.zeros_like(self._played)
+        self._envelope = np.zeros(PLAYED)  # what the gesture's own does to each at its loudest
+        self._enveloped = False
+        self._loudness, self._loudnesses = 0.0, np.zeros((hops, 1))  # the gesture's envelope: now, and as it is heard
+        self._touch = Touch(bundle.gestures, hops, seed)
+        self._sample = 0  # with which the block begins
+        self._started = -ONCE_SAMPLES  # the newest sample on which a gesture began
+        self._twofold = False  # that was gate 2's doing
+        self._glide = Glide(hops)
+        self._rows_heard = Rows(LATENT + latent)
+        self._gate2 = Gate2()
+        self._held = False  # gate 1 is up
+        self._frozen, self._smooth = [False] * hops, [False] * hops
+        self._noted = self._scrubbed = False  # something in these; the newest hop was scrubbed
 
     @property
     def sounding(self) -> bool:
         """Whether anything of a gesture is still to be heard."""
         return self._walk.stage is not Stage.SILENT or self._vca.value > 0.0
 
-    def choose(self, gesture: int) -> None:
-        """Play the gesture of this number, counted round, from the next gate on."""
-        self._walk.choose(gesture)
+    def choose(self, gesture: int, morph_to: int = -1) -> None:
+        """Play the gesture of this number, counted round, from the next gate on, and at the far end of `morph` another,
+        -1 for the one that follows it."""
+        self._walk.choose(gesture, morph_to)
+
+    def set_task(self, task: str) -> None:
+        """What `gate2` does, of GATE2_TASKS. Those that choose something else to play are not for a voice to do."""
+        self._gate2.set_task(task)
 
     def gate(self, offset: int, jack: str, level: int) -> None:
-        """An edge that acts on sample `offset` 0…block-1 of the coming block. `gate1` plays, no other gate does."""
-        if jack == "gate1":
-            self._events.append((offset, level))
+        """An edge that acts on sample `offset` 0…block-1 of the coming block. `gate1` plays, `gate2` has its task."""
+        self._events.append((offset, jack, level))
 
-    def set_targets(self, pitch_hz: float, descriptors: np.ndarray) -> None:
-        """What knobs and jacks ask for from now on: pitch, and positions 0…1 [5]."""
-        self._pitch_hz, self._pitch_oct = pitch_hz, math.log2(pitch_hz) - _LOG_C4
+    def set_targets(
+        self,
+        pitch_hz: float,
+        descriptors: np.ndarray,
+        performance: np.ndarray | None = None,
+        envelope: np.ndarray | None = None,
+    ) -> None:
+        """What knobs and jacks ask for from now on: pitch, positions 0…1 of descriptors [5] and of performance [9], and
+        what the gesture's envelope adds to these at its loudest [15]; None: as before."""
+        pitch_oct = math.log2(pitch_hz) - _LOG_C4
+        if performance is not None:
+            self._slewed.set(performance)
+            self._glide.set(float(performance[GLIDE]))
+            self._rows_heard.length = freeze_hops(performance[FREEZE])
+        if envelope is not None:
+            self._envelope[:] = envelope
+            self._enveloped = bool(envelope.any())
+        if self._knobs is not None:
+            self._glide.jump(pitch_oct - self._pitch_oct)
+        self._pitch_hz, self._pitch_oct = pitch_hz, pitch_oct
         self._targets[:] = descriptors
         if self._knobs is None:  # nothing has been heard yet
             self._knobs = self._targets.copy()
@@ -125,28 +186,99 @@ class Voice:
         self.strikes.clear()
         if (heard is not None) != self._hearing:
             self._turn_to(heard is not None)
-        at = 0
+        self._slewed.render()
+        self._add_ticks()
+        played = self._with_envelope if self._enveloped else self._slewed.rows
+        steers = self._slewed.moving or self._enveloped or played is not self._played
+        self._played, walk, at = played, self._walk, 0
+        performs = steers or not self._slewed.neutral
+        if self._noted:
+            self._frozen[:] = self._smooth[:] = [False] * self._hops
+            self._noted = False
         for hop in range(self._hops):
             end = (hop + 1) * HOP
-            if self._walk.stage is Stage.ENDED:
+            if steers:
+                self._steer(hop)
+            if walk.stage is Stage.ENDED:
                 self._closed_in -= HOP
                 if self._closed_in <= 0:
-                    self._walk.rest()
+                    walk.rest()
+                    self._touch.hit()
             while self._events and self._events[0][0] < end:
-                offset, level = self._events.pop(0)
+                offset, jack, level = self._events.pop(0)
                 self._advance(at, offset)
                 at = offset
-                if level:
-                    self._start(offset)
-                else:
-                    self._walk.release()
-            if self._walk.playing is not self._struck and self._walk.stage is Stage.SILENT:
+                self._act(offset, jack, level)
+            if walk.stage is Stage.SILENT and (walk.playing is not self._struck or walk.morph != self._struck_at):
                 self._strike(hop * HOP)  # unheard: the partials stand ready as the first row does
             self._advance(at, end)
             at = end
-            self._walk.mark(hop)
+            walk.mark(hop)
+            if performs or self._gate2.freezes:
+                self._note(hop)
         self._fill_controls(self._rows(heard))
         self._vca.render()
+        self._sample += len(self.gain)
+
+    def _add_ticks(self) -> None:
+        """Ticks of the tapped clock that fall into the coming block."""
+        if ticks := self._gate2.ticks(self._sample, self._sample + len(self.gain)):
+            self._events += [(sample - self._sample, _TICK, 1) for sample in ticks]
+            self._events.sort(key=_offset)  # stable: edges come first
+
+    def _steer(self, hop: int) -> None:
+        """Take up where the performance knobs stand at this hop."""
+        row, walk = self._slewed.rows[hop], self._walk
+        if self._enveloped:
+            moved = self._envelope[len(KNOBS) :] * self._loudness
+            moved += row
+            np.minimum(np.maximum(moved, 0.0, out=moved), 1.0, out=moved)
+            if row[SCRUB] < 0.0:
+                moved[SCRUB] = row[SCRUB]
+            row = self._played[hop]
+            row[:] = moved
+        if (morph := float(row[MORPH])) != walk.morph:
+            walk.blend(morph)
+        walk.scrub, walk.pace = float(row[SCRUB]), pace(float(row[RELEASE]))
+
+    def _note(self, hop: int) -> None:
+        """What is to be known later of the hop that was marked."""
+        walk, self._noted = self._walk, True
+        scrubs = walk.scrub >= 0.0
+        self._smooth[hop] = scrubs or self._scrubbed  # when the scrub is let go, time goes on from anywhere
+        self._scrubbed = scrubs
+        self._frozen[hop] = self._gate2.freezes
+        since = self._sample + (hop + 1) * HOP - self._started
+        age_hops = 0.0 if walk.stage is Stage.SILENT else since / HOP  # in silence the onset stands ready
+        self._touch.note(hop, age_hops, float(self._played[hop, VARIATION]))
+        if self._enveloped:
+            self._loudnesses[hop], self._loudness = self._loudness, walk.loudness(hop)
+
+    def _act(self, offset: int, jack: str, level: int) -> None:
+        """An edge, on its sample."""
+        if jack == "gate1":
+            self._held = bool(level)
+            if not level:
+                self._walk.release()
+            elif self._twofold and self._sample + offset - self._started < ONCE_SAMPLES:
+                self._walk.hold()
+            else:
+                self._start(offset)
+                self._twofold = False
+        elif jack == _TICK:
+            if self._held:
+                self._start_again(offset)
+        elif self._gate2.turn(self._sample + offset, level, held=self._held):
+            self._start_again(offset)
+
+    def _start_again(self, offset: int) -> None:
+        """Gate 2 or its clock starts the gesture; without gate 1 it is left at once, as after a trigger."""
+        if self._sample + offset - self._started < ONCE_SAMPLES:
+            return
+        self._start(offset)
+        self._twofold = True
+        if not self._held:
+            self._walk.release()
 
     def _turn_to(self, hearing: bool) -> None:
         """Change between the gesture and another sound."""
@@ -160,8 +292,11 @@ class Voice:
 
     def _start(self, offset: int) -> None:
         """The gate rises."""
+        if self._walk.stage is not Stage.SILENT:  # there it stands ready
+            self._touch.hit()
         silent = self._walk.stage in (Stage.SILENT, Stage.ENDED)
         self._walk.start()
+        self._started = self._sample + offset
         if not self._hearing:
             self._forget_in = 0
             self._open(offset, silent=silent)
@@ -183,12 +318,14 @@ class Voice:
         self._strike(offset)
 
     def _strike(self, offset: int) -> None:
-        self._struck = self._walk.playing
-        if self._struck.partials is not None:
-            self.strikes.append((offset, self._struck.partials))
+        self._struck, self._struck_at = self._walk.playing, self._walk.morph
+        if (partials := self._walk.partials) is not None:
+            self.strikes.append((offset, partials))
 
     def _advance(self, begin: int, end: int) -> None:
-        """Let the gesture go on over these samples; where it ends, plan the fade."""
+        """Let the gesture go on over these samples; where it ends, plan the fade. Frozen, it stands still."""
+        if self._gate2.freezes:
+            return
         after = self._walk.advance(end - begin)
         if after >= 0:
             self._closed_in = self._delay + CLOSE_SAMPLES + HOP
@@ -204,6 +341,7 @@ class Voice:
         elif self._forget_in > 0:
             rows[:] = self._heard
             self._forget_in -= len(self.gain)
+        self._rows_heard.pass_on(rows, self._frozen, self._smooth, plain=not self._noted)
         return rows
 
     def _fill_controls(self, rows: np.ndarray) -> None:
@@ -217,28 +355,39 @@ class Voice:
         descriptors = rows[:, 1:LATENT]
         if self.depth != 1.0:
             descriptors *= self.depth
+        if self._enveloped or not self._slewed.neutral:
+            self._touch.move(rows, self._played)
+        self._glide.render()
+        bent_oct = self._glide.behind_oct
+        if self._enveloped:
+            positions += self._loudnesses * self._envelope[1 : len(KNOBS)]
+            bent_oct = bent_oct + self._loudnesses[:, 0] * self._envelope[PITCH]
         rms_db = np.interp(positions[:, 0], self._rms_steps, self._rms_db)
         rms_db += descriptors[:, 0]
         np.minimum(np.maximum(rms_db, RMS_MIN_DB, out=rms_db), RMS_MAX_DB, out=rms_db)
         positions += descriptors  # the scales hold positions within 0…1
         if self._hops < _MANY:
-            self._place_each(rows, rms_db, positions)
+            self._place_each(rows, bent_oct, rms_db, positions)
         else:
-            self._place_all(rows, rms_db, positions)
+            self._place_all(rows, bent_oct, rms_db, positions)
         controls[:, LATENT:] = rows[:, LATENT:]
 
-    def _place_each(self, rows: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
+    def _place_each(self, rows: np.ndarray, bent_oct: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
         """Pitch and descriptors, a hop at a time: in short blocks plain numbers are faster than arrays."""
-        hops = zip(rows[:, PITCH].tolist(), rms_db.tolist(), positions.tolist(), strict=True)
-        for hop, (moved_oct, level, row) in enumerate(hops):
-            moved_oct *= self.intonation
+        hops = zip(rows[:, PITCH].tolist(), bent_oct.tolist(), rms_db.tolist(), positions.tolist(), strict=True)
+        for hop, (moved_oct, by_oct, level, row) in enumerate(hops):
+            moved_oct = moved_oct * self.intonation + by_oct
             self.f0_hz[hop] = min(max(self._pitch_hz * 2.0**moved_oct, LOWEST_HZ), HIGHEST_HZ)
             pitch_oct = min(max(self._pitch_oct + moved_oct, _LOWEST_OCT), _HIGHEST_OCT)
             self.controls[hop, :LATENT] = pitch_oct, *self._scales.physical(pitch_oct, row, level)
 
-    def _place_all(self, rows: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
-        moved_oct = rows[:, PITCH] * self.intonation
+    def _place_all(self, rows: np.ndarray, bent_oct: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
+        moved_oct = rows[:, PITCH] * self.intonation + bent_oct
         np.clip(self._pitch_hz * np.exp2(moved_oct), LOWEST_HZ, HIGHEST_HZ, out=self.f0_hz)
         pitch_oct = np.clip(self._pitch_oct + moved_oct, _LOWEST_OCT, _HIGHEST_OCT)
         self.controls[:, PITCH] = pitch_oct
         self.controls[:, 1:LATENT] = self._scales.physical_frames(pitch_oct, positions, rms_db)
+
+
+def _offset(event: tuple[int, str, int]) -> int:
+    return event[0]

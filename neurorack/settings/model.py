@@ -22,7 +22,12 @@ Amount = Annotated[float, msgspec.Meta(ge=-1.0, le=1.0)]
 Level = Annotated[float, msgspec.Meta(ge=-10.0, le=10.0)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=PRESETS)]
 JackName = Literal["voct", "cv1", "cv2", "cv3", "cv4"]
-KnobName = Literal["pitch", "rms", "centroid", "bandwidth", "sharpness", "boominess"]
+KnobName = Literal[
+    "pitch", "rms", "centroid", "bandwidth", "sharpness", "boominess",
+    "morph", "scrub", "transient", "variation", "glide", "release", "macro1", "macro2", "freeze",
+    "octave", "fine",
+]  # fmt: skip
+Gate2Task = Literal["freeze", "retrigger", "tap", "next gesture", "next preset"]
 PotName = Literal["pot1", "pot2", "pot3", "pot4"]
 CurveName = Literal["linear", "exponential", "logarithmic", "s-curve"]
 
@@ -45,7 +50,11 @@ class Knob(_Kept, frozen=True):
 
 
 class Sound(_Kept, frozen=True):
-    """All that a preset brings back. `pots` is where the knobs of the pots stand, None where the pots themselves do."""
+    """All that a preset brings back. `pots` is where the knobs of the pots stand, None where the pots themselves do.
+
+    `morph_to` is the gesture at the far end of `morph`, −1 the next one. `enveloped` are jacks without a cable: their
+    attenuverters get the gesture's envelope. `scale` has a bit for each note the pitch may take, bit 0 is C; 0: any.
+    """
 
     bundle: Annotated[str, msgspec.Meta(min_length=1, max_length=BUNDLE_CHARACTERS_MAX, pattern=_PRINTED)]
     gesture: Annotated[int, msgspec.Meta(ge=0, le=0x7FFFFFFF)] = 0
@@ -53,6 +62,10 @@ class Sound(_Kept, frozen=True):
     intonation: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)] = 1.0
     knobs: dict[KnobName, Knob] = {}
     pots: tuple[Position, Position, Position, Position] | None = None
+    morph_to: Annotated[int, msgspec.Meta(ge=-1, le=0x7FFFFFFF)] = -1
+    gate2: Gate2Task = "freeze"
+    enveloped: tuple[JackName, ...] = ()
+    scale: Annotated[int, msgspec.Meta(ge=0, le=0xFFF)] = 0
 
 
 class Preset(_Kept, frozen=True):
@@ -118,7 +131,13 @@ def _named(name: str, sound: Sound) -> Preset:
 Document = dict[str, Any]
 """JSON as it was read, of any schema."""
 
-MIGRATIONS: tuple[Callable[[Document], Document], ...] = ()
+
+def _as_it_was(document: Document) -> Document:
+    """Schema 2 adds knobs of performance, gate 2, scale and envelope: all have defaults that play as before."""
+    return document
+
+
+MIGRATIONS: tuple[Callable[[Document], Document], ...] = (_as_it_was,)
 """The first makes a document of schema 2 of one of schema 1, the next one of schema 3 of that, and so on."""
 
 

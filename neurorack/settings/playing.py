@@ -8,24 +8,26 @@ import msgspec
 import numpy as np
 
 from neurorack.patch.matrix import CURVES, empty_patch
-from neurorack.settings.model import CurveName, JackName, Knob, KnobName, PotName, Sound
+from neurorack.settings.model import CurveName, Gate2Task, JackName, Knob, KnobName, PotName, Sound
 from neurorack.shared import INTENT, PATCH, Snapshot
-from neurorack.words import CV_JACKS, KNOBS, POTS
+from neurorack.words import CV_JACKS, GATE2_TASKS, PATCHABLE, POTS
 
 STILL = 0.005
 """A pot that moved less has not been moved: its noise must not wear the flash out."""
 
 
 def patch_of(sound: Sound) -> np.recarray:
-    """The PATCH record of a sound; a knob that it does not name stands half way."""
+    """The PATCH record of a sound; a knob that it does not name is at rest."""
     record = empty_patch()
-    for row, name in enumerate(KNOBS):
+    for row, name in enumerate(PATCHABLE):
         if (knob := sound.knobs.get(name)) is not None:  # type: ignore[call-overload]
             record["base"][row], record["offset"][row] = knob.base, knob.offset
             record["pot"][row] = -1 if knob.pot is None else POTS.index(knob.pot)
             record["curve"][row] = CURVES.index(knob.curve)
             for jack, amount in knob.attenuverter.items():
                 record["attenuverter"][row, CV_JACKS.index(jack)] = amount
+    record["enveloped"] = [jack in sound.enveloped for jack in CV_JACKS]
+    record["scale"] = sound.scale
     if sound.pots is not None:
         record["recalled"] = sound.pots
     return record
@@ -45,6 +47,11 @@ def knobs_of(record: np.recarray) -> dict[KnobName, Knob]:
         )
         for row, name in enumerate(get_args(KnobName))
     }
+
+
+def enveloped_of(record: np.recarray) -> tuple[JackName, ...]:
+    """Of a PATCH record, the jacks without a cable."""
+    return tuple(jack for jack, envelope in zip(get_args(JackName), record["enveloped"], strict=True) if envelope)
 
 
 class Playing:
@@ -72,6 +79,10 @@ class Playing:
             depth=float(intent["depth"]),
             intonation=float(intent["intonation"]),
             knobs=knobs_of(patch),
+            morph_to=int(intent["morph_to"]),
+            gate2=get_args(Gate2Task)[intent["gate2"]],
+            enveloped=enveloped_of(patch),
+            scale=int(patch["scale"]),
             pots=None if np.isnan(patch["recalled"]).any() else tuple(map(float, patch["recalled"])),  # type: ignore[arg-type]
         )
 
@@ -87,6 +98,7 @@ class Playing:
         intent = self._intent.record
         intent["bundle"] = sound.bundle.encode(errors="replace")
         intent["gesture"], intent["depth"], intent["intonation"] = sound.gesture, sound.depth, sound.intonation
+        intent["morph_to"], intent["gate2"] = sound.morph_to, GATE2_TASKS.index(sound.gate2)
         self._intent.publish()
         self.sound = sound
 

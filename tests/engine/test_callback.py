@@ -9,6 +9,7 @@ from tone import TonePlayer
 from neurorack.engine import callback as module
 from neurorack.engine.callback import AudioCallback, Wishes
 from neurorack.engine.meters import Meters
+from neurorack.patch.performance import RUNNING, SCRUB
 from neurorack.shared import CONTROLS, METERS, AudioTap, EdgeRing, Snapshot
 
 BLOCK = 128
@@ -113,6 +114,23 @@ def test_knob_targets_reach_the_player_and_nonsense_does_not(card: Card, run_dir
     assert read(run_dir)["stale_controls"] == 1 and read(run_dir)["pitch_hz"] == 440.0
 
 
+def test_performance_reaches_the_player_and_nonsense_does_not(card: Card, run_dir: Path):
+    controls = Snapshot(run_dir / "controls", CONTROLS, create=True)
+    card.callback.controls = Snapshot(run_dir / "controls", CONTROLS)
+    controls.record["pitch_hz"], controls.record["performance"] = 440.0, 7.0
+    controls.record["performance"][SCRUB], controls.record["envelope"] = -3.0, 99.0
+    controls.publish()
+    card.play(1)
+    for field in ("performance", "envelope"):
+        controls.record[field] = np.nan
+        controls.publish()
+        card.play(1)
+        controls.record[field] = 0.0
+    ((performance, envelope),) = card.callback._player.performed
+    assert performance[SCRUB] == RUNNING and np.all(np.delete(performance, SCRUB) == 1.0)
+    assert np.all(envelope == 25.0)
+
+
 def test_a_change_of_bundle_is_a_crossfade_without_a_click(card: Card):
     card.play(50)
     old, new = card.callback._player, TonePlayer(BLOCK, 660.0)
@@ -129,6 +147,7 @@ def test_a_held_note_goes_over_to_the_new_bundle(card: Card, run_dir: Path):
     edges = EdgeRing(run_dir / "edges", create=True)
     card.callback.edges = EdgeRing(run_dir / "edges")
     edges.push(card.now_ns, "gate1", 1)
+    edges.push(card.now_ns, "gate2", 1)  # what that did was done to the other sound
     card.play(20)
     new = TonePlayer(BLOCK)
     card.callback.incoming = new
@@ -136,7 +155,7 @@ def test_a_held_note_goes_over_to_the_new_bundle(card: Card, run_dir: Path):
     edges.push(card.now_ns, "gate1", 0)
     card.play(30)
     assert [(jack, level) for _, jack, level in new.gates] == [("gate1", 1), ("gate1", 0)]
-    assert new.targets and new.gesture == (0, 1.0, 1.0)
+    assert new.targets and new.gesture == (0, 1.0, 1.0) and new.task == "freeze"
 
 
 def test_a_level_told_twice_is_no_second_edge(card: Card, run_dir: Path):

@@ -12,7 +12,7 @@ from neurorack import statedir
 from neurorack.rundir import Lock
 from neurorack.settings import memory
 from neurorack.settings.memory import END_S, RETRY_S, SAVE_S, Memory
-from neurorack.settings.model import Settings
+from neurorack.settings.model import Settings, schema
 from neurorack.settings.store import LOCK, Store
 
 
@@ -159,7 +159,7 @@ def test_settings_that_another_process_keeps_are_read_and_not_written(bench):
 def test_damage_is_told_once(bench):
     bench.memory.remember(settings(1))
     bench.memory.close()
-    (bench.folder / "settings-1.a").write_text("?")
+    (bench.folder / f"settings-{schema()}.a").write_text("?")
     kept = Memory(bench.folder)
     assert len(kept.take_notices()) == 1
     assert kept.take_notices() == []

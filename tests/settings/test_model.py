@@ -18,7 +18,8 @@ PLAYED = settings(5)
 def test_its_words_are_those_of_the_module():
     """It spells them out, since it is read before numpy is."""
     assert get_args(model.JackName) == words.CV_JACKS
-    assert get_args(model.KnobName) == words.KNOBS
+    assert get_args(model.KnobName) == words.PATCHABLE
+    assert get_args(model.Gate2Task) == words.GATE2_TASKS
     assert get_args(model.PotName) == words.POTS
     assert get_args(model.CurveName) == CURVES
     assert decode(encode(Settings(playing=Sound(bundle="b", depth=DEEPEST, intonation=FARTHEST))), 1).playing
@@ -89,6 +90,20 @@ def test_64_presets_of_the_largest_kind_fit_into_a_file():
         offset=-0.12345678901234567,
         curve="exponential",
     )
-    sound = Sound(bundle="ü" * 4095, knobs=dict.fromkeys(words.KNOBS, knob), pots=(0.1234,) * 4)  # type: ignore[arg-type]
+    sound = Sound(bundle="ü" * 4095, knobs=dict.fromkeys(words.PATCHABLE, knob), pots=(0.1234,) * 4)  # type: ignore[arg-type]
     preset = model.Preset(name="ü" * 24, sound=sound)
     assert len(encode(Settings(playing=sound, presets=dict.fromkeys(range(1, 65), preset)))) < BYTES_MAX - 256
+
+
+def test_what_was_stored_before_performance_knobs_plays_as_it_did():
+    sound = b'{"bundle": "b", "depth": 0.5, "knobs": {"rms": {"base": 0.2}}}'
+    found = decode(b'{"playing": %s, "presets": {"3": {"name": "old", "sound": %s}}}' % (sound, sound), 1)
+    assert model.schema() > 1, "an older one would refuse what is written now"
+    assert found.preset(3).sound == Sound(bundle="b", depth=0.5, knobs={"rms": model.Knob(base=0.2)})
+    assert (found.preset(3).sound.gate2, found.preset(3).sound.scale) == ("freeze", 0)
+
+
+@pytest.mark.parametrize("what", ['"scale": 4096', '"gate2": "dance"', '"enveloped": ["gate1"]', '"morph_to": -2'])
+def test_performance_beyond_its_bounds_is_not_believed(what):
+    with pytest.raises(ValueError):
+        decode(b'{"playing": {"bundle": "b", %s}}' % what.encode(), model.schema())

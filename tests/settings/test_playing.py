@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from neurorack.patch.matrix import Matrix, default_patch, patched
+from neurorack.patch.performance import RUNNING, SCRUB
 from neurorack.settings.model import CurveName, JackName, Knob, KnobName, PotName, Sound
 from neurorack.settings.playing import STILL, Playing, knobs_of, patch_of
 from neurorack.shared import INTENT, PATCH, VOLTS, Snapshot
@@ -76,6 +77,17 @@ def test_the_next_one_finds_what_plays(playing, tmp_path):
     assert found is not None
     assert {name: knob for name, knob in found.knobs.items() if name in PLAYED.knobs} == PLAYED.knobs
     assert replace(found, knobs=PLAYED.knobs) == PLAYED
+
+
+def test_performance_goes_to_the_records_and_back(playing, tmp_path):
+    knobs = {"morph": Knob(base=0.0, attenuverter={"cv4": 1.0}), "scrub": Knob(base=0.0)}
+    sound = replace(PLAYED, knobs=knobs, morph_to=2, gate2="tap", enveloped=("cv1", "cv3"), scale=0b101011010101)
+    playing.play(sound)
+    found = Playing(tmp_path, gate_delay_s=0.0, listen=False).found()
+    assert found is not None
+    assert (found.morph_to, found.gate2, found.enveloped, found.scale) == (2, "tap", ("cv1", "cv3"), 0b101011010101)
+    assert found.knobs["morph"] == knobs["morph"]
+    assert Matrix(patch_of(found)).play(np.zeros(5), np.zeros(4))[2][SCRUB] == RUNNING
 
 
 def test_in_a_fresh_run_directory_it_finds_nothing(tmp_path):

@@ -49,7 +49,7 @@ def test_an_empty_or_missing_folder_is_a_module_out_of_its_box(tmp_path):
 
 def test_a_file_can_be_read_by_a_person(folder):
     line, *rest = newest(folder).read_text().splitlines()
-    assert line.startswith("neurorack settings 1 2 ")
+    assert line.startswith(f"neurorack settings {model.schema()} 2 ")
     assert '  "bundle": "fluid",' in rest
 
 
@@ -214,19 +214,20 @@ def test_an_older_schema_is_migrated_forward_and_left_as_it_was(folder, monkeypa
     for other in set(folder.iterdir()) - {path}:
         other.unlink()
     body = path.read_bytes().split(b"\n", 1)[1].replace(b'"depth": 0.5', b'"amount": 50', 1)
-    before = store._line(1, 7, body) + body
+    present = model.schema()
+    before = store._line(present, 7, body) + body
     path.write_bytes(before)
-    monkeypatch.setattr(model, "MIGRATIONS", (older,))
+    monkeypatch.setattr(model, "MIGRATIONS", (*model.MIGRATIONS, older))
     assert loaded(folder) == (OLD, [])
     kept = Store(folder)
     kept.save(NEW)
     assert loaded(folder) == (NEW, [])
-    assert sorted(found.name for found in folder.iterdir()) == [path.name, "settings-2.a"]
+    assert sorted(found.name for found in folder.iterdir()) == [path.name, f"settings-{present + 1}.a"]
     assert path.read_bytes() == before
 
 
 def test_a_migration_that_fails_is_damage_like_any_other(folder, monkeypatch):
-    monkeypatch.setattr(model, "MIGRATIONS", (older,))
+    monkeypatch.setattr(model, "MIGRATIONS", (*model.MIGRATIONS, older))
     found, notices = loaded(folder)
     assert found == Settings() and len(notices) == 1
 

@@ -27,17 +27,30 @@ class TonePlayer:
         self.poison_at = -1
         self.gates: list[tuple[int, str, int]] = []
         self.targets: list[tuple[float, np.ndarray]] = []
+        self.performed: list[tuple[np.ndarray, np.ndarray]] = []
         self.gesture: tuple[int, float, float] | None = None
+        self.task = ""
         self.resets = 0
 
     def gate(self, offset: int, jack: str, level: int) -> None:
         self.gates.append((self.at + offset, jack, level))
 
-    def set_targets(self, pitch_hz: float, descriptors: np.ndarray) -> None:
+    def set_targets(
+        self,
+        pitch_hz: float,
+        descriptors: np.ndarray,
+        performance: np.ndarray | None = None,
+        envelope: np.ndarray | None = None,
+    ) -> None:
         self.targets.append((pitch_hz, descriptors.copy()))
+        if performance is not None and envelope is not None:
+            self.performed.append((performance.copy(), envelope.copy()))
 
-    def set_gesture(self, index: int, depth: float, intonation: float) -> None:
+    def set_gesture(self, index: int, depth: float, intonation: float, morph_to: int) -> None:
         self.gesture = (index, depth, intonation)
+
+    def set_task(self, gate2: str) -> None:
+        self.task = gate2
 
     def listen(self) -> None:
         raise BadInput("tone cannot listen, it has no encoder", "tests", "choose another bundle")
