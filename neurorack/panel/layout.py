@@ -29,7 +29,7 @@ def title(c: Canvas, left: str, right: str = "") -> None:
 def foot(c: Canvas, hint: str, notices: Sequence[str] = (), t_s: float = 0.0) -> None:
     """The hint; in turns with the notices, where there are any, lit from behind."""
     if not notice(c, FOOT - 1, notices, t_s):
-        c.text_centre(WIDTH // 2, FOOT, hint)
+        c.text_centre(WIDTH // 2, FOOT, font.shorten(hint, WIDTH))
 
 
 def notice(c: Canvas, y: int, notices: Sequence[str], t_s: float) -> bool:

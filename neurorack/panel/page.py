@@ -193,7 +193,7 @@ class Ask(Page):
         layout.title(c, self._title)
         lines = font.wrap(self._question, WIDTH)[:3]
         for row, line in enumerate(lines):
-            c.text_centre(WIDTH // 2, 24 - 5 * len(lines) + 10 * row, line)
+            c.text_centre(WIDTH // 2, 25 - 9 * len(lines) // 2 + 9 * row, line)
         for index, answer in enumerate(self._answers):
             x = (2 * index + 1) * WIDTH // 4
             c.text_centre(x, 43, answer, 2)

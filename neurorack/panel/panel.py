@@ -8,7 +8,7 @@ change of the whole display takes 23.5 ms on the bus, so even one that comes whi
 50 ms. Frames are paid from a purse that fills by 22 a second and holds three, so there are never more than 25 in one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,13 +26,13 @@ from neurorack.panel.instrument import Instrument
 from neurorack.panel.leds import Leds, lights
 from neurorack.panel.menu import Menu
 from neurorack.panel.oled import BRIGHT, DIM, Oled
-from neurorack.panel.page import Row
+from neurorack.panel.page import Page, Row
 from neurorack.panel.pages.home import HomePage
 from neurorack.panel.pages.knobs import KnobsPage
 from neurorack.panel.pages.meters import MetersPage, TunerPage
 from neurorack.panel.pages.patch import PatchPage
 from neurorack.panel.pages.presets import PresetsPage
-from neurorack.panel.pages.scope import Ear, ScopePage, SpectrumPage
+from neurorack.panel.pages.scope import Ear, Listener, ScopePage, SpectrumPage
 from neurorack.panel.pages.sounds import GesturesPage, InstrumentsPage
 from neurorack.panel.pages.system import CalibrationPage, Service, SystemPage
 from neurorack.panel.rest import Light, Rest
@@ -52,6 +52,25 @@ SPLASH_S = 1.2
 """The splash stays at least as long, so that a person can read it."""
 
 CONTRAST = {Light.BRIGHT: BRIGHT, Light.DIM: DIM, Light.DARK: DIM}
+
+
+def menu_rows(
+    instrument: Instrument, service: Service, calibration: Callable[[], Page], ear: Callable[[], Listener]
+) -> list[Row]:
+    """The menu: what is needed most comes first. A page that listens has an ear of its own, while it is open."""
+    return [
+        Row("knobs", lambda: KnobsPage(instrument)),
+        Row("gestures", lambda: GesturesPage(instrument)),
+        Row("presets", lambda: PresetsPage(instrument)),
+        Row("instruments", lambda: InstrumentsPage(instrument)),
+        Row("patch", lambda: PatchPage(instrument)),
+        Row("tuner", TunerPage),
+        Row("scope", lambda: ScopePage(ear())),
+        Row("spectrum", lambda: SpectrumPage(ear())),
+        Row("meters", MetersPage),
+        Row("calibrate", calibration),
+        Row("system", lambda: SystemPage(instrument, service)),
+    ]
 
 
 class Panel:
@@ -78,26 +97,15 @@ class Panel:
         self._leds: Leds | None = None
         self._rest = Rest()
         service = service or Service()
-        self.menu = Menu(HomePage(instrument, lambda: self._menu_rows(run_dir, service)))
+        rows = menu_rows(
+            instrument,
+            service,
+            lambda: CalibrationPage(board, service, self._watch.totals),
+            lambda: Ear(run_dir, clock),
+        )
+        self.menu = Menu(HomePage(instrument, lambda: rows))
         self._frame_ns = clock.now_ns()
         self._purse, self._paid_ns = PURSE, clock.now_ns()
-
-    def _menu_rows(self, run_dir: Path, service: Service) -> list[Row]:
-        """What is needed most comes first."""
-        instrument = self._instrument
-        return [
-            Row("knobs", lambda: KnobsPage(instrument)),
-            Row("gestures", lambda: GesturesPage(instrument)),
-            Row("presets", lambda: PresetsPage(instrument)),
-            Row("instruments", lambda: InstrumentsPage(instrument)),
-            Row("patch", lambda: PatchPage(instrument)),
-            Row("tuner", TunerPage),
-            Row("scope", lambda: ScopePage(Ear(run_dir, self._clock))),
-            Row("spectrum", lambda: SpectrumPage(Ear(run_dir, self._clock))),
-            Row("meters", MetersPage),
-            Row("calibrate", lambda: CalibrationPage(self._board, service, self._watch.totals)),
-            Row("system", lambda: SystemPage(instrument, service)),
-        ]
 
     def step(self) -> int:
         """Do what is due; returns when to call again, in the clock's nanoseconds."""

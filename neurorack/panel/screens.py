@@ -53,8 +53,8 @@ def play(state: PanelState) -> np.ndarray:
     c.fill(0, 9, WIDTH, 1)
     _gesture(c, state)
     _meter(c, 0, 47, WIDTH, state)
-    warn = "⚠ " if state.silent_chips and state.t_s % 1 < 0.7 else ""
-    layout.foot(c, f"{warn}turn: gesture  push: menu", state.notices, state.t_s)
+    hint = "⚠  push menu" if state.silent_chips and state.t_s % 1 < 0.7 else "turn gesture, push menu"
+    layout.foot(c, hint, state.notices, state.t_s)
     return c.pixels
 
 

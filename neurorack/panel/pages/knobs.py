@@ -38,19 +38,19 @@ class KnobsPage(Wheel):
         c, rows = Canvas(), self._read()
         layout.title(c, self._title, f"{self.chosen + 1}/{len(rows)}")
         name = rows[self.chosen].name
-        c.text(0, 15, "▶")
-        layout.big(c, 8, 12, name, WIDTH - 8)
+        c.text(0, 14, "▶")
+        layout.big(c, 8, 10, name, WIDTH - 8)
         value = where(self._instrument, name, state)
-        c.text_right(WIDTH, 32, value, 2)
+        c.text_right(WIDTH, 28, value, 2)
         if name != PITCH:
-            layout.bar(c, 0, 36, WIDTH - font.width(value, 2) - 8, position(self._instrument, name, state), 8)
-        c.text(0, 49, font.shorten(self._feeds(name, state), WIDTH))
+            layout.bar(c, 0, 32, WIDTH - font.width(value, 2) - 8, position(self._instrument, name, state), 8)
+        c.text(0, 46, font.shorten(self._feeds(name, state), WIDTH))
         self._foot(c, state)
         return c.pixels
 
     def _feeds(self, name: str, state: PanelState) -> str:
         knob = knob_of(self._instrument, name)
-        cables = [f"{jack}×{layout.signed(amount)}" for jack, amount in knob.attenuverter.items()]
+        cables = [f"{jack} {layout.signed(share)}" for jack, share in knob.attenuverter.items()]
         return "  ".join([base_word(self._instrument, name, state), *cables])
 
 

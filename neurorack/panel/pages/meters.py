@@ -69,15 +69,13 @@ class MetersPage(Page):
         layout.title(c, "meters", "turn: details")
         warm = "−" if self._temperature_c is None else f"{self._temperature_c:.0f}°"
         hot = self._temperature_c is not None and self._temperature_c >= HOT_C
-        cells = (
-            ("load", f"{100 * state.load:.0f}%"),
-            ("lost", layout.short(state.lost)),
-            ("⚠ hot" if hot else "temp", warm),
-        )
-        for index, (name, value) in enumerate(cells):
-            x = (2 * index + 1) * WIDTH // 6
-            c.text_centre(x, 12, name)
-            c.text_centre(x, 22, value, 2)
+        load = f"{min(100 * state.load, 999):.0f}%"
+        c.text(0, 12, "load")
+        c.text(0, 22, load, 2)
+        c.text_centre(72, 12, "lost")
+        c.text_centre(72, 22, layout.short(state.lost), 2)
+        c.text_right(WIDTH, 12, "⚠ hot" if hot else "temp")
+        c.text_right(WIDTH, 22, warm, 2)
         c.fill(0, 41, WIDTH, 1)
         addresses = self._addresses or [("", "no network")]
         name, address = addresses[int(state.t_s / layout.PAGE_S) % len(addresses)]

@@ -29,7 +29,8 @@ class PatchPage(Wheel):
         jack = rows[self.chosen].name
         c.text(0, 13, "▶")
         c.text(8, 10, jack, 2)
-        c.text_right(WIDTH, 10, f"{layout.signed(state.volts[self.chosen])} V", 2)
+        volts_v = state.volts[self.chosen]
+        c.text_right(WIDTH, 10, f"{layout.signed(volts_v, 2 if abs(volts_v) < 9.995 else 1)} V", 2)
         c.text(0, 28, font.shorten(feeds(self._instrument, jack) or "goes nowhere: push", WIDTH))
         self._matrix(c)
         return c.pixels
@@ -56,7 +57,7 @@ class PatchPage(Wheel):
 def feeds(instrument: Instrument, jack: str) -> str:
     """The knobs that a jack feeds, with their attenuverters."""
     amounts = {name: amount(instrument, name, jack) for name in KNOBS}
-    return "  ".join(f"{name}×{layout.signed(share)}" for name, share in amounts.items() if share)
+    return "  ".join(f"{name} {layout.signed(share)}" for name, share in amounts.items() if share)
 
 
 class JackPage(Wheel):

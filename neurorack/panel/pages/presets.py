@@ -106,5 +106,5 @@ class NamePage(Page):
             letter, middle = "_" if letter == " " else letter, WIDTH // 2 + 14 * step
             c.text_centre(middle, 36, letter, 2 if step == 0 else 1) if step == 0 else c.text_centre(middle, 40, letter)
         c.invert(WIDTH // 2 - 9, 34, 18, 20)
-        layout.foot(c, "push: letter  ✓ keep  ← del")
+        layout.foot(c, "push: set  ✓ keep  ← del")
         return c.pixels

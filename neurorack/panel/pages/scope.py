@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -27,6 +28,16 @@ LOW_HZ, HIGH_HZ = 30.0, 16_000.0
 BAR, FLOOR_DB = 3, -80.0
 
 
+class Listener(Protocol):
+    """What a scope looks at."""
+
+    samples: np.ndarray
+    """The newest `HEARD` samples, 1.0 full scale."""
+
+    def listen(self) -> None:
+        """Bring `samples` up to date."""
+
+
 class Ear:
     """The newest `HEARD` samples of the output."""
 
@@ -43,7 +54,7 @@ class Ear:
 class ScopePage(Page):
     """A curve that stands still: it begins where the sound rises through zero. A turn changes the time across."""
 
-    def __init__(self, ear: Ear) -> None:
+    def __init__(self, ear: Listener) -> None:
         self._ear, self._zoom = ear, 2
 
     def step(self, state: PanelState) -> None:
@@ -76,7 +87,7 @@ class ScopePage(Page):
 class SpectrumPage(Page):
     """Five bars an octave, 30 Hz…16 kHz, −80…0 dB of full scale; the strongest frequency in the title."""
 
-    def __init__(self, ear: Ear) -> None:
+    def __init__(self, ear: Listener) -> None:
         self._ear = ear
         self._window = np.hanning(FFT).astype(np.float32)
         edges_hz = np.geomspace(LOW_HZ, HIGH_HZ, WIDTH // BAR + 1)
@@ -90,7 +101,7 @@ class SpectrumPage(Page):
         c = Canvas()
         magnitude = np.abs(np.fft.rfft(self._ear.samples[-FFT:] * self._window)) * (4 / FFT)  # a full sine is 0 dB
         strongest = int(np.argmax(magnitude))
-        peak_hz = strongest * SAMPLE_RATE_HZ / FFT
+        peak_hz = _between(magnitude, strongest) * SAMPLE_RATE_HZ / FFT
         loud = magnitude[strongest] > 10 ** (FLOOR_DB / 20)
         layout.title(c, "spectrum", f"{peak_hz:.0f} Hz" if loud else "−")
         for index, (first, last) in enumerate(zip(self._first, self._last, strict=True)):
@@ -103,3 +114,12 @@ class SpectrumPage(Page):
             c.fill(x, 55, 1, 3)
             c.text_centre(x, layout.FOOT + 1, text)
         return c.pixels
+
+
+def _between(magnitude: np.ndarray, at: int) -> float:
+    """Where the top of a peak lies, in bins: of the parabola through the logarithms of it and its neighbours."""
+    if not 0 < at < len(magnitude) - 1:
+        return float(at)
+    left, top, right = np.log(np.maximum(magnitude[at - 1 : at + 2], 1e-12)).tolist()
+    bend = left - 2 * top + right
+    return at + (0.5 * (left - right) / bend if bend < 0 else 0.0)
