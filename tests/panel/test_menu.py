@@ -18,6 +18,7 @@ from neurorack.panel import host
 from neurorack.panel.encoder import Event, Push, Turn
 from neurorack.panel.menu import Menu
 from neurorack.panel.page import Refused
+from neurorack.panel.pages import knobs, patch
 from neurorack.panel.pages.home import HomePage
 from neurorack.panel.pages.presets import LETTERS
 from neurorack.panel.pages.sounds import LOAD_S
@@ -132,6 +133,16 @@ def test_one_jack_can_feed_every_knob(player: Player) -> None:
     assert all(player.desk.sound.knobs[knob].attenuverter["cv4"] == 1.0 for knob in KNOBS)  # type: ignore[index]
 
 
+def test_a_knob_that_the_module_learns_appears_by_itself(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = (*KNOBS, "morph", "scrub", *(f"macro{n}" for n in range(8)))
+    for page in (knobs, patch):
+        monkeypatch.setattr(page, "KNOBS", more)
+    player.open("patch", turn(1), PRESS, turn(len(KNOBS) + 1), PRESS, turn(50))
+    assert player.desk.sound.knobs["scrub"].attenuverter == {"cv1": 0.5}  # type: ignore[index]
+    player.open("knobs", turn(len(KNOBS)), PRESS, PRESS, turn(10))
+    assert player.desk.sound.knobs["morph"].base == pytest.approx(0.6)  # type: ignore[index]
+
+
 def test_curve_and_offset_are_the_knobs(player: Player) -> None:
     player.open("patch", turn(2), PRESS, turn(2), PRESS, BACK, turn(1), PRESS, turn(7), PRESS, turn(1), PRESS, turn(1))
     knob = player.desk.sound.knobs["centroid"]
@@ -160,10 +171,10 @@ def test_a_knob_of_a_pot_stands_where_the_menu_puts_it_as_after_a_recall(player:
 def test_a_pot_sets_one_knob_and_a_knob_it_leaves_stands_where_it_stood(player: Player) -> None:
     player.later(1, picked=(0.2, 0.4, 0.6, 0.8))
     player.open("knobs", turn(5), PRESS, turn(-1), PRESS, turn(2))
-    knobs = player.desk.sound.knobs
-    assert knobs["boominess"].pot == POTS[1]
-    assert [knobs[name].pot for name in DESCRIPTORS].count(POTS[1]) == 1  # type: ignore[index]
-    assert knobs["centroid"].pot is None and knobs["centroid"].base == pytest.approx(0.4)
+    after = player.desk.sound.knobs
+    assert after["boominess"].pot == POTS[1]
+    assert [after[name].pot for name in DESCRIPTORS].count(POTS[1]) == 1  # type: ignore[index]
+    assert after["centroid"].pot is None and after["centroid"].base == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("curve", range(len(CURVES)))
