@@ -17,7 +17,7 @@ from neurorack.errors import BadInput
 from neurorack.panel import host
 from neurorack.panel.encoder import Event, Push, Turn
 from neurorack.panel.menu import Menu
-from neurorack.panel.page import Refused
+from neurorack.panel.page import Refused, Row, Wheel
 from neurorack.panel.pages import knobs, patch
 from neurorack.panel.pages.home import HomePage
 from neurorack.panel.pages.presets import LETTERS
@@ -207,6 +207,16 @@ def test_a_gesture_that_is_gone_leaves_the_screen_at_the_last(player: Player) ->
     player.desk._card = None
     player.do(turn(1), PRESS, BACK)
     assert player.page == "Wheel"
+
+
+def test_a_list_that_grows_shorter_while_it_is_shown_leaves_its_last_row_chosen() -> None:
+    names = ["bow", "breath", "pluck"]
+    wheel = Wheel("gestures", lambda: [Row(name) for name in names], chosen=2)
+    del names[1:]
+    assert wheel.draw(PLAYING).any() and wheel.press() is None and wheel.chosen == 0
+    names.clear()
+    wheel.turn(turn(1))
+    assert wheel.draw(PLAYING).any() and wheel.press() is None
 
 
 def test_an_instrument_is_loaded_beside_what_sounds(player: Player) -> None:

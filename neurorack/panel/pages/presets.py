@@ -1,6 +1,7 @@
 """The 64 presets, and the letters of their names."""
 
 import string
+from collections.abc import Callable
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class PresetsPage(Wheel):
 class PresetPage(Wheel):
     """What can be done with one place. What loses something asks first."""
 
-    def __init__(self, instrument: Instrument, number: int, say) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, instrument: Instrument, number: int, say: Callable[[str], None]) -> None:
         super().__init__(f"preset {number}", self._deeds, "push: do it  hold: back")
         self._instrument, self._number, self._say = instrument, number, say
 
@@ -73,7 +74,7 @@ class PresetPage(Wheel):
 class NamePage(Page):
     """A name, letter by letter: turn to a letter, push to set it; ✓ keeps the name, ← takes back a letter."""
 
-    def __init__(self, title: str, name: str, keep) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, title: str, name: str, keep: Callable[[str], None]) -> None:
         self._title, self._name, self._keep = title, name, keep
         self._at = LETTERS.index("a")
 
@@ -104,7 +105,7 @@ class NamePage(Page):
         for step in range(-4, 5):
             letter = LETTERS[(self._at + step) % len(LETTERS)]
             letter, middle = "_" if letter == " " else letter, WIDTH // 2 + 14 * step
-            c.text_centre(middle, 36, letter, 2 if step == 0 else 1) if step == 0 else c.text_centre(middle, 40, letter)
+            c.text_centre(middle, 40 if step else 36, letter, 1 if step else 2)
         c.invert(WIDTH // 2 - 9, 34, 18, 20)
         layout.foot(c, "push: set  ✓ keep  ← del")
         return c.pixels

@@ -4,6 +4,7 @@ import msgspec
 
 from neurorack.panel import layout
 from neurorack.panel.canvas import Canvas
+from neurorack.panel.encoder import Turn
 from neurorack.panel.instrument import Instrument
 from neurorack.panel.page import Row, Wheel
 from neurorack.panel.state import Engine, PanelState
@@ -82,7 +83,7 @@ class InstrumentsPage(Wheel):
             self._refusal = said or "the engine does not load it"
             self._instrument.play(before)
 
-    def turn(self, turn):  # type: ignore[no-untyped-def]
+    def turn(self, turn: Turn) -> None:
         self._refusal = ""
         super().turn(turn)
 
