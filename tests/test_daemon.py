@@ -110,14 +110,25 @@ def test_shut_down_at_the_panel_it_ends_all_with_the_status_that_the_unit_waits_
     bench.wait_for_sound()
     hands = RackControl(bench.run_dir)
     time.sleep(SPLASH_S)
-    for detents in (0, -1, 1, 1):  # menu, system, shut down, yes
-        if detents:
-            hands.turn_encoder(detents)
-            time.sleep(0.3)
+
+    def push(seconds):
         hands.press_encoder(True)
-        time.sleep(0.1)
+        time.sleep(seconds)
         hands.press_encoder(False)
         time.sleep(0.3)
+
+    def find_it():
+        """Home, menu, system, shut down, yes: again where a busy machine made a short push a long one."""
+        for _ in range(4):
+            push(0.7)
+        for detents in (0, -1, 1, 1):
+            if detents:
+                hands.turn_encoder(detents)
+                time.sleep(0.3)
+            push(0.1)
+        return daemon.poll() is not None
+
+    until(find_it, "the end")
     assert daemon.wait(PATIENCE_S) == SHUT_DOWN
     assert [bench.pid(name) for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
 
