@@ -18,7 +18,7 @@ help:
 	@echo "make bench        measure the audio callback"
 	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
 	@echo "                  (20 minutes, ARGS='--steps 500' for a try); for your own sounds: neurorack train --help"
-	@echo "make hardware     check the schematic's rules; write netlist, wiring list, bill of materials and panel"
+	@echo "make hardware     check the schematic's rules; write netlist, wiring list, parts, panel, pictures of screens"
 	@echo "make setup-train  all that \`neurorack train\` needs"
 	@echo "make setup lint lock clean"
 
@@ -50,6 +50,7 @@ lint: debian-run $(VENV)/.test
 hardware: debian-run $(VENV)/.test
 	$(PY) -m hardware.circuit
 	$(PY) -m hardware.panel
+	$(PY) -m hardware.screens
 
 # --- Debian packages ---------------------------------------------------------------------------------------------
 

@@ -47,6 +47,9 @@ NOTICE_S, SETTINGS_NOTICE_S = 6.0, 30.0
 
 PANEL_RETRY_S = 10.0
 
+SHUT_DOWN = 3
+"""Exit status after the panel's "shut down": the service's unit then cuts the power (systemd/neurorack.service)."""
+
 HOPELESS = 4
 """After so many ends in a row the panel says what to do."""
 
@@ -234,6 +237,7 @@ class Daemon:
         self._problems: dict[str, BadInput] = {}
         """What keeps engine, jacks or bundle from working, for the display; until each works again."""
         self._began_ns = 0
+        self._shutting_down = False
 
     def run(self) -> int:
         wake = _hear_signals()
@@ -300,6 +304,8 @@ class Daemon:
         while True:
             self._step_panel()
             self._hear_gate2()
+            if self._shutting_down:
+                return SHUT_DOWN
             now_s = time.monotonic()
             dues = [keeper.due_s for keeper in self._keepers if keeper.due_s is not None]
             due_s = min(self._panel_due_s, self._tidy_due_s, *dues)
@@ -372,7 +378,6 @@ class Daemon:
             if self._panel is None:
                 self._panel = self._make_panel()
             self._panel.notices = [text for _, text in self._notices]
-            self._panel.gestures, self._panel.bundle = self._desk.gestures, self._desk.bundle_name
             self._panel.problem = next(iter(self._problems.values()), None)
             self._panel_due_s = self._panel.step() * 1e-9
         except Exception as error:
@@ -383,15 +388,27 @@ class Daemon:
         from neurorack.board import load_board
         from neurorack.clock import MonotonicClock
         from neurorack.jacks.calibration import Calibration
+        from neurorack.panel.pages.system import Service
         from neurorack.panel.panel import Panel
 
         board = load_board(self._options.board, rack=self._options.rack is not None)
         until_s = time.monotonic() + NOTICE_S
         self._notices += [(until_s, notice) for notice in Calibration.load(self._calibration).notices]
-        return Panel(self.run_dir, board, MonotonicClock(), self._desk.choose_gesture, self._save_calibration)
+        service = Service(self._save_calibration, self._forget_calibration, self._shut_down)
+        return Panel(self.run_dir, board, MonotonicClock(), self._desk, service)
 
     def _save_calibration(self, calibration: "Calibration") -> None:
         calibration.save(self._calibration)
+
+    def _forget_calibration(self) -> None:
+        """The generation before first: else a power cut between the two would bring it back."""
+        from neurorack.jacks.calibration import former_path
+
+        for path in (former_path(self._calibration), self._calibration):
+            path.unlink(missing_ok=True)
+
+    def _shut_down(self) -> None:
+        self._shutting_down = True
 
     def _playing_pid(self) -> int:
         """Process of the engine that has played a sound, 0 where none has."""

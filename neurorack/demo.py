@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Any
 
-from neurorack.daemon import to_arguments
+from neurorack.daemon import SHUT_DOWN, to_arguments
 from neurorack.errors import BadInput
 from neurorack.keeper import Keeper
 from neurorack.keeper import describe as describe_status
@@ -66,6 +66,8 @@ class Module:
         status = self._process.poll()
         if status is None:
             return
+        if status == SHUT_DOWN:
+            raise BadInput("the module was shut down at its panel", str(self.run_dir), "start it again")
         if status == 0:
             raise BadInput("the module was ended from elsewhere", str(self.run_dir), "start it again")
         if status < 0:

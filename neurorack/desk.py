@@ -9,7 +9,7 @@ the records of the run directory, the memory from `step`:
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,15 @@ import msgspec
 
 from neurorack.errors import BadInput
 from neurorack.settings.memory import Memory
-from neurorack.settings.model import Gate2Task, Sound
+from neurorack.settings.model import Gate2Task, Settings, Sound
 
 if TYPE_CHECKING:  # with numpy, which `Desk` alone does without: the engine waits for what it says
     import numpy as np
 
     from neurorack.bundle import Card
     from neurorack.mailbox import Mailbox
+    from neurorack.presets import Request
+    from neurorack.settings.model import Preset
     from neurorack.settings.playing import Playing
 
 
@@ -120,6 +122,21 @@ class Desk:
     def bundle_name(self) -> str:
         return self._card.name if self._card is not None else ""
 
+    @property
+    def licence(self) -> str:
+        """Of the bundle."""
+        return self._card.license if self._card is not None else ""
+
+    @property
+    def presets(self) -> "Mapping[int, Preset]":
+        return self._memory.settings.presets
+
+    def bundles(self) -> list[str]:
+        """Names of what is installed."""
+        from neurorack.bundle import installed
+
+        return [folder.name for folder in installed()]
+
     def play(self, sound: Sound, *, recall: bool = False) -> None:
         """Change what plays. With `recall` the pots' knobs go where `sound` has them, until a pot passes that.
 
@@ -130,15 +147,28 @@ class Desk:
             self._card = _card_of(sound.bundle)
         self._playing.play(sound, recall=recall)
 
-    def choose_gesture(self, number: int) -> None:
-        self.play(msgspec.structs.replace(self.sound, gesture=number))
+    def preset(self, deed: str, number: int, name: str = "") -> None:
+        """Save, recall, rename or clear a preset. Raises BadInput, and nothing changes, where that cannot be."""
+        from neurorack.presets import Request
+
+        self._remember_playing()
+        self._do(Request(deed, number, name))  # type: ignore[arg-type]
+
+    def reset(self) -> None:
+        """Play and remember what a module out of its box does, without a preset."""
+        from neurorack.patch.matrix import patched
+        from neurorack.settings.playing import knobs_of
+
+        self.play(Sound(bundle=self._out_of_the_box, knobs=knobs_of(patched([]))))
+        self._memory.remember(Settings(playing=self.sound))
 
     def hear(self, edges: Sequence[tuple[int, str, int]]) -> None:
         """Do what gate 2 asks for with these edges (t_ns, jack, level), where it is not the voice that does it."""
         for _, jack, level in edges:
             if jack == "gate2" and level:
                 if self.sound.gate2 == "next gesture" and self.gestures:
-                    self.choose_gesture((self.sound.gesture + 1) % len(self.gestures))
+                    number = (self.sound.gesture + 1) % len(self.gestures)
+                    self.play(msgspec.structs.replace(self.sound, gesture=number))
                 elif self.sound.gate2 == "next preset":
                     self._next_preset()
 
@@ -159,9 +189,20 @@ class Desk:
         if self._playing is not None:
             if volts is not None:
                 self._playing.look(volts)
-            if self.sound is not self._memory.settings.playing:
-                self._memory.remember(msgspec.structs.replace(self._memory.settings, playing=self.sound))
+            self._remember_playing()
         self._memory.step()
+
+    def _remember_playing(self) -> None:
+        if self.sound is not self._memory.settings.playing:
+            self._memory.remember(msgspec.structs.replace(self._memory.settings, playing=self.sound))
+
+    def _do(self, request: "Request") -> Settings:
+        """The settings afterwards."""
+        settings = request.apply(self._memory.settings)
+        if request.do == "recall" and settings.playing is not None:
+            self.play(settings.playing, recall=True)
+        self._memory.remember(settings)
+        return settings
 
     @property
     def mail(self) -> list[int]:
@@ -179,11 +220,7 @@ class Desk:
         try:
             request = read_request(raw)
             self.step(volts)
-            settings = request.apply(self._memory.settings)
-            if request.do == "recall" and settings.playing is not None:
-                self.play(settings.playing, recall=True)
-            self._memory.remember(settings)
-            reply = Reply.of(settings)
+            reply = Reply.of(self._do(request))
         except BadInput as error:
             reply = Reply.refused(error)
         assert self._mailbox is not None

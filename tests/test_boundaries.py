@@ -18,7 +18,7 @@ ALLOWED = {
     "jacks": {"rack"},
     "patch": set(),
     "engine": {"patch", "ears"},
-    "panel": {"jacks", "rack"},
+    "panel": {"jacks", "patch", "settings", "rack"},
     "rack": {"jacks", "panel"},
     "frontend": {"jacks", "patch", "rack"},
     "settings": {"patch"},

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurorack.daemon import Daemon, add_options, to_arguments
+from neurorack.daemon import SHUT_DOWN, Daemon, add_options, to_arguments
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.keeper import PAUSES_S, Keeper, describe
+from neurorack.panel.panel import SPLASH_S
+from neurorack.rack.control import RackControl
 from neurorack.rack.state import FileStore
 from neurorack.rundir import Lock, holder
 from neurorack.shared import INTENT, METERS, VOLTS, Snapshot
@@ -101,6 +103,53 @@ def test_it_plays_and_ends_everything_it_started(bench):
     daemon.terminate()
     assert daemon.wait(PATIENCE_S) == 0
     assert [bench.pid(name) for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
+
+
+def test_shut_down_at_the_panel_it_ends_all_with_the_status_that_the_unit_waits_for(bench):
+    daemon = bench.start()
+    bench.wait_for_sound()
+    hands = RackControl(bench.run_dir)
+    time.sleep(SPLASH_S)
+
+    def push(seconds):
+        hands.press_encoder(True)
+        time.sleep(seconds)
+        hands.press_encoder(False)
+        time.sleep(0.3)
+
+    def find_it():
+        """Home, menu, system, shut down, yes: again where a busy machine made a short push a long one."""
+        for _ in range(4):
+            push(0.7)
+        for detents in (0, -1, 1, 1):
+            if detents:
+                hands.turn_encoder(detents)
+                time.sleep(0.3)
+            push(0.1)
+        return daemon.poll() is not None
+
+    until(find_it, "the end")
+    assert daemon.wait(PATIENCE_S) == SHUT_DOWN
+    assert [bench.pid(name) for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
+
+
+def test_the_unit_cuts_the_power_after_a_shut_down_alone_and_starts_the_module_after_all_else():
+    unit = (Path(__file__).parents[1] / "systemd/neurorack.service").read_text()
+    assert f'"$EXIT_STATUS" = {SHUT_DOWN} ' in unit and "systemctl poweroff" in unit
+    assert f"\nRestartPreventExitStatus={SHUT_DOWN}\n" in unit and "\nRestart=always\n" in unit
+
+
+def test_a_calibration_that_is_forgotten_does_not_come_back_from_the_generation_before(bench, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEURORACK_STATE", str(tmp_path))
+    path = tmp_path / "calibration-rack-0.toml"
+    for read_v in (0.1, 0.2):
+        Calibration({"voct": Correction([read_v], [0.0])}).save(path)
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    daemon = Daemon(parser.parse_args(["--run-dir", str(bench.run_dir), "--rack"]), attached=False)
+    daemon._forget_calibration()
+    assert not Calibration.load(path).corrections
+    daemon._lock.release()
 
 
 def test_a_killed_engine_sounds_again_as_fast_as_at_the_start(bench):

@@ -9,7 +9,7 @@ from neurorack.jacks.measure import Totals
 from neurorack.jacks.report import PLAYED_V, before_cents, left_cents
 from neurorack.jacks.tolerance import CENTS_PER_V
 from neurorack.jacks.wizard import Stage, Wizard
-from neurorack.panel.encoder import Event
+from neurorack.panel.encoder import Event, Push, Turn
 from neurorack.panel.state import CalibrationView
 
 CHOICES = {
@@ -34,12 +34,12 @@ class Calibrating:
     def touch(self, event: Event) -> None:
         """Take one event of the encoder."""
         wizard, choices = self._wizard, CHOICES[self._wizard.stage]
-        if event is Event.LONG_PRESS:
+        if event is Push.LONG_PRESS:
             wizard.leave()
             self.over = True
-        elif event in (Event.CLOCKWISE, Event.COUNTERCLOCKWISE):
-            self._chosen = (self._chosen + (1 if event is Event.CLOCKWISE else -1)) % len(choices)
-        elif event is Event.PRESS:
+        elif isinstance(event, Turn):
+            self._chosen = (self._chosen + event.detents) % len(choices)
+        elif event is Push.PRESS:
             if choices[self._chosen] in ("leave", "done"):
                 wizard.leave()
                 self.over = True

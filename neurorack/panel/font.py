@@ -127,13 +127,14 @@ def set_text(text: str, scale: int = 1) -> np.ndarray:
 
 def width(text: str, scale: int = 1) -> int:
     """Pixels from the first to the last column of `text`."""
-    return set_text(text, scale).shape[1]
+    return scale * max(sum(_GLYPHS.get(letter, _UNKNOWN).shape[1] + 1 for letter in text) - 1, 0)
 
 
 def shorten(text: str, room: int) -> str:
     """`text`, or as much of it as fits `room` pixels with an ellipsis."""
     if width(text) <= room:
         return text
+    text = text[: max(room, 0)]  # a name of thousands of letters is not measured thousands of times
     while text and width(text.rstrip() + "…") > room:
         text = text[:-1]
     return text.rstrip() + "…"
@@ -143,6 +144,7 @@ def shorten_left(text: str, room: int) -> str:
     """`text`, or as much of its end as fits `room` pixels: of a path the file is what matters."""
     if width(text) <= room:
         return text
+    text = text[-max(room, 1) :]
     while text and width("…" + text) > room:
         text = text[1:]
     return "…" + text

@@ -22,6 +22,10 @@ from neurorack.panel.canvas import HEIGHT, WIDTH, pages
 _WINDOW_BYTES = 11
 """What a window of its own costs on the bus: two addresses, eight of column and page range, one that says data."""
 
+BRIGHT, DIM = 0xCF, 0x08
+"""Contrast registers: what the data sheet's application note sets for the internal charge pump, and about a tenth of
+the light, which is still read in a dark room."""
+
 REFRESH_S = 1.0
 """So often the display is told to be on, and one page is sent although it did not change: one that left is noticed, and
 one whose supply blinked is whole again after eight seconds."""
@@ -113,8 +117,9 @@ class Oled:
         self._clock, self._backoff = clock, Backoff(clock)
         self._refresh_ns, self._refresh_page = 0, 0
         scan = (0xA0, 0xC0) if rotated else (0xA1, 0xC8)
-        # commands: horizontal addressing, charge pump, segment and COM scan, display on
-        self._wake = bytes((0x00, 0x20, 0x00, 0x8D, 0x14, *scan, 0xAF))
+        # commands: horizontal addressing, charge pump, segment and COM scan, display on, contrast
+        self._wake = bytes((0x00, 0x20, 0x00, 0x8D, 0x14, *scan, 0xAF, 0x81))
+        self._contrast = BRIGHT
         self._chip: Any = None
         self._shown = np.zeros((HEIGHT // 8, WIDTH), np.uint8)
 
@@ -123,7 +128,7 @@ class Oled:
         """The display answers, as far as is known."""
         return not self._backoff.failing
 
-    def show(self, pixels: np.ndarray) -> bool:
+    def show(self, pixels: np.ndarray, *, contrast: int = BRIGHT) -> bool:
         """Bring pixels [64, 128] of bool onto the display; False where it does not answer."""
         if not self._backoff.begin():
             return False
@@ -133,7 +138,7 @@ class Oled:
                 if self._rotated:
                     self._chip.rotate(False)  # the driver's own set-up has the flat cable on top
                 self._shown = np.zeros_like(self._shown)
-            self._send(pages(pixels))
+            self._send(pages(pixels), contrast)
         except (OSError, ValueError):  # ValueError: the driver's own "no I2C device at address"
             self._chip = None
             self._backoff.failed()
@@ -141,14 +146,18 @@ class Oled:
         self._backoff.worked()
         return True
 
-    def _send(self, wanted: np.ndarray) -> None:
+    def _send(self, wanted: np.ndarray, contrast: int) -> None:
         device = self._chip.i2c_device
         self._chip.buffer[1:] = wanted.tobytes()
         now_ns = self._clock.now_ns()
         if now_ns >= self._refresh_ns:
             self._refresh_ns, self._refresh_page = now_ns + round(REFRESH_S * 1e9), (self._refresh_page + 1) % 8
-            device.write(self._wake)
+            device.write(self._wake + bytes((contrast,)))
+            self._contrast = contrast
             self._shown[self._refresh_page] = ~wanted[self._refresh_page]
+        if contrast != self._contrast:
+            device.write(bytes((0x00, 0x81, contrast)))
+            self._contrast = contrast
         for page, first, last in windows(self._shown, wanted):
             device.write(bytes((0x00, 0x21, first, last, 0x22, page, page)))  # commands: column and page range
             device.write(b"\x40" + wanted[page, first : last + 1].tobytes())

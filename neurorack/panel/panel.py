@@ -1,9 +1,11 @@
 """The panel at work: draws, lights, and listens to the encoder.
 
-A turn of the encoder chooses the gesture, a press the next one; a long press opens the diagnostics, and any touch
-leaves them; held for two seconds it goes on to the calibration, which has the encoder until it is done. The panel owns
-nothing of the sound: what is chosen goes out through `choose_gesture`, and what it shows comes from the snapshots, so a
-display that hangs on its bus delays nobody but the display.
+The panel owns nothing of the sound: what the player decides goes out through the instrument, and what is shown comes
+from the snapshots, so a display that hangs on its bus delays nobody but the display.
+
+A frame comes every 50 ms. A touch of the encoder brings the next one forward: it is looked for every 10 ms, and a
+change of the whole display takes 23.5 ms on the bus, so even one that comes while a frame is being sent is seen within
+50 ms. Frames are paid from a purse that fills by 22 a second and holds three, so there are never more than 25 in one.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,48 +19,72 @@ from neurorack.board import Board
 from neurorack.clock import Clock
 from neurorack.errors import BadInput
 from neurorack.jacks.bus import I2cBus, open_bus
-from neurorack.jacks.calibration import Calibration
 from neurorack.panel import screens
-from neurorack.panel.calibrating import Calibrating
-from neurorack.panel.encoder import Button, Encoder, Event, Quadrature
+from neurorack.panel.canvas import HEIGHT, WIDTH
+from neurorack.panel.encoder import Button, Encoder, Quadrature
+from neurorack.panel.instrument import Instrument
 from neurorack.panel.leds import Leds, lights
-from neurorack.panel.oled import Oled
+from neurorack.panel.menu import Menu
+from neurorack.panel.oled import BRIGHT, DIM, Oled
+from neurorack.panel.page import Page, Row
+from neurorack.panel.pages.home import HomePage
+from neurorack.panel.pages.knobs import KnobsPage
+from neurorack.panel.pages.meters import MetersPage, TunerPage
+from neurorack.panel.pages.patch import PatchPage
+from neurorack.panel.pages.presets import PresetsPage
+from neurorack.panel.pages.scope import Ear, Listener, ScopePage, SpectrumPage
+from neurorack.panel.pages.sounds import GesturesPage, InstrumentsPage
+from neurorack.panel.pages.system import CalibrationPage, Service, SystemPage
+from neurorack.panel.rest import Light, Rest
 from neurorack.panel.state import PanelState
 from neurorack.panel.watch import Opened, Watch
 from neurorack.shared import EdgeRing
 
-FRAME_S = 0.04
-"""25 frames a second: what an eye takes for movement."""
+FRAME_S = 0.05
+"""From frame to frame where nobody touches the encoder."""
+
+LISTEN_S = 0.01
+"""From look to look at the encoder."""
+
+FRAMES_PER_S, PURSE = 22.0, 3.0
 
 SPLASH_S = 1.2
 """The splash stays at least as long, so that a person can read it."""
 
-CHOICE_S = 1.5
-"""How long a chosen gesture stays in large after the last turn."""
+CONTRAST = {Light.BRIGHT: BRIGHT, Light.DIM: DIM, Light.DARK: DIM}
+
+
+def menu_rows(
+    instrument: Instrument, service: Service, calibration: Callable[[], Page], ear: Callable[[], Listener]
+) -> list[Row]:
+    """The menu: what is needed most comes first. A page that listens has an ear of its own, while it is open."""
+    return [
+        Row("knobs", lambda: KnobsPage(instrument)),
+        Row("gestures", lambda: GesturesPage(instrument)),
+        Row("presets", lambda: PresetsPage(instrument)),
+        Row("instruments", lambda: InstrumentsPage(instrument)),
+        Row("patch", lambda: PatchPage(instrument)),
+        Row("tuner", TunerPage),
+        Row("scope", lambda: ScopePage(ear())),
+        Row("spectrum", lambda: SpectrumPage(ear())),
+        Row("meters", MetersPage),
+        Row("calibrate", calibration),
+        Row("system", lambda: SystemPage(instrument, service)),
+    ]
 
 
 class Panel:
     """Call `step` when it asks for it. It never raises for what a chip or another process does or fails to do.
 
-    `choose_gesture` and `save_calibration` (may raise OSError) carry out what the player decides.
-    `gestures` (names), `bundle` (shown until the engine names its own), `notices` and `problem` are the daemon's to
-    set; with a problem the display says what to do instead of what sounds.
+    `notices` and `problem` are the daemon's to set; with a problem home says what to do instead of what sounds.
     """
 
     def __init__(
-        self,
-        run_dir: Path,
-        board: Board,
-        clock: Clock,
-        choose_gesture: Callable[[int], None] = lambda number: None,
-        save_calibration: Callable[[Calibration], None] = lambda calibration: None,
+        self, run_dir: Path, board: Board, clock: Clock, instrument: Instrument, service: Service | None = None
     ) -> None:
-        self.gestures: Sequence[str] = ()
-        self.bundle = ""
         self.notices: Sequence[str] = ()
         self.problem: BadInput | None = None
-        self._board, self._clock, self._choose_gesture = board, clock, choose_gesture
-        self._save_calibration = save_calibration
+        self._board, self._clock, self._instrument = board, clock, instrument
         self._watch = Watch(run_dir, clock)
         self._edges = Opened(lambda: EdgeRing(run_dir / "edges"), clock)
         self._encoder = Encoder(Quadrature(board.encoder.steps_per_detent, reverse=board.encoder.reversed), Button())
@@ -69,30 +95,57 @@ class Panel:
         self._oled_bus, self._led_bus = buses[board.oled.bus], buses[board.leds.bus]
         self._oled: Oled | None = None
         self._leds: Leds | None = None
-        self._due_ns = clock.now_ns()
-        self._chosen = 0
-        self._choice_ends_ns = 0
-        self._about = False
-        self._calibrating: Calibrating | None = None
+        self._rest = Rest()
+        service = service or Service()
+        rows = menu_rows(
+            instrument,
+            service,
+            lambda: CalibrationPage(board, service, self._watch.totals),
+            lambda: Ear(run_dir, clock),
+        )
+        self.menu = Menu(HomePage(instrument, lambda: rows))
+        self._frame_ns = clock.now_ns()
+        self._purse, self._paid_ns = PURSE, clock.now_ns()
 
     def step(self) -> int:
         """Do what is due; returns when to call again, in the clock's nanoseconds."""
         now_ns = self._clock.now_ns()
-        if now_ns < self._due_ns:
-            return self._due_ns
-        state = self._state(now_ns)
-        self._listen(now_ns)
-        if self._calibrating is not None and (totals := self._watch.totals()) is not None:
-            self._calibrating.take(totals)
-        self._show(self._screen(state, now_ns), lights(state, problem=self.problem is not None))
-        frame_ns = round(FRAME_S * 1e9)
-        self._due_ns = max(now_ns + frame_ns, self._clock.now_ns())  # a slow bus means fewer frames, never a backlog
-        return self._due_ns
+        touched = self._listen(now_ns)
+        if (touched or now_ns >= self._frame_ns) and self._pays(now_ns):
+            self._draw(now_ns)
+        elif touched:
+            self._frame_ns = now_ns  # as soon as it can be paid
+        return max(self._clock.now_ns(), now_ns + round(LISTEN_S * 1e9))  # a slow bus: fewer frames, never a backlog
 
-    def _state(self, now_ns: int) -> PanelState:
+    def _pays(self, now_ns: int) -> bool:
+        self._purse = min(self._purse + (now_ns - self._paid_ns) * 1e-9 * FRAMES_PER_S, PURSE)
+        self._paid_ns = now_ns
+        if self._purse < 1.0:
+            return False
+        self._purse -= 1.0
+        return True
+
+    def _listen(self, now_ns: int) -> bool:
+        """Hand what the encoder did to the page; whether it did anything."""
+        ring = self._edges.get()
+        events = self._encoder.read(ring.read() if ring else [], now_ns)
+        t_s = self._watch.t_s
+        for event in events:
+            if not self._rest.touch(t_s):
+                self.menu.touch(event)
+        return bool(events)
+
+    def _draw(self, now_ns: int) -> None:
+        state = self._state()
+        self._rest.look(state.t_s, state.picked, self.problem)
+        self.menu.step(state)
+        light = self._rest.light(state.t_s)
+        pixels = np.zeros((HEIGHT, WIDTH), bool) if light is Light.DARK else self._screen(state)
+        self._show(pixels, CONTRAST[light], lights(state, problem=self.problem is not None))
+        self._frame_ns = now_ns + round(FRAME_S * 1e9)
+
+    def _state(self) -> PanelState:
         state = self._watch.state()
-        if now_ns >= self._choice_ends_ns:
-            self._chosen = state.gesture_number
         silent = [
             name for name, chip in (("oled", self._oled), ("leds", self._leds)) if chip is not None and not chip.ok
         ]
@@ -100,56 +153,24 @@ class Panel:
             state,
             silent_chips=(*state.silent_chips, *silent),
             version=neurorack.__version__,
-            bundle=state.bundle or self.bundle,
+            bundle=state.bundle or self._instrument.bundle_name,
             notices=(*self.notices, *state.notices, *(["LED chip silent"] if "leds" in silent else ())),
-            gestures=len(self.gestures),
-            gesture_number=self._chosen,
-            gesture=self._gesture_name(),
+            gestures=len(self._instrument.gestures),
         )
 
-    def _gesture_name(self) -> str:
-        return self.gestures[self._chosen] if 0 <= self._chosen < len(self.gestures) else ""
-
-    def _listen(self, now_ns: int) -> None:
-        ring = self._edges.get()
-        for event in self._encoder.read(ring.read() if ring else [], now_ns):
-            if self._calibrating is not None:
-                self._calibrating.touch(event)
-                if self._calibrating.over:
-                    self._calibrating = None
-            elif event is Event.HOLD and self._about:
-                self._about, self._calibrating = False, Calibrating(self._board, self._save_calibration)
-            elif event is Event.HOLD:
-                pass  # the long press before it has just left something
-            elif self._about:
-                self._about = False
-            elif event is Event.LONG_PRESS:
-                self._about = True
-            elif self.gestures:
-                step = -1 if event is Event.COUNTERCLOCKWISE else 1
-                self._chosen = (self._chosen + step) % len(self.gestures)
-                self._choice_ends_ns = now_ns + round(CHOICE_S * 1e9)
-                self._choose_gesture(self._chosen)
-
-    def _screen(self, state: PanelState, now_ns: int) -> np.ndarray:
-        if self._calibrating is not None:
-            return screens.calibration(self._calibrating.view())
-        if self._about:
-            return screens.about(state)
-        if self.problem is not None:
+    def _screen(self, state: PanelState) -> np.ndarray:
+        if self.menu.at_home and self.problem is not None:
             return screens.error(self.problem, state.t_s)
-        if state.t_s < SPLASH_S or not self._watch.played:
+        if self.menu.at_home and (state.t_s < SPLASH_S or not self._watch.played):
             return screens.splash(state)
-        if now_ns < self._choice_ends_ns:
-            return screens.gesture(replace(state, gesture=self._gesture_name(), gesture_number=self._chosen))
-        return screens.main(state)
+        return self.menu.draw(state)
 
-    def _show(self, pixels: np.ndarray, brightness: dict[str, float]) -> None:
+    def _show(self, pixels: np.ndarray, contrast: int, brightness: dict[str, float]) -> None:
         bus: I2cBus | None = self._oled_bus.get()
         if bus is not None:
             if self._oled is None:
                 self._oled = Oled(bus, self._board.oled.address, self._clock, rotated=self._board.oled.rotated)
-            self._oled.show(pixels)
+            self._oled.show(pixels, contrast=contrast)
         bus = self._led_bus.get()
         if bus is not None:
             if self._leds is None:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-from neurorack.words import DESCRIPTORS
+from neurorack.words import CV_JACKS, DESCRIPTORS, POTS
 
 NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
@@ -29,6 +29,8 @@ class PanelState:
     gestures: int = 0
     pitch_hz: float = 0.0
     knobs: tuple[float, ...] = (0.0,) * len(DESCRIPTORS)
+    volts: tuple[float, ...] = (0.0,) * len(CV_JACKS)
+    picked: tuple[float, ...] = (0.5,) * len(POTS)  # where the knobs of the pots stand
     gates: tuple[bool, ...] = (False, False)
     level_db: float = -math.inf
     peak_db: float = -math.inf
@@ -39,6 +41,7 @@ class PanelState:
     moved: float = 0.0  # how much the CV jacks moved lately
     silent_chips: tuple[str, ...] = ()  # of voct, cv, pots, oled, leds
     notices: tuple[str, ...] = ()
+    said: str = ""  # by the engine, last
     device: str = ""
     sample_rate_hz: float = 0.0
     block: int = 0

@@ -133,10 +133,15 @@ class Watch:
         self.played = False
         """The engine has sounded since this watch began."""
 
+    @property
+    def t_s(self) -> float:
+        """Seconds since this watch began."""
+        return (self._clock.now_ns() - self._began_ns) * 1e-9
+
     def state(self) -> PanelState:
         """What is known now; gestures' names and the like are the caller's to add."""
         now_ns = self._clock.now_ns()
-        state = PanelState(t_s=(now_ns - self._began_ns) * 1e-9)
+        state = PanelState(t_s=self.t_s)
         return self._with_jacks(self._with_engine(state, now_ns), now_ns)
 
     def totals(self) -> Totals | None:
@@ -166,6 +171,7 @@ class Watch:
             state,
             engine=Engine.PLAYING if playing else Engine.STARTING,
             notices=(*state.notices, notice) if notice else state.notices,
+            said=notice,
             device=_text(m["device"]),
             gesture_number=int(m.gesture),
             pitch_hz=_finite(m.pitch_hz),
@@ -201,6 +207,8 @@ class Watch:
         return replace(
             state,
             jacks_alive=True,
+            volts=tuple(np.nan_to_num(v.cv_v).tolist()),
+            picked=tuple(np.nan_to_num(v.picked, nan=0.5).tolist()),
             gates=tuple(bool(g) for g in v.gate),
             silent_chips=silent,
             notices=(

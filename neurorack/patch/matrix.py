@@ -56,6 +56,12 @@ def shaped(position: float, curve: int) -> float:
     return position
 
 
+def standing(base: float, attenuverters: Sequence[float], volts: Sequence[float], offset: float, curve: int) -> float:
+    """Where one knob other than the pitch stands, 0…1, by the formula above."""
+    moved = sum(amount * v for amount, v in zip(attenuverters, volts, strict=True)) / SPAN_V
+    return shaped(min(max(base + offset + moved, 0.0), 1.0), curve)
+
+
 def empty_patch() -> np.recarray:
     """A PATCH record without a cable: knobs of the sound half way, pitch at C4, performance at rest.
 

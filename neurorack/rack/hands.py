@@ -15,7 +15,10 @@ PIANO = "awsedftgyhujk"
 FIRST_S, REPEAT_S = 0.7, 0.2
 """How long a note lasts after its key was tapped (keyboards wait up to 0.66 s before they repeat), and repeated."""
 
-PRESS_S, LONG_PRESS_S, HOLD_S = 0.1, 0.7, 2.2
+PRESS_S, LONG_PRESS_S = 0.1, 0.7
+GRIP_S, GRIPPED_S = 0.35, 0.02
+"""How long the encoder stays pushed for a turn, and when it may turn: a push that bounces is heard after 5 ms."""
+
 POT_STEP = 0.02
 OCTAVES = (-3, 3)
 
@@ -31,6 +34,7 @@ class Hands:
         self._note_v: float | None = None
         self._note_ends_ns = 0
         self._press_ends_ns: int | None = None
+        self._turns_to_come, self._turn_due_ns = 0, 0  # with the encoder pushed
         self._before: dict[str, str] = {}  # cables that the keyboard replaced
 
     def step(self) -> None:
@@ -39,6 +43,9 @@ class Hands:
         if self._note_v is not None and now_ns >= self._note_ends_ns:
             self._control.key(self._note_v, False)
             self._note_v = None
+        if self._turns_to_come and now_ns >= self._turn_due_ns:
+            self._control.turn_encoder(self._turns_to_come)
+            self._turns_to_come, self._press_ends_ns = 0, now_ns + round(GRIP_S * 1e9)
         if self._press_ends_ns is not None and now_ns >= self._press_ends_ns:
             self._control.press_encoder(False)
             self._press_ends_ns = None
@@ -50,6 +57,13 @@ class Hands:
         if self._press_ends_ns is None:
             self._control.press_encoder(True)
             self._press_ends_ns = self._clock.now_ns() + round(seconds * 1e9)
+
+    def turn_pushed(self, detents: int) -> None:
+        """Push the encoder and turn it; `step` turns, and lets go a while after the last turn."""
+        if self._press_ends_ns is None:
+            self.press(GRIP_S)
+            self._turn_due_ns = self._clock.now_ns() + round(GRIPPED_S * 1e9)
+        self._turns_to_come += detents
 
     def turn_pot(self, steps: int) -> None:
         """Turn the chosen pot."""

@@ -25,7 +25,7 @@ from neurorack.panel.state import Engine, PanelState, note
 from neurorack.panel.watch import Watch
 from neurorack.rack.control import RackControl
 from neurorack.rack.glyphs import bar, braille, gauge, half_blocks
-from neurorack.rack.hands import HOLD_S, LONG_PRESS_S, PIANO, Hands
+from neurorack.rack.hands import LONG_PRESS_S, PIANO, Hands
 from neurorack.rack.look import Look, Looker
 from neurorack.rack.plan import INPUT_JACKS
 from neurorack.words import DESCRIPTORS, GATE_JACKS, POTS
@@ -38,10 +38,9 @@ WIDE, TALL = 148, 42
 """From this size on the display is drawn in half blocks, a pixel a half cell; below it in Braille, a pixel a dot."""
 
 HELP = """\
- ← →    turn the encoder: choose the gesture
- enter  press it: next gesture       i    press it long: diagnostics
+ ← →    turn the encoder: move       [ ]  turn it pushed: fine steps
+ enter  push it: menu, enter, edit   esc  push it long: back
  1 … 4  choose a pot                 ↑ ↓  turn it
- I      hold it two seconds: calibrate
  c      move cables: ↑ ↓ which jack, ← → where from, enter done
  p      plug the keyboard into voct and gate1, or undo that
  a … k  play it: a s d f g h j k white, w e t y u black keys
@@ -50,7 +49,7 @@ HELP = """\
  b      break a chip or bus, the next one, … none
  ?      this help                    q    leave: the module stops\
 """
-HINT = "← → gesture  ↵ next  1-4 ↑↓ pots  c cables  p keyboard  a-k play  ? help  q quit"
+HINT = "← → turn  ↵ push  esc back  1-4 ↑↓ pots  c cables  p keyboard  a-k play  ? help"
 
 _DIM, _WARM = "#7d828c", "#ffb02e"
 _CABLES = ("#e0687a", "#edae49", "#30a5b8", "#86c5a0", "#a98bc4", "#f08d55", "#5f9be0")
@@ -255,8 +254,10 @@ class ModuleView(App[None]):
             hands.turn_pot(1 if key == "up" else -1)
         elif key == "enter":
             hands.press()
-        elif key in ("i", "I"):
-            hands.press(LONG_PRESS_S if key == "i" else HOLD_S)
+        elif key == "escape":
+            hands.press(LONG_PRESS_S)
+        elif key in ("[", "]"):
+            hands.turn_pushed(1 if key == "]" else -1)
         elif key in ("1", "2", "3", "4"):
             hands.pot = int(key) - 1
         elif key in ("z", "x"):

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hardware.screens import Shown
 from neurorack.board import load_board
 from neurorack.clock import SimulatedClock
 from neurorack.frontend import Frontend
 from neurorack.jacks.calibration import Calibration
 from neurorack.panel import screens
+from neurorack.panel.pages.system import CalibrationPage, Service
 from neurorack.panel.panel import Panel
 from neurorack.panel.state import CalibrationView
 from neurorack.rack.chips.ssd1306 import OLED, pixels
@@ -43,9 +45,8 @@ class Module:
         board = load_board(rack=True)
         self.jacks = Frontend(board, run_dir, self.clock)
         self.saved: list[Calibration] = []
-        self.chosen: list[int] = []
-        self.panel = Panel(run_dir, board, self.clock, self.chosen.append, self._save)
-        self.panel.gestures = ("pluck", "bow")
+        self.instrument = Shown()
+        self.panel = Panel(run_dir, board, self.clock, self.instrument, Service(self._save))
         self.full = False
         self._oled = Snapshot(run_dir / "rack.oled", OLED, create=True)
         self.run(0.3)
@@ -78,8 +79,8 @@ class Module:
 
     @property
     def stage(self) -> str:
-        calibrating = self.panel._calibrating
-        return "" if calibrating is None else calibrating._wizard.stage.value
+        page = self.panel.menu.page
+        return page.calibrating._wizard.stage.value if isinstance(page, CalibrationPage) else ""
 
 
 @pytest.fixture
@@ -89,8 +90,16 @@ def module(tmp_path: Path) -> Iterator[Module]:
     made.jacks.close()
 
 
+def opened(module: Module) -> None:
+    """As a player finds it: push, turn to "calibrate", push."""
+    module.press()
+    module.hands.turn_encoder(-2)
+    module.run(0.2)
+    module.press()
+
+
 def calibrated(module: Module) -> None:
-    module.press(2.3)
+    opened(module)
     for output in (None, "one.out", "three.out"):
         if output:
             module.hands.patch("voct", output)
@@ -98,15 +107,9 @@ def calibrated(module: Module) -> None:
         module.run(4.0)
 
 
-def test_two_seconds_of_holding_open_it_and_what_was_shown_before_is_the_diagnostics(module: Module) -> None:
-    module.hands.press_encoder(True)
-    module.run(1.0)
-    assert module.seen()[0].all() and not module.shows(ASK_ZERO)
-    module.run(1.2)
-    assert module.shows(ASK_ZERO)
-    module.hands.press_encoder(False)
-    module.run(0.2)
-    assert module.shows(ASK_ZERO), "letting go is no push"
+def test_it_is_found_in_the_menu(module: Module) -> None:
+    opened(module)
+    assert module.stage == "ask" and module.shows(ASK_ZERO)
 
 
 def test_encoder_and_three_voltages_bring_the_module_in_tune(module: Module) -> None:
@@ -122,7 +125,6 @@ def test_encoder_and_three_voltages_bring_the_module_in_tune(module: Module) -> 
     assert 1_200 * abs(module.jacks.scan.volts[0] - 3.0) < 0.5
     module.press()
     assert module.stage == ""
-    assert module.chosen == []
 
 
 def test_a_turn_chooses_leaving_and_a_push_does_it(module: Module) -> None:
@@ -130,23 +132,21 @@ def test_a_turn_chooses_leaving_and_a_push_does_it(module: Module) -> None:
     module.hands.turn_encoder(1)
     module.run(0.2)
     module.press()
-    assert module.stage == "" and module.saved == [] and module.chosen == []
+    assert module.stage == "" and module.saved == []
 
 
 @pytest.mark.parametrize("pushes", [0, 1])
-def test_a_long_press_leaves_at_any_time_and_holding_on_does_not_come_back(module: Module, pushes: int) -> None:
-    module.press(2.3)
+def test_a_long_press_leaves_at_any_time_and_holding_on_does_no_more(module: Module, pushes: int) -> None:
+    opened(module)
     for _ in range(pushes):
         module.press()
     module.press(3.0)
     assert module.stage == "" and module.saved == []
-    module.hands.turn_encoder(1)
-    module.run(0.2)
-    assert module.chosen == [1]
+    assert type(module.panel.menu.page).__name__ == "Wheel", "back in the menu"
 
 
 def test_a_wrong_voltage_is_refused_and_can_be_put_right(module: Module) -> None:
-    module.press(2.3)
+    opened(module)
     module.press()
     module.run(4.0)
     module.hands.patch("voct", "three.out")
@@ -174,9 +174,9 @@ def test_a_full_disk_is_said_and_another_push_tries_again(module: Module) -> Non
 
 
 def test_a_converter_that_falls_silent_is_said(module: Module) -> None:
-    module.press(2.3)
+    opened(module)
     module.press()
     module.hands.fault("adc_cv", "absent")
     module.run(2.0)
     assert module.stage == "refused"
-    assert "silent" in module.panel._calibrating.view().lines[0]
+    assert "silent" in module.panel.menu.page.calibrating.view().lines[0]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurorack.panel.encoder import Button, Encoder, Event, Quadrature
+from neurorack.panel.encoder import FASTEST, Button, Encoder, Event, Push, Quadrature, Turn
 
 MS = 1_000_000
 CLOCKWISE = (("encoder_a", 1), ("encoder_b", 1), ("encoder_a", 0), ("encoder_b", 0))
@@ -71,16 +71,11 @@ def pressed(*edges: tuple[float, int], until_ms: float) -> list[tuple[float, Eve
 
 
 def test_a_short_push_is_a_press_when_it_is_let_go() -> None:
-    assert pressed((10, 1), (110, 0), until_ms=1000) == [(110, Event.PRESS)]
+    assert pressed((10, 1), (110, 0), until_ms=1000) == [(110, Push.PRESS)]
 
 
 def test_a_long_push_counts_while_it_is_held_and_only_once() -> None:
-    assert pressed((10, 1), (900, 0), until_ms=2000) == [(520, Event.LONG_PRESS)]
-
-
-def test_a_push_held_on_counts_once_more_after_two_seconds() -> None:
-    events = [(520, Event.LONG_PRESS), (2040, Event.HOLD)]
-    assert pressed((10, 1), (4000, 0), until_ms=5000) == events
+    assert pressed((10, 1), (900, 0), until_ms=2000) == [(520, Push.LONG_PRESS)]
 
 
 def test_a_release_without_a_press_is_nothing() -> None:
@@ -90,10 +85,57 @@ def test_a_release_without_a_press_is_nothing() -> None:
 def test_a_long_push_seen_only_at_its_end_is_still_a_long_one() -> None:
     button = Button()
     button.edge(0, 1)
-    assert button.edge(700 * MS, 0) == [Event.LONG_PRESS]
+    assert button.edge(700 * MS, 0) == [Push.LONG_PRESS]
+
+
+def spun(detents: int, every_ms: float, way: tuple = CLOCKWISE) -> list[tuple[int, str, int]]:
+    """Edges in the ring of an encoder that passes a detent every so often."""
+    quarter_ns = round(every_ms * MS / 4)
+    return [((4 * n + q) * quarter_ns, *edge) for n in range(detents) for q, edge in enumerate(way)]
 
 
 def test_gates_in_the_ring_are_left_out() -> None:
     encoder = Encoder(Quadrature(), Button())
-    edges = [(n, *edge) for n, edge in enumerate([*CLOCKWISE, ("gate1", 1), *COUNTER])]
-    assert encoder.read(edges, 10 * MS) == [Event.CLOCKWISE, Event.COUNTERCLOCKWISE]
+    edges = [(n, *edge) for n, edge in enumerate([*CLOCKWISE, ("gate1", 1), *CLOCKWISE, ("gate2", 0)])]
+    assert [event.detents for event in encoder.read(edges, 10 * MS)] == [2]
+
+
+def test_turns_that_follow_each_other_are_one_and_there_and_back_is_nothing() -> None:
+    encoder = Encoder(Quadrature(), Button())
+    assert [event.detents for event in encoder.read(spun(3, 100) + spun(3, 100, COUNTER), 0)] == [0]
+
+
+def test_a_slow_hand_moves_by_one_and_a_flick_by_many() -> None:
+    (slow,) = Encoder(Quadrature(), Button()).read(spun(10, 100), 0)
+    assert slow == Turn(10, 10.0)
+    (quick,) = Encoder(Quadrature(), Button()).read(spun(20, 8), 0)
+    assert quick.detents == 20 and quick.steps == pytest.approx(1 + 19 * FASTEST)
+    speeds = [Encoder(Quadrature(), Button()).read(spun(9, ms), 0)[0].steps for ms in (5, 10, 20, 40, 80, 160)]
+    assert speeds == sorted(speeds, reverse=True)
+
+
+def test_a_change_of_direction_begins_slowly() -> None:
+    encoder = Encoder(Quadrature(), Button())
+    encoder.read(spun(20, 8), 0)
+    (back,) = encoder.read([(t + 161 * MS, *rest) for t, *rest in spun(1, 8, COUNTER)], 0)
+    assert back == Turn(-1, -1.0)
+
+
+def test_turning_while_it_is_pushed_is_fine_and_no_press_of_any_kind() -> None:
+    encoder = Encoder(Quadrature(), Button())
+    events = encoder.read([(0, "encoder_push", 1), *((MS + t, *rest) for t, *rest in spun(4, 8))], 40 * MS)
+    assert events == [Turn(4, 4.0, fine=True)]
+    assert encoder.read([], 900 * MS) == []
+    assert encoder.read([(950 * MS, "encoder_push", 0)], 960 * MS) == []
+
+
+def test_a_turn_after_the_push_is_a_turn_again() -> None:
+    edges = [(0, "encoder_push", 1), (MS, "encoder_push", 0), *((2 * MS + t, *rest) for t, *rest in spun(1, 8))]
+    assert Encoder(Quadrature(), Button()).read(edges, 20 * MS) == [Push.PRESS, Turn(1, 1.0)]
+
+
+def test_a_thousand_detents_a_second_lose_none() -> None:
+    encoder, edges = Encoder(Quadrature(), Button()), spun(1000, 1)
+    frames = [encoder.read(edges[n : n + 160], 0) for n in range(0, len(edges), 160)]
+    assert all(len(events) == 1 for events in frames)
+    assert sum(event.detents for events in frames for event in events) == 1000

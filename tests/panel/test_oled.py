@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from neurorack.clock import SimulatedClock
 from neurorack.panel.canvas import pages
-from neurorack.panel.oled import Oled, windows
+from neurorack.panel.oled import DIM, Oled, windows
 
 ADDRESS = 0x3C
 
@@ -63,7 +63,7 @@ def test_a_still_picture_is_sent_again_page_by_page_in_eight_seconds(
         clock.sleep_until_ns(clock.now_ns() + 1_000_000_000)
         display.take()
         oled.show(noise(1))
-        assert [len(data) for data in display.take()] == [8, 7, 129]
+        assert [len(data) for data in display.take()] == [10, 7, 129]
     np.testing.assert_array_equal(display.memory, pages(noise(1)))
 
 
@@ -148,8 +148,20 @@ def test_blank_switches_it_off(oled: Oled, display: Any) -> None:
 
 def test_the_driver_needs_no_blinka_and_leaves_no_stand_in_behind() -> None:
     code = (
-        "import sys; from neurorack.panel.oled import _driver; _driver();"
+        "import sys; from neurorack.panel.oled import DIM, _driver; _driver();"
         "print([m for m in ('micropython', 'busio', 'digitalio', 'circuitpython_typing', 'PIL') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_contrast_is_sent_when_it_changes_and_with_every_wake(oled: Oled, display: Any, clock: SimulatedClock) -> None:
+    oled.show(noise(1))
+    display.take()
+    oled.show(noise(1), contrast=DIM)
+    assert display.take() == [bytes((0x00, 0x81, DIM))]
+    oled.show(noise(1), contrast=DIM)
+    assert display.take() == []
+    clock.sleep_until_ns(clock.now_ns() + 1_000_000_000)
+    oled.show(noise(1), contrast=DIM)
+    assert display.take()[0].endswith(bytes((0x81, DIM)))

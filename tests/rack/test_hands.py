@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 
 from neurorack.clock import SimulatedClock
-from neurorack.panel.encoder import Button, Encoder, Event, Quadrature
+from neurorack.panel.encoder import Button, Encoder, Event, Push, Quadrature, Turn
 from neurorack.rack.control import RackControl
 from neurorack.rack.hands import FIRST_S, LONG_PRESS_S, POT_STEP, REPEAT_S, Hands
 from neurorack.rack.world import World
@@ -39,21 +39,32 @@ def module() -> Module:
 
 def test_the_encoder_turns_as_the_panel_reads_it(module: Module) -> None:
     module.hands.turn(2)
-    module.hands.turn(-1)
     module.wait(0.2)
-    assert module.events() == [Event.CLOCKWISE, Event.CLOCKWISE, Event.COUNTERCLOCKWISE]
+    (turn,) = module.events()
+    assert turn.detents == 2 and not turn.fine
+
+
+def test_it_turns_pushed_without_a_press_of_any_kind(module: Module) -> None:
+    for _ in range(3):
+        module.hands.turn_pushed(1)
+        module.wait(0.2)
+    module.wait(1.0)
+    assert module.events() == [Turn(3, 3.0, fine=True)]
+    module.hands.press()
+    module.wait(0.3)
+    assert module.events()[-1] is Push.PRESS
 
 
 def test_a_push_is_let_go_by_itself(module: Module) -> None:
     module.hands.press()
     module.wait(0.3)
-    assert module.events() == [Event.PRESS]
+    assert module.events() == [Push.PRESS]
 
 
 def test_a_long_push_is_a_long_one_to_the_panel(module: Module) -> None:
     module.hands.press(LONG_PRESS_S)
     module.wait(1.0)
-    assert module.events() == [Event.LONG_PRESS]
+    assert module.events() == [Push.LONG_PRESS]
 
 
 def test_a_pot_turns_in_steps_and_stays_at_its_stops(module: Module) -> None:

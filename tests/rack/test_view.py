@@ -18,6 +18,7 @@ from neurorack.panel.leds import Leds
 from neurorack.panel.oled import Oled
 from neurorack.rack import view
 from neurorack.rack.glyphs import braille, half_blocks
+from neurorack.rack.hands import LONG_PRESS_S
 from neurorack.rack.plan import INPUT_JACKS
 from neurorack.rack.view import HINT, Lines, ModuleView
 from neurorack.rack.world import World
@@ -165,6 +166,26 @@ def test_keys_turn_the_encoder_and_the_pots(module: Module) -> None:
         lines = [c.line for c in module.world.state.contacts]
         assert lines == ["encoder_a", "encoder_b"] * 2 + ["encoder_b", "encoder_a"] * 2 + ["encoder_push"] * 2
         assert module.world.pot("pot3") == pytest.approx(0.54)
+
+    viewed(module.run_dir, act)
+
+
+def test_escape_is_a_long_push_and_brackets_turn_it_pushed(module: Module) -> None:
+    def pushes() -> list[float]:
+        """How long each push of the encoder was, in seconds."""
+        module.world.refresh()
+        edges = [c for c in module.world.state.contacts if c.line == "encoder_push"]
+        return [(up.t_ns - down.t_ns) * 1e-9 for down, up in zip(edges[::2], edges[1::2], strict=False)]
+
+    async def act(app: ModuleView, pilot: Pilot[None]) -> None:
+        await pilot.press("escape")
+        await asyncio.sleep(LONG_PRESS_S + 0.4)
+        assert len(pushes()) == 1 and pushes()[0] > 0.5
+        await pilot.press("]")
+        await asyncio.sleep(1.0)
+        assert len(pushes()) == 2
+        lines = [c.line for c in module.world.state.contacts]
+        assert lines[-6:] == ["encoder_push", *["encoder_a", "encoder_b"] * 2, "encoder_push"]
 
     viewed(module.run_dir, act)
 

@@ -1,0 +1,42 @@
+"""What the panel may ask of the module. The desk answers; a screen alone changes nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from neurorack.settings.model import Preset, Sound
+
+
+class Instrument(Protocol):
+    """Every method may raise BadInput, and then nothing has changed."""
+
+    @property
+    def sound(self) -> Sound:
+        """What plays."""
+
+    @property
+    def bundle_name(self) -> str:
+        """Of the bundle that `sound` asks for; the engine may still be loading it."""
+
+    @property
+    def licence(self) -> str:
+        """Of that bundle."""
+
+    @property
+    def gestures(self) -> Sequence[str]:
+        """Names of what a gate can play."""
+
+    @property
+    def presets(self) -> Mapping[int, Preset]:
+        """By number from 1."""
+
+    def play(self, sound: Sound, *, recall: bool = False) -> None:
+        """Change what plays. With `recall` the pots' knobs go where `sound` has them, until a pot passes that."""
+
+    def bundles(self) -> Sequence[str]:
+        """Names of what is installed."""
+
+    def preset(self, deed: str, number: int, name: str = "") -> None:
+        """Save, recall, rename or clear a preset."""
+
+    def reset(self) -> None:
+        """Play and remember what a module out of its box does, without a preset. Calibration stays."""

@@ -1,0 +1,98 @@
+"""How a knob of the patch is read and changed from a page."""
+
+from typing import Any
+
+import msgspec
+
+from neurorack.panel import layout
+from neurorack.panel.encoder import Turn
+from neurorack.panel.instrument import Instrument
+from neurorack.panel.page import Field
+from neurorack.panel.state import PanelState
+from neurorack.patch.matrix import CURVES, standing
+from neurorack.settings.model import Knob
+from neurorack.words import CV_JACKS, POTS
+
+PITCH = "pitch"
+CURVE_WORDS = {"linear": "lin", "exponential": "exp", "logarithmic": "log", "s-curve": "s"}
+
+_STEP, _FINE_STEP = 0.01, 0.001
+_SEMITONE_V, _CENT_V = 1 / 12, 1 / 1200
+_TUNE_V = 5.0
+
+
+def knob_of(instrument: Instrument, name: str) -> Knob:
+    """What feeds a knob; one that the sound does not name stands half way, the pitch at C4."""
+    found = instrument.sound.knobs.get(name)  # type: ignore[call-overload]
+    return found or Knob(base=0.0 if name == PITCH else 0.5)
+
+
+def amount(instrument: Instrument, name: str, jack: str) -> float:
+    """How far a knob's attenuverter for a jack is open, −1…+1."""
+    return knob_of(instrument, name).attenuverter.get(jack, 0.0)  # type: ignore[call-overload]
+
+
+def change(instrument: Instrument, name: str, **values: object) -> None:
+    knob = msgspec.structs.replace(knob_of(instrument, name), **values)
+    knobs: dict[Any, Knob] = {**instrument.sound.knobs, name: knob}  # type: ignore[dict-item]
+    instrument.play(msgspec.structs.replace(instrument.sound, knobs=knobs))
+
+
+def position(instrument: Instrument, name: str, state: PanelState) -> float:
+    """Where a knob other than the pitch stands now, 0…1."""
+    knob = knob_of(instrument, name)
+    base = knob.base if knob.pot is None else state.picked[POTS.index(knob.pot)]
+    amounts = [amount(instrument, name, jack) for jack in CV_JACKS]
+    return standing(base, amounts, state.volts, knob.offset, CURVES.index(knob.curve))
+
+
+def moved(value: float, turn: Turn, low: float, high: float) -> float:
+    """A position or an attenuverter after a turn; its zero, where a turn passes it, is never missed by a rounding."""
+    value += turn.steps * (_FINE_STEP if turn.fine else _STEP)
+    return round(min(max(value, low), high), 4)
+
+
+def tuned(value_v: float, turn: Turn) -> float:
+    """Volts of pitch after a turn: by semitones, fine by cents."""
+    value_v += turn.detents * _CENT_V if turn.fine else round(turn.steps) * _SEMITONE_V
+    return round(min(max(value_v, -_TUNE_V), _TUNE_V) * 1200) / 1200
+
+
+def semitones(value_v: float) -> str:
+    return f"{layout.signed(12 * value_v)}"
+
+
+def attenuverter_field(instrument: Instrument, name: str, jack: str, label: str) -> Field:
+    """How much of a jack a knob gets, −1…+1."""
+
+    def turn(turn: Turn) -> None:
+        amounts: dict[Any, float] = {**knob_of(instrument, name).attenuverter}
+        amounts[jack] = moved(amount(instrument, name, jack), turn, -1.0, 1.0)
+        change(instrument, name, attenuverter={of: value for of, value in amounts.items() if value})
+
+    return Field(label, lambda state: attenuation(amount(instrument, name, jack)), turn)
+
+
+def attenuation(amount: float) -> str:
+    """Two decimals, or three where it was set finely."""
+    return layout.signed(amount, 2 if round(amount, 2) == amount else 3)
+
+
+def offset_field(instrument: Instrument, name: str) -> Field:
+    def turn(turn: Turn) -> None:
+        offset = knob_of(instrument, name).offset
+        change(instrument, name, offset=tuned(offset, turn) if name == PITCH else moved(offset, turn, -1.0, 1.0))
+
+    def text(state: PanelState) -> str:
+        offset = knob_of(instrument, name).offset
+        return semitones(offset) if name == PITCH else f"{layout.signed(100 * offset, 1)}%"
+
+    return Field("offset", text, turn)
+
+
+def curve_field(instrument: Instrument, name: str) -> Field:
+    def turn(turn: Turn) -> None:
+        here = CURVES.index(knob_of(instrument, name).curve)
+        change(instrument, name, curve=CURVES[(here + turn.detents) % len(CURVES)])
+
+    return Field("curve", lambda state: CURVE_WORDS[knob_of(instrument, name).curve], turn)

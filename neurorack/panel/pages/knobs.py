@@ -1,0 +1,138 @@
+"""The knobs: where each stands and why, and everything that feeds it to be changed."""
+
+import msgspec
+import numpy as np
+
+from neurorack.panel import font, layout
+from neurorack.panel.canvas import WIDTH, Canvas
+from neurorack.panel.encoder import Turn
+from neurorack.panel.instrument import Instrument
+from neurorack.panel.page import Field, Fields, Row, Wheel
+from neurorack.panel.pages.editing import (
+    PITCH,
+    attenuverter_field,
+    change,
+    curve_field,
+    knob_of,
+    moved,
+    offset_field,
+    position,
+    semitones,
+    tuned,
+)
+from neurorack.panel.state import PanelState, note
+from neurorack.words import CV_JACKS, KNOBS, POTS
+
+
+class KnobsPage(Wheel):
+    """One knob in large: its value live, where its base comes from, and what the cables add."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        super().__init__("knobs", self._knobs)
+        self._instrument = instrument
+
+    def _knobs(self) -> list[Row]:
+        return [Row(name, lambda name=name: KnobPage(self._instrument, name)) for name in KNOBS]  # type: ignore[misc]
+
+    def draw(self, state: PanelState) -> np.ndarray:
+        c, rows = Canvas(), self._read()
+        layout.title(c, self._title, f"{self.chosen + 1}/{len(rows)}")
+        name = rows[self.chosen].name
+        c.text(0, 14, "▶")
+        layout.big(c, 8, 10, name, WIDTH - 8)
+        value = where(self._instrument, name, state)
+        c.text_right(WIDTH, 28, value, 2)
+        if name != PITCH:
+            layout.bar(c, 0, 32, WIDTH - font.width(value, 2) - 8, position(self._instrument, name, state), 8)
+        c.text(0, 46, font.shorten(self._feeds(name, state), WIDTH))
+        self._foot(c, state)
+        return c.pixels
+
+    def _feeds(self, name: str, state: PanelState) -> str:
+        knob = knob_of(self._instrument, name)
+        cables = [f"{jack} {layout.signed(share)}" for jack, share in knob.attenuverter.items()]
+        return "  ".join([base_word(self._instrument, name, state), *cables])
+
+
+def where(instrument: Instrument, name: str, state: PanelState) -> str:
+    """A knob's value in words: a share, or the note that plays."""
+    if name != PITCH:
+        return f"{100 * position(instrument, name, state):.0f}%"
+    if state.pitch_hz <= 0:
+        return "−"
+    letter, octave, cents = note(state.pitch_hz)
+    return f"{letter}{octave}{cents:+d}¢".replace("-", "−")
+
+
+def base_word(instrument: Instrument, name: str, state: PanelState) -> str:
+    """Where a knob stands without a cable."""
+    knob = knob_of(instrument, name)
+    if name == PITCH:
+        return f"tune {semitones(knob.base)}"
+    if knob.pot is None:
+        return f"set {100 * knob.base:.0f}%"
+    return f"{knob.pot} {100 * state.picked[POTS.index(knob.pot)]:.0f}%"
+
+
+class KnobPage(Fields):
+    """All that feeds one knob; its live value in the foot."""
+
+    def __init__(self, instrument: Instrument, name: str) -> None:
+        self._instrument, self._name = instrument, name
+        self._picked: tuple[float, ...] = (0.5,) * len(POTS)
+        value = (
+            Field("tune", lambda state: semitones(knob_of(instrument, name).base), self._tune)
+            if name == PITCH
+            else Field("value", self._value, self._turn_value)
+        )
+        pot = (
+            []
+            if name == PITCH
+            else [Field("set by", lambda s: knob_of(instrument, name).pot or "menu", self._turn_pot)]
+        )
+        curve = [] if name == PITCH else [curve_field(instrument, name)]
+        cables = [attenuverter_field(instrument, name, jack, jack) for jack in CV_JACKS]
+        super().__init__(name, [value, *cables, offset_field(instrument, name), *curve, *pot])
+
+    def step(self, state: PanelState) -> None:
+        self._picked = state.picked
+
+    def _value(self, state: PanelState) -> str:
+        knob = knob_of(self._instrument, self._name)
+        base = knob.base if knob.pot is None else state.picked[POTS.index(knob.pot)]
+        return f"{100 * base:.1f}%"
+
+    def _turn_value(self, turn: Turn) -> None:
+        """A knob of a pot stands where it is put until the pot passes that place, as after a recall."""
+        instrument, knob = self._instrument, knob_of(self._instrument, self._name)
+        if knob.pot is None:
+            change(instrument, self._name, base=moved(knob.base, turn, 0.0, 1.0))
+            return
+        picked = [round(min(max(at, 0.0), 1.0), 4) for at in self._picked]
+        number = POTS.index(knob.pot)
+        picked[number] = moved(picked[number], turn, 0.0, 1.0)
+        self._picked = tuple(picked)
+        instrument.play(msgspec.structs.replace(instrument.sound, pots=self._picked), recall=True)
+
+    def _tune(self, turn: Turn) -> None:
+        change(self._instrument, self._name, base=tuned(knob_of(self._instrument, self._name).base, turn))
+
+    def _turn_pot(self, turn: Turn) -> None:
+        """The menu, or a pot, which then sets no other knob. A knob that its pot leaves stands where it stood."""
+        instrument, choices = self._instrument, (None, *POTS)
+        knob = knob_of(instrument, self._name)
+        pot = choices[(choices.index(knob.pot) + turn.detents) % len(choices)]
+        knobs = dict(instrument.sound.knobs)
+        for name, other in [*knobs.items(), (self._name, knob)]:
+            if other.pot is not None and (other.pot == pot or name == self._name):
+                base = min(max(self._picked[POTS.index(other.pot)], 0.0), 1.0)
+                knobs[name] = msgspec.structs.replace(other, pot=None, base=round(base, 4))  # type: ignore[index]
+        knobs[self._name] = msgspec.structs.replace(knobs.get(self._name, knob), pot=pot)  # type: ignore[index,call-overload]
+        instrument.play(msgspec.structs.replace(instrument.sound, knobs=knobs))
+
+    def _foot(self, c: Canvas, state: PanelState) -> None:
+        value = where(self._instrument, self._name, state)
+        left = c.text(0, layout.FOOT, "now") + 4
+        if self._name != PITCH:
+            layout.bar(c, left, layout.FOOT, 74, position(self._instrument, self._name, state), 7)
+        c.text_right(WIDTH, layout.FOOT, value)

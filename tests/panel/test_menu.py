@@ -1,0 +1,358 @@
+"""The grammar, and every page by the hand at the encoder: on a desk of its own, with presets that are kept."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from hardware.screens import PLAYING, Shown, Strings
+from neurorack import bundle
+from neurorack.board import load_board
+from neurorack.desk import Desk
+from neurorack.errors import BadInput
+from neurorack.panel import host
+from neurorack.panel.encoder import Event, Push, Turn
+from neurorack.panel.menu import Menu
+from neurorack.panel.page import Refused, Row, Wheel
+from neurorack.panel.pages import knobs, patch
+from neurorack.panel.pages.home import HomePage
+from neurorack.panel.pages.presets import LETTERS
+from neurorack.panel.pages.sounds import LOAD_S
+from neurorack.panel.pages.system import CalibrationPage, Service
+from neurorack.panel.panel import menu_rows
+from neurorack.panel.state import PanelState
+from neurorack.patch.matrix import CURVES, Matrix, default_patch
+from neurorack.settings.playing import patch_of
+from neurorack.shared import PATCH, Snapshot
+from neurorack.words import CV_JACKS, DESCRIPTORS, KNOBS, POTS
+
+PRESS, BACK = Push.PRESS, Push.LONG_PRESS
+
+
+def turn(detents: int, *, fine: bool = False) -> Turn:
+    return Turn(detents, float(detents), fine)
+
+
+@dataclass
+class Player:
+    """A hand at the encoder of a module whose engine does as it is told."""
+
+    desk: Desk
+    menu: Menu
+    done: list[str]
+    state: PanelState = field(default_factory=lambda: PLAYING)
+
+    def do(self, *events: Event) -> None:
+        for event in events:
+            self.menu.step(self.state)
+            self.menu.touch(event)
+            self.menu.step(self.state)
+            assert self.menu.draw(self.state).shape == (64, 128)
+
+    def open(self, row: str, *events: Event) -> None:
+        while not self.menu.at_home:
+            self.do(BACK)
+        rows = [r.name for r in self.menu.page._rows()]  # type: ignore[attr-defined]
+        self.do(PRESS, turn(rows.index(row)), PRESS, *events)
+
+    @property
+    def page(self) -> str:
+        return type(self.menu.page).__name__
+
+    def later(self, seconds: float, **state: object) -> None:
+        self.state = replace(self.state, t_s=self.state.t_s + seconds, **state)  # type: ignore[arg-type]
+        self.menu.step(self.state)
+
+
+@pytest.fixture
+def player(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Player:
+    models = tmp_path / "models"
+    for name in ("bells", "tiny"):
+        shutil.copytree(tiny_bundle, models / name)
+        card = bundle.read_card(models / name)
+        bundle.write_card(models / name, msgspec.structs.replace(card, name=name))
+    monkeypatch.setattr(bundle, "folders", lambda: [models])
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    desk = Desk(tmp_path / "state", "tiny", bundle=None, assignments=[], intonation=None)
+    desk.begin(run_dir, plays_on=False, gate_delay_s=0.006, listen=False)
+    desk.open(run_dir)
+    done: list[str] = []
+    service = Service(forget_calibration=lambda: done.append("forget"), shut_down=lambda: done.append("shut down"))
+    rows = menu_rows(desk, service, lambda: CalibrationPage(load_board(), service, lambda: None), Strings)
+    made = Player(desk, Menu(HomePage(desk, lambda: rows)), done)
+    made.state = replace(PLAYING, bundle="tiny", gesture_number=0, gestures=2)
+    return made
+
+
+def test_a_turn_at_home_plays_another_gesture(player: Player) -> None:
+    player.do(turn(1))
+    assert player.desk.sound.gesture == 1
+    player.do(turn(1))
+    assert player.desk.sound.gesture == 0
+
+
+def test_every_page_is_entered_by_a_push_and_left_by_a_long_one(player: Player) -> None:
+    rows = player.menu.page._rows()  # type: ignore[attr-defined]
+    for row in rows:
+        player.open(row.name)
+        assert not player.menu.at_home and player.page != "Wheel", row.name
+        player.do(BACK)
+        assert player.page == "Wheel", "back in the menu"
+
+
+def test_long_presses_come_home_from_anywhere_and_stay_there(player: Player) -> None:
+    player.open("patch", turn(1), PRESS, PRESS, turn(1), PRESS)
+    player.do(*[BACK] * 8)
+    assert player.menu.at_home
+
+
+def test_the_knobs_are_those_of_the_patch(player: Player) -> None:
+    player.open("knobs")
+    assert [row.name for row in player.menu.page._rows()] == list(KNOBS)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("jack", CV_JACKS)
+@pytest.mark.parametrize("knob", KNOBS)
+def test_an_attenuverter_is_turned_from_the_knob_and_from_the_jack(player: Player, jack: str, knob: str) -> None:
+    player.open("knobs", turn(KNOBS.index(knob)), PRESS, turn(1 + CV_JACKS.index(jack)), PRESS, turn(-500), turn(25))
+    assert player.desk.sound.knobs[knob].attenuverter[jack] == pytest.approx(-0.75)  # type: ignore[index]
+    player.open("patch", turn(CV_JACKS.index(jack)), PRESS, turn(KNOBS.index(knob)), PRESS, turn(3, fine=True))
+    assert player.desk.sound.knobs[knob].attenuverter[jack] == pytest.approx(-0.747)  # type: ignore[index]
+    player.do(turn(747, fine=True))
+    assert jack not in player.desk.sound.knobs[knob].attenuverter, "closed is no cable"  # type: ignore[index]
+
+
+def test_one_jack_can_feed_every_knob(player: Player) -> None:
+    for number, _ in enumerate(KNOBS):
+        player.open("patch", turn(CV_JACKS.index("cv4")), PRESS, turn(number), PRESS, turn(1000))
+    assert all(player.desk.sound.knobs[knob].attenuverter["cv4"] == 1.0 for knob in KNOBS)  # type: ignore[index]
+
+
+def test_a_knob_that_the_module_learns_appears_by_itself(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = (*KNOBS, "morph", "scrub", *(f"macro{n}" for n in range(8)))
+    for page in (knobs, patch):
+        monkeypatch.setattr(page, "KNOBS", more)
+    player.open("patch", turn(1), PRESS, turn(len(KNOBS) + 1), PRESS, turn(50))
+    assert player.desk.sound.knobs["scrub"].attenuverter == {"cv1": 0.5}  # type: ignore[index]
+    player.open("knobs", turn(len(KNOBS)), PRESS, PRESS, turn(10))
+    assert player.desk.sound.knobs["morph"].base == pytest.approx(0.6)  # type: ignore[index]
+
+
+def test_curve_and_offset_are_the_knobs(player: Player) -> None:
+    player.open("patch", turn(2), PRESS, turn(2), PRESS, BACK, turn(1), PRESS, turn(7), PRESS, turn(1), PRESS, turn(1))
+    knob = player.desk.sound.knobs["centroid"]
+    assert knob.offset == pytest.approx(0.07) and knob.curve == CURVES[1]
+
+
+def test_the_pitch_is_tuned_in_semitones_and_cents(player: Player) -> None:
+    player.open("knobs", PRESS, PRESS, turn(-12), turn(7, fine=True))
+    assert player.desk.sound.knobs["pitch"].base == pytest.approx(-1 + 7 / 1200)
+
+
+def test_what_is_turned_reaches_the_jacks(player: Player, tmp_path: Path) -> None:
+    player.open("knobs", turn(5), PRESS, PRESS, turn(-20))
+    record = Snapshot(tmp_path / "run" / "patch", PATCH)
+    assert record.refresh() and record.record["base"][5] == pytest.approx(0.3)
+
+
+def test_a_knob_of_a_pot_stands_where_the_menu_puts_it_as_after_a_recall(player: Player, tmp_path: Path) -> None:
+    player.later(1, picked=(0.2, 0.4, 0.6, 0.8))
+    player.open("knobs", turn(2), PRESS, PRESS, turn(10))
+    assert player.desk.sound.pots == (0.2, 0.5, 0.6, 0.8)
+    record = Snapshot(tmp_path / "run" / "patch", PATCH)
+    assert record.refresh() and record.record["recalled"][1] == 0.5 and record.record["recalled_ns"] > 0
+
+
+def test_a_pot_sets_one_knob_and_a_knob_it_leaves_stands_where_it_stood(player: Player) -> None:
+    player.later(1, picked=(0.2, 0.4, 0.6, 0.8))
+    player.open("knobs", turn(5), PRESS, turn(-1), PRESS, turn(2))
+    after = player.desk.sound.knobs
+    assert after["boominess"].pot == POTS[1]
+    assert [after[name].pot for name in DESCRIPTORS].count(POTS[1]) == 1  # type: ignore[index]
+    assert after["centroid"].pot is None and after["centroid"].base == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("curve", range(len(CURVES)))
+def test_the_value_on_the_screen_is_the_one_the_matrix_plays(curve: int) -> None:
+    from neurorack.panel.pages.editing import position
+
+    instrument, random = Shown(), np.random.default_rng(curve)
+    for _ in range(50):
+        volts, pots = random.uniform(-5, 5, 5), random.random(4)
+        knobs = {
+            name: msgspec.structs.replace(knob, curve=CURVES[curve]) for name, knob in instrument.sound.knobs.items()
+        }
+        instrument.sound = msgspec.structs.replace(instrument.sound, knobs=knobs)
+        state = replace(PLAYING, volts=tuple(volts), picked=tuple(pots))
+        matrix = Matrix(default_patch())
+        matrix.load(patch_of(instrument.sound))
+        _, played = matrix.play(volts, pots)
+        assert [position(instrument, name, state) for name in DESCRIPTORS] == pytest.approx(played.tolist())
+
+
+def test_a_gesture_is_chosen_by_name_and_plays_from_the_push_on(player: Player) -> None:
+    player.open("gestures", turn(1))
+    assert player.desk.sound.gesture == 0
+    player.do(PRESS)
+    assert player.desk.sound.gesture == 1
+
+
+def test_a_gesture_that_is_gone_leaves_the_screen_at_the_last(player: Player) -> None:
+    player.open("gestures", turn(1))
+    player.desk._card = None
+    player.do(turn(1), PRESS, BACK)
+    assert player.page == "Wheel"
+
+
+def test_a_list_that_grows_shorter_while_it_is_shown_leaves_its_last_row_chosen() -> None:
+    names = ["bow", "breath", "pluck"]
+    wheel = Wheel("gestures", lambda: [Row(name) for name in names], chosen=2)
+    del names[1:]
+    assert wheel.draw(PLAYING).any() and wheel.press() is None and wheel.chosen == 0
+    names.clear()
+    wheel.turn(turn(1))
+    assert wheel.draw(PLAYING).any() and wheel.press() is None
+
+
+def test_an_instrument_is_loaded_beside_what_sounds(player: Player) -> None:
+    player.open("instruments", turn(-1), PRESS)
+    assert player.desk.sound.bundle == "bells"
+    player.later(0.5)
+    assert player.desk.sound.bundle == "bells", "the engine is at it"
+    player.later(0.5, bundle="bells")
+    player.later(2 * LOAD_S)
+    assert player.desk.sound.bundle == "bells"
+
+
+@pytest.mark.parametrize(("later_s", "said"), [(0.5, "no room for bells"), (LOAD_S + 1, "")])
+def test_one_that_the_engine_refuses_leaves_the_one_before(player: Player, later_s: float, said: str) -> None:
+    player.do(turn(1))
+    player.open("instruments", turn(-1), PRESS)
+    player.later(later_s, said=said)
+    assert player.desk.sound.bundle == "tiny" and player.desk.sound.gesture == 1
+    assert player.menu.page._refusal == said or not said  # type: ignore[attr-defined]
+
+
+def test_one_that_is_gone_is_refused_in_words_and_any_touch_goes_on(player: Player, tmp_path: Path) -> None:
+    player.open("instruments")
+    shutil.rmtree(tmp_path / "models" / "bells")
+    player.do(turn(-1), PRESS)
+    assert isinstance(player.menu.page, Refused) and player.desk.sound.bundle == "tiny"
+    player.do(turn(1))
+    assert player.page == "InstrumentsPage"
+
+
+def test_presets_are_stored_recalled_renamed_and_cleared(player: Player) -> None:
+    player.do(turn(1))
+    player.open("presets", turn(2), PRESS, PRESS)
+    assert player.desk.presets[3].name == "preset 3" and player.page == "PresetsPage"
+    player.do(BACK, BACK, turn(1))
+    assert player.desk.sound.gesture == 0
+    player.open("presets", turn(2), PRESS, PRESS)
+    assert player.desk.sound.gesture == 1
+    player.do(PRESS, turn(2), PRESS)
+    for letter in "←←a1✓":
+        page = player.menu.page
+        player.do(turn(LETTERS.index(letter) - page._at), PRESS)  # type: ignore[attr-defined]
+    assert player.desk.presets[3].name == "preseta1"
+    player.do(PRESS, turn(-1), PRESS, PRESS)
+    assert 3 in player.desk.presets, "the first answer is no"
+    player.do(PRESS, turn(1), PRESS)
+    assert 3 not in player.desk.presets
+
+
+def test_a_stored_preset_is_not_overwritten_by_a_push_too_many(player: Player) -> None:
+    player.open("presets", PRESS, PRESS)
+    player.do(turn(1))
+    stored = player.desk.presets[1]
+    player.do(turn(-1), PRESS, turn(1), PRESS, PRESS)
+    assert player.desk.presets[1] == stored
+
+
+def test_a_preset_that_is_gone_is_refused_in_words(player: Player) -> None:
+    player.open("presets", PRESS, PRESS, PRESS)
+    deeds = player.menu.page._deeds()  # type: ignore[attr-defined]
+    player.desk.preset("clear", 1)
+    player.menu.page._rows = lambda: deeds  # type: ignore[attr-defined]  # as if it went between look and push
+    player.do(PRESS)
+    assert isinstance(player.menu.page, Refused)
+
+
+def test_a_preset_whose_bundle_is_gone_changes_nothing(player: Player, tmp_path: Path) -> None:
+    player.desk.play(msgspec.structs.replace(player.desk.sound, bundle="bells"))
+    player.desk.preset("save", 1)
+    player.desk.play(msgspec.structs.replace(player.desk.sound, bundle="tiny"))
+    shutil.rmtree(tmp_path / "models" / "bells")
+    player.open("presets", PRESS, PRESS)
+    assert isinstance(player.menu.page, Refused) and player.desk.sound.bundle == "tiny"
+
+
+def test_a_name_of_nothing_is_refused_and_one_of_300_letters_ends_at_the_24th(player: Player) -> None:
+    player.open("presets", PRESS, PRESS, PRESS, turn(2), PRESS)
+    player.do(turn(LETTERS.index("←") - LETTERS.index("a")), *[PRESS] * 300, turn(-1), PRESS)
+    assert isinstance(player.menu.page, Refused) and player.desk.presets[1].name == "preset 1"
+    player.do(PRESS, turn(LETTERS.index("a") - LETTERS.index("✓")), *[PRESS] * 300)
+    assert player.page == "NamePage", "the refusal loses nothing"
+    player.do(turn(-LETTERS.index("a")), PRESS)
+    assert player.desk.presets[1].name == "a" * 24
+
+
+def test_a_reset_is_asked_for_twice_and_leaves_the_calibration(player: Player) -> None:
+    player.do(turn(1))
+    player.desk.preset("save", 1)
+    player.open("system", turn(2), PRESS, turn(1), PRESS)
+    assert player.page == "Ask" and player.desk.presets
+    player.do(PRESS)
+    assert player.page == "SystemPage" and player.desk.presets, "the first answer is no, again"
+    player.do(PRESS, turn(1), PRESS, turn(1), PRESS)
+    assert not player.desk.presets and player.desk.sound.gesture == 0 and player.done == []
+
+
+def test_calibration_is_forgotten_by_its_own_row_alone(player: Player) -> None:
+    player.open("system", turn(3), PRESS, turn(1), PRESS, turn(1), PRESS)
+    assert player.done == ["forget"]
+
+
+def test_shutting_down_asks_once_and_leaves_nothing_to_turn(player: Player) -> None:
+    player.open("system", turn(1), PRESS, PRESS)
+    assert player.done == []
+    player.do(PRESS, turn(1), PRESS)
+    assert player.done == ["shut down"]
+    player.do(BACK, PRESS, turn(1))
+    assert player.page == "GoodbyePage"
+
+
+def test_the_meters_ask_the_machine_every_two_seconds_at_most(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr(host, "warmest_c", lambda: asked.append(1) or 50.0)
+    player.open("meters")
+    for _ in range(100):
+        player.later(0.05)
+    assert len(asked) <= 3
+
+
+def test_a_spectrum_names_the_frequency_it_hears(monkeypatch: pytest.MonkeyPatch) -> None:
+    from neurorack.panel import layout
+    from neurorack.panel.pages.scope import SpectrumPage
+
+    titles: list[str] = []
+    monkeypatch.setattr(layout, "title", lambda c, left, right="": titles.append(right))
+    SpectrumPage(Strings()).draw(PLAYING)
+    assert titles == ["440 Hz"]
+
+
+def test_refusals_do_not_pile_up(player: Player) -> None:
+    def refuse() -> None:
+        raise BadInput("no")
+
+    act: Callable[[], None] = refuse
+    player.open("gestures")
+    player.menu.page.press = act  # type: ignore[method-assign,assignment]
+    for _ in range(20):
+        player.do(PRESS)
+    assert len(player.menu._pages) <= 4

@@ -1,0 +1,185 @@
+"""Hands gone mad: random events of encoder, gates, voltages, pots and faults on the virtual module, in simulated time.
+
+python tests/panel/test_storm.py 100000    as many events, and how long the panel took at most
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from neurorack import bundle
+from neurorack.board import load_board
+from neurorack.clock import SimulatedClock
+from neurorack.desk import Desk
+from neurorack.frontend import Frontend
+from neurorack.panel.pages.system import Service
+from neurorack.panel.panel import Panel
+from neurorack.rack.chips.ssd1306 import OLED, pixels
+from neurorack.rack.control import FAULTY, RackControl
+from neurorack.rack.plan import INPUT_JACKS
+from neurorack.rack.world import World
+from neurorack.settings.model import PRESETS
+from neurorack.shared import METERS, AudioTap, Snapshot
+from neurorack.words import POTS
+
+EVENTS = 2_500
+BUNDLES = ("fluid", "skins", "tongues")
+
+
+class Module:
+    """Jacks, panel and desk on one simulated clock, and an engine that takes up what it is told, or refuses it."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.random, self.clock, self.events = Random(seed), SimulatedClock(10**9), 0
+        run_dir = folder / "run"
+        run_dir.mkdir()
+        World.create(run_dir, self.clock.now_ns())
+        self.hands = RackControl(run_dir, self.clock)
+        self._outputs = sorted(self.hands.world.outputs)
+        self._run_dir, self._board = run_dir, load_board(rack=True)
+        self.jacks = Frontend(self._board, run_dir, self.clock)
+        self.desk = Desk(folder / "state", "fluid", bundle=None, assignments=[], intonation=None)
+        self.desk.begin(run_dir, plays_on=False, gate_delay_s=0.006, listen=False)
+        self.desk.open(run_dir)
+        self._meters = Snapshot(run_dir / "meters", METERS, create=True)
+        self._tap = AudioTap(run_dir / "tap", create=True)
+        self._oled = Snapshot(run_dir / "rack.oled", OLED, create=True)
+        self.restarts = 0
+        self.visited: set[str] = set()
+        self._panel_ns = self._engine_ns = self._desk_ns = 0
+        self.slowest_ns = 0
+        self._start_panel()
+
+    def _start_panel(self) -> None:
+        """As the daemon does; a module that was shut down is switched on again."""
+        self.panel = Panel(self._run_dir, self._board, self.clock, self.desk, Service(shut_down=self._start_panel))
+        self.restarts += 1
+
+    def run(self, seconds: float) -> None:
+        end_ns = self.clock.now_ns() + round(seconds * 1e9)
+        while (now_ns := self.clock.now_ns()) < end_ns:
+            due_ns = self.jacks.step()
+            if now_ns >= self._engine_ns:
+                self._engine(now_ns)
+            if now_ns >= self._desk_ns:
+                self._desk_ns = now_ns + 250_000_000
+                self.desk._playing.look(self.jacks._volts.record)  # type: ignore[union-attr]  # but saves nothing
+            if now_ns >= self._panel_ns:
+                began_ns = self.clock.now_ns()
+                self._panel_ns = self.panel.step()
+                self.slowest_ns = max(self.slowest_ns, self.clock.now_ns() - began_ns)
+            self.clock.sleep_until_ns(min(due_ns, self._panel_ns, self._engine_ns, end_ns))
+
+    def _engine(self, now_ns: int) -> None:
+        self._engine_ns = now_ns + 20_000_000
+        m, sound = self._meters.record, self.desk.sound
+        m.t_ns, m.pid, m.first_sound_ns, m.gesture = now_ns, 7, 1, sound.gesture
+        m.bundle, m.pitch_hz, m.level_rms = sound.bundle.encode(), 440 * self.random.uniform(0.5, 2), 0.1
+        self._meters.publish()
+        self._tap.write(np.full(960, self.random.uniform(-1, 1), np.float32))
+
+    def event(self) -> None:
+        """One of all that hands, cables and mishaps can do, the encoder first."""
+        random, hands = self.random, self.hands
+        self.events += 1
+        acts: list[tuple[int, Callable[[], object]]] = [
+            (30, lambda: hands.turn_encoder(random.choice((-3, -1, 1, 1, 2, 5)))),
+            (1, lambda: hands.turn_encoder(random.choice((-40, 40)))),
+            (24, lambda: self.push(random.uniform(0.015, 0.06))),
+            (3, lambda: self.push(random.uniform(0.51, 0.7))),
+            (5, self.push_turn),
+            (12, lambda: hands.turn_pot(random.choice(POTS), random.random())),
+            (12, lambda: hands.key(random.uniform(-3, 7), random.random() < 0.5)),
+            (8, lambda: hands.patch(random.choice(INPUT_JACKS), random.choice(self._outputs))),
+            (3, lambda: hands.unplug(random.choice(INPUT_JACKS))),
+            (1, lambda: hands.fault(random.choice(FAULTY[:5]), "absent")),
+            (3, lambda: [hands.repair(what) for what in FAULTY]),
+            (1, lambda: self.clock.sleep_until_ns(self.clock.now_ns() + random.choice((1, 400, 1300)) * 10**9)),
+        ]
+        random.choices([act for _, act in acts], [weight for weight, _ in acts])[0]()
+
+    def push(self, seconds: float) -> None:
+        self.let_turn_end()
+        self.hands.press_encoder(True)
+        self.run(seconds)
+        self.hands.press_encoder(False)
+
+    def let_turn_end(self) -> None:
+        """A hand pushes when its turn is over."""
+        if contacts := self.hands.world.state.contacts:
+            self.run(max(contacts[-1].t_ns - self.clock.now_ns(), 0) * 1e-9 + 0.01)
+
+    def push_turn(self) -> None:
+        self.let_turn_end()
+        self.hands.press_encoder(True)
+        self.run(0.02)
+        self.hands.turn_encoder(self.random.choice((-2, 1)))
+        self.let_turn_end()
+        self.hands.press_encoder(False)
+
+    def seen(self) -> np.ndarray:
+        self._oled.refresh()
+        return pixels(self._oled.record)
+
+
+def storm(folder: Path, events: int, seed: int = 1) -> Module:
+    """Play that many events; the module afterwards. Whatever goes wrong is an exception."""
+    module = Module(folder, seed)
+    while module.events < events:
+        for _ in range(module.random.choice((1, 1, 1, 3))):
+            module.event()
+        module.run(module.random.choice((0.001, 0.01, 0.02, 0.06)))
+        module.visited.add(type(module.panel.menu.page).__name__)
+        assert len(module.panel.menu._pages) <= 8
+        assert 0 <= module.desk.sound.gesture < 10_000 and len(module.desk.presets) <= PRESETS
+    return module
+
+
+def is_free(module: Module) -> bool:
+    """Whether a player finds his way home, and a turn there is heard and seen."""
+    for what in FAULTY:
+        module.hands.repair(what)
+    module.run(5.0)
+    for _ in range(10):
+        module.push(0.7)
+        module.run(0.1)
+    gesture, before = module.desk.sound.gesture, module.seen()
+    module.hands.turn_encoder(1)
+    module.run(0.1)
+    there = module.panel.menu.at_home and module.desk.sound.gesture != gesture
+    return there and not np.array_equal(before, module.seen())
+
+
+@contextmanager
+def tiny_bundles(folder: Path, write: Callable[..., Path]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in BUNDLES:
+            write(folder / name)
+        patch.setattr(bundle, "folders", lambda: [folder])
+        yield
+
+
+def test_no_storm_of_events_breaks_the_panel_or_leaves_it_stuck(
+    tmp_path: Path, make_tiny_bundle: Callable[..., Path]
+) -> None:
+    with tiny_bundles(tmp_path / "models", make_tiny_bundle):
+        module = storm(tmp_path, EVENTS)
+        print(f"{module.clock.now_ns() * 1e-9:.0f} s of the module, {module.restarts} starts, {sorted(module.visited)}")
+        assert len(module.visited) >= 12, "it came about"
+        assert is_free(module)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        stormed = storm(Path(place), int(sys.argv[1]), seed=int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+        print(
+            f"{stormed.events} events in {stormed.clock.now_ns() * 1e-9:.0f} s of the module, {stormed.restarts} starts"
+        )
+        print(*sorted(stormed.visited))
+        print(f"longest step {stormed.slowest_ns * 1e-6:.1f} ms, free afterwards: {is_free(stormed)}")
