@@ -44,6 +44,9 @@ TIDY_S = 0.25
 NOTICE_S, SETTINGS_NOTICE_S = 6.0, 30.0
 """How long the panel shows that something was started again, and what is wrong with the settings: that is longer."""
 
+DISK_S = 0.02
+"""How often it is felt whether the disk is done, while somebody waits for that."""
+
 PANEL_RETRY_S = 10.0
 
 HOPELESS = 4
@@ -286,6 +289,8 @@ class Daemon:
             self._step_panel()
             now_s = time.monotonic()
             dues = [keeper.due_s for keeper in self._keepers if keeper.due_s is not None]
+            if self._desk.waits:
+                dues.append(now_s + DISK_S)
             due_s = min(self._panel_due_s, self._tidy_due_s, *dues)
             watched = [wake, *([0] if self._attached else ()), *(k.pidfd for k in self._keepers if k.pidfd >= 0)]
             watched += self._desk.mail
@@ -300,6 +305,8 @@ class Daemon:
                     keeper.begin()
             if any(fd in ready for fd in self._desk.mail):
                 self._desk.answer(self._newest_volts())
+            elif self._desk.waits:
+                self._desk.step(self._newest_volts())
             if self._tidy_due_s <= time.monotonic():
                 self._tidy()
 

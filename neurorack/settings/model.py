@@ -82,10 +82,10 @@ class Settings(_Kept, frozen=True):
             raise BadInput("nothing has been played yet", f"preset {number}", "start the module first")
         before = self.presets.get(number)
         name = name or (before.name if before else f"preset {number}")
-        return self._with(number, _named(name, self.playing))
+        return self.with_preset(number, _named(name, self.playing))
 
     def rename(self, number: int, name: str) -> "Settings":
-        return self._with(number, _named(name, self.preset(number).sound))
+        return self.with_preset(number, _named(name, self.preset(number).sound))
 
     def recall(self, number: int) -> "Settings":
         """With preset `number` as what plays."""
@@ -93,9 +93,10 @@ class Settings(_Kept, frozen=True):
 
     def clear(self, number: int) -> "Settings":
         self.preset(number)
-        return self._with(number, None)
+        return self.with_preset(number, None)
 
-    def _with(self, number: int, preset: Preset | None) -> "Settings":
+    def with_preset(self, number: int, preset: Preset | None) -> "Settings":
+        """With this as preset `number`, or with none there."""
         presets = {n: p for n, p in self.presets.items() if n != number}
         if preset is not None:
             presets[number] = preset
