@@ -447,8 +447,12 @@ def _settings() -> Iterator[Finding]:
 
     store = Store(state_dir())
     presets = len(store.load().presets)
+    if store.barred:
+        mend = "let the module's user read them, or move them elsewhere; until then nothing is saved"
+    else:
+        mend = "play on, the next save keeps them beside; or mend them while no module runs, as README.md has it"
     for notice in store.notices:
-        yield Finding("settings", NOTE, notice, "play on: a save mends damage; `neurorack presets list` shows the rest")
+        yield Finding("settings", NOTE, notice, mend)
     there = next(place for place in (store.folder, *store.folder.resolve().parents) if place.exists())
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         yield Finding("settings", OK, f"{store.folder}, {presets} presets")
