@@ -153,12 +153,12 @@ def _add_presets(command: Callable[..., argparse.ArgumentParser]) -> None:
         ("clear", "empty a preset", "clear 3"),
     ):
         made = command(name, _presets, what, f"neurorack presets {example}")
-        made.set_defaults(do=name, number=0, name="")
+        made.set_defaults(do=name, number=0, name=None)
         if name != "list":
             made.add_argument("number", type=int, metavar="NUMBER", help="1 to 64")
         if name in ("save", "rename"):
             made.add_argument(
-                "--name" if name == "save" else "name", metavar="NAME", default="", help="at most 24 characters"
+                "--name" if name == "save" else "name", metavar="NAME", help="at most 24 characters"
             )
         made.add_argument(
             "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
@@ -428,7 +428,9 @@ def _models_install(options: argparse.Namespace) -> int:
 def _presets(options: argparse.Namespace) -> int:
     from neurorack import presets
 
-    rows, live = presets.request(presets.Request(options.do, options.number, options.name), options.run_dir)
+    rows, live, notices = presets.request(presets.Request(options.do, options.number, options.name), options.run_dir)
+    for notice in notices:
+        complain(f"neurorack: {notice}")
     if options.json:
         _print([{"number": row.number, "name": row.name, "bundle": row.bundle, "gesture": row.gesture} for row in rows])
     elif options.do == "list":

@@ -75,17 +75,18 @@ class Settings(_Kept, frozen=True):
             )
         return self.presets[number]
 
-    def store(self, number: int, name: str = "") -> "Settings":
+    def store(self, number: int, name: str | None = None) -> "Settings":
         """With what plays as preset `number`, in place of one that is there; its name stays unless another is given."""
         self._check(number)
         if self.playing is None:
             raise BadInput("nothing has been played yet", f"preset {number}", "start the module first")
         before = self.presets.get(number)
-        name = name or (before.name if before else f"preset {number}")
-        return self.with_preset(number, _named(name, self.playing))
+        if name is None:
+            name = before.name if before else f"preset {number}"
+        return self.with_preset(number, Preset(name=named(name), sound=self.playing))
 
     def rename(self, number: int, name: str) -> "Settings":
-        return self.with_preset(number, _named(name, self.preset(number).sound))
+        return self.with_preset(number, Preset(name=named(name), sound=self.preset(number).sound))
 
     def recall(self, number: int) -> "Settings":
         """With preset `number` as what plays."""
@@ -108,12 +109,13 @@ class Settings(_Kept, frozen=True):
             raise BadInput("there is no such preset", f"preset {number}", f"use 1 to {PRESETS}")
 
 
-def _named(name: str, sound: Sound) -> Preset:
+def named(name: str) -> str:
+    """A preset's name with single spaces. Raises BadInput where no display could hold it."""
     name = " ".join(name.split())
     if not name or len(name) > NAME_CHARACTERS_MAX or not name.isprintable():
         mend = f"use 1 to {NAME_CHARACTERS_MAX} printable characters"
         raise BadInput("a preset cannot be called that", repr(name[:40]), mend)
-    return Preset(name=name, sound=sound)
+    return name
 
 
 Document = dict[str, Any]
