@@ -235,7 +235,7 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     from neurorack.boards import BOARD_HELP, board_file
-    from neurorack.daemon import folder
+    from neurorack.daemon import file, folder
 
     parser.add_argument(
         "--points",
@@ -254,8 +254,8 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run-dir", type=folder, metavar="DIR", help="where the processes meet (default: found by itself)"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where it goes (default: where the module looks)")
-    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the error before and after")
+    parser.add_argument("--out", type=file, metavar="FILE", help="where it goes (default: where the module looks)")
+    parser.add_argument("--picture", type=file, metavar="FILE.png", help="draw the error before and after")
     _json(parser)
 
 

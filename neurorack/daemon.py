@@ -107,7 +107,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--board", type=board_file, metavar="BOARD", help=BOARD_HELP)
     parser.add_argument(
         "--calibration",
-        type=Path,
+        type=file,
         metavar="FILE",
         help="TOML with the measured corrections of the jacks (default: what `neurorack calibrate` saved)",
     )
@@ -120,6 +120,13 @@ def folder(text: str) -> Path:
     """Refuses '', an unset variable's value, which Path takes for the current folder."""
     if not text:
         raise argparse.ArgumentTypeError("an empty name is no folder")
+    return Path(text)
+
+
+def file(text: str) -> Path:
+    """Refuses '' likewise."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name is no file")
     return Path(text)
 
 
@@ -187,8 +194,8 @@ class Daemon:
                 str(self.run_dir),
                 "stop it, or give another --run-dir",
             ) from held
-        if options.calibration is not None and not options.calibration.is_file():
-            raise BadInput("there is no such calibration", str(options.calibration), "give another --calibration FILE")
+        if options.calibration is not None:
+            _check_calibration(options.calibration)
         common = ["--run-dir", str(self.run_dir)]
         virtual = options.rack is not None
         self._calibration = options.calibration or calibration_path(options.specimen if virtual else None)
@@ -392,6 +399,16 @@ class Daemon:
     def _newest_volts(self) -> "np.recarray | None":
         self._jacks_pulse()
         return None if self._volts is None else self._volts.record
+
+
+def _check_calibration(path: Path) -> None:
+    """Raise BadInput where the file that was given is not there, or is something else."""
+    from neurorack.jacks.calibration import check_calibration
+
+    try:
+        check_calibration(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BadInput("there is no such calibration", str(path), "give another --calibration FILE") from error
 
 
 def _opened(path: Path, dtype: str) -> "Snapshot | None":

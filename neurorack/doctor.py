@@ -93,6 +93,7 @@ def examine(board: Path | None = None, run_dir: Path | None = None) -> Report:
         ("sound", _sound),
         ("chips", lambda: _chips(loaded, run_dir)),
         ("jacks", lambda: _jacks(loaded, run_dir)),
+        ("calibration", lambda: _calibration(run_dir)),
         ("lines", lambda: _lines(loaded)),
         ("real time", _real_time),
         ("instruments", _instruments),
@@ -263,6 +264,30 @@ def _over(board: Any, jack: str, over: int) -> Finding | None:
     limit_v = getattr(board.jacks, jack).high_v if over > 0 else getattr(board.jacks, jack).low_v
     mend = "pull its cable: if that changes nothing, its op-amp or the supply of that is missing"
     return Finding("jacks", NOTE, f"{jack} is over range, beyond {limit_v:+g} V", mend, {"jack": jack, "over": over})
+
+
+def _calibration(run_dir: Path | None) -> Iterator[Finding]:
+    """The one in force: of the jacks that run, else of those that would."""
+    from neurorack.frontend import calibrated_by
+    from neurorack.jacks.calibration import Calibration
+    from neurorack.jacks.report import PLAYED_V, before_cents
+    from neurorack.rundir import default_run_dir
+    from neurorack.statedir import calibration_path
+
+    path = calibrated_by(run_dir or default_run_dir()) or calibration_path()
+    calibration = Calibration.load(path)
+    for notice in calibration.notices:
+        mend = "mend the file, or run `neurorack calibrate`: what is damaged is kept beside, as *.damaged"
+        yield Finding("calibration", NOTE, notice, mend)
+    voct = calibration.corrections.get("voct")
+    if voct is not None:
+        points = ", ".join(f"{v:g}" for v in voct.true_v)
+        off_cents = max(abs(before_cents(voct, v)) for v in PLAYED_V)
+        what = f"voct was measured at {points} V: takes back up to {off_cents:.1f} cents ({path})"
+        yield Finding("calibration", OK, what, data={"path": str(path), "jacks": list(calibration.corrections)})
+    elif not calibration.notices:
+        what = f"voct plays uncalibrated, up to 60 cents off (no {path})"
+        yield Finding("calibration", NOTE, what, "run `neurorack calibrate`, or hold the encoder for two seconds")
 
 
 def _lines(board: Any) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ Settings and calibration lie side by side and know nothing of each other: who re
 """
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -31,6 +32,21 @@ def state_dir() -> Path:
         return SERVICE
 
 
+_MENDS = {
+    errno.ENOSPC: "free some space there, or give another place",
+    errno.EDQUOT: "free some space there, or give another place",
+    errno.EROFS: "the disk is read-only: give another place, or mount it anew",
+    errno.EACCES: "chown it to you, or give another place",
+    errno.EPERM: "chown it to you, or give another place",
+    errno.EISDIR: "a folder stands in its place: give the name of a file",
+    errno.ENOTDIR: "a file stands in its folder's place: give another place",
+    errno.EEXIST: "a file stands in its folder's place: give another place",
+    errno.ENOENT: "make its folder, or give another place",
+    errno.ELOOP: "the link leads to itself: remove it, or give another place",
+    errno.ENAMETOOLONG: "give a shorter name",
+}
+
+
 def calibration_path(specimen: int | None = None) -> Path:
     """Where the calibration of the soldered module lies, or a virtual `specimen`'s: neither plays by the other's."""
     return state_dir() / ("calibration.toml" if specimen is None else f"calibration-rack-{specimen}.toml")
@@ -50,6 +66,11 @@ def read_plain(path: Path, bytes_max: int) -> bytes:
     if len(content) > bytes_max:
         raise ValueError(f"it is longer than {bytes_max >> 10} KiB")
     return content
+
+
+def mend_of(error: OSError) -> str:
+    """What to do about an error of a file."""
+    return _MENDS.get(error.errno or 0, "give another place, or see what `dmesg` says of the disk")
 
 
 def set_aside(path: Path) -> None:

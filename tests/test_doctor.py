@@ -15,10 +15,12 @@ from neurorack.bundle import describe_network, read_card, write_card
 from neurorack.doctor import BROKEN, NOTE, OK, examine
 from neurorack.errors import BadInput
 from neurorack.jacks.bus import HELD_LOW
+from neurorack.jacks.calibration import Calibration, Correction, former_path
 from neurorack.rack.bus import RackBus
 from neurorack.rack.control import RackControl
 from neurorack.rundir import Lock
 from neurorack.shared import VOLTS, Snapshot
+from neurorack.statedir import calibration_path
 from neurorack.words import CV_JACKS
 
 
@@ -204,6 +206,51 @@ def test_text_of_a_stranger_does_not_move_the_terminal():
 def test_a_run_directory_without_room_is_fatal(models, tmp_path, monkeypatch):
     monkeypatch.setattr("neurorack.rundir.ROOM_BYTES", 1 << 60)
     assert [f.state for f in told(examine(run_dir=tmp_path / "run"), "run directory")] == [BROKEN]
+
+
+@pytest.fixture
+def only(monkeypatch):
+    """Leaves the doctor these checks alone: the others take seconds."""
+
+    def leave(*names):
+        for name in ("_machine", "_sound", "_chips", "_jacks", "_calibration", "_lines", "_real_time", "_instruments"):
+            if name not in names:
+                monkeypatch.setattr(doctor, name, lambda *_: iter(()))
+
+    return leave
+
+
+def test_the_calibration_in_force_is_looked_at(only, tmp_path, monkeypatch):
+    only("_calibration")
+    (tmp_path / "run").mkdir(mode=0o700)
+
+    def said():
+        return [(f.state, f.what) for f in told(examine(run_dir=tmp_path / "run"), "calibration")]
+
+    assert said() == [(NOTE, f"voct plays uncalibrated, up to 60 cents off (no {calibration_path()})")]
+    sound = Calibration({"voct": Correction([0.01, 1.01, 3.01], [0.0, 1.0, 3.0])})
+    sound.save(calibration_path())
+    where = f"voct was measured at 0, 1, 3 V: takes back up to 12.0 cents ({calibration_path()})"
+    assert said() == [(OK, where)]
+    sound.save(calibration_path())
+    calibration_path().write_text("torn")
+    (damaged, notice), *rest = said()
+    assert damaged == NOTE and "the one before is used" in notice and rest == [(OK, where)]
+    former_path(calibration_path()).write_text("torn")
+    (damaged, notice), *rest = said()
+    assert damaged == NOTE and "playing uncalibrated" in notice and rest == []
+    with Lock(tmp_path / "run" / "jacks.lock"):
+        (tmp_path / "run" / "calibration").symlink_to(tmp_path / "mine.toml")
+        sound.save(tmp_path / "mine.toml")
+        assert said() == [(OK, where.replace(str(calibration_path()), str(tmp_path / "mine.toml")))]
+
+
+def test_settings_that_cannot_be_read_come_with_a_mend_of_their_own(only, state_dir):
+    only()
+    state_dir.mkdir(parents=True)
+    (state_dir / "settings-1.a").symlink_to("settings-1.a")
+    mends = [f.mend for f in told(examine(), "settings") if f.state == NOTE]
+    assert ["until then nothing is saved" in mend for mend in mends] == [True]
 
 
 def test_settings_that_are_damaged_or_cannot_be_saved_are_told_and_not_fatal(models, state_dir):
