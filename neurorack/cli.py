@@ -157,9 +157,7 @@ def _add_presets(command: Callable[..., argparse.ArgumentParser]) -> None:
         if name != "list":
             made.add_argument("number", type=int, metavar="NUMBER", help="1 to 64")
         if name in ("save", "rename"):
-            made.add_argument(
-                "--name" if name == "save" else "name", metavar="NAME", help="at most 24 characters"
-            )
+            made.add_argument("--name" if name == "save" else "name", metavar="NAME", help="at most 24 characters")
         made.add_argument(
             "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
         )

@@ -84,17 +84,18 @@ class Report:
 
 
 def examine(board: Path | None = None, run_dir: Path | None = None) -> Report:
-    """All checks. A board file that cannot be read is BadInput."""
+    """All checks. A board file that cannot be read is BadInput; what is missing of a `board` that was named is broken,
+    while a machine without any may want to play on the virtual rack."""
     from neurorack.board import load_board
 
-    loaded = load_board(board)
+    loaded, missing = load_board(board), NOTE if board is None else BROKEN
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("machine", _machine),
         ("sound", _sound),
-        ("chips", lambda: _chips(loaded, run_dir)),
+        ("chips", lambda: _chips(loaded, run_dir, missing)),
         ("jacks", lambda: _jacks(loaded, run_dir)),
         ("calibration", lambda: _calibration(run_dir)),
-        ("lines", lambda: _lines(loaded)),
+        ("lines", lambda: _lines(loaded, missing)),
         ("real time", _real_time),
         ("instruments", _instruments),
         ("run directory", lambda: _run_directory(run_dir)),
@@ -152,7 +153,7 @@ def _sound() -> Iterator[Finding]:
         yield Finding("sound", NOTE, "may not use the sound cards", _join_group("audio"))
 
 
-def _chips(board: Any, run_dir: Path | None) -> Iterator[Finding]:
+def _chips(board: Any, run_dir: Path | None, missing: str) -> Iterator[Finding]:
     from smbus2 import i2c_msg
 
     from neurorack.clock import MonotonicClock
@@ -172,7 +173,7 @@ def _chips(board: Any, run_dir: Path | None) -> Iterator[Finding]:
             opened = open_bus(bus.device, MonotonicClock(), run_dir or default_run_dir())
         except BadInput as error:
             virtual = f"{error.mend}; without chips: `neurorack run --rack`"
-            yield Finding("chips", NOTE, f"bus {name}: {error.what} ({error.where})", virtual)
+            yield Finding("chips", missing, f"bus {name}: {error.what} ({error.where})", virtual)
             continue
         for key, chip in chips.items():
             if chip.bus != name:
@@ -184,10 +185,10 @@ def _chips(board: Any, run_dir: Path | None) -> Iterator[Finding]:
                 if error.errno in HELD_LOW:
                     mend = "switch off for ten seconds, then unplug its chips one by one; look for a short"
                     what = f"bus {name}: SDA or SCL is held low, no chip can answer ({error.strerror})"
-                    yield Finding("chips", NOTE, what, mend)
+                    yield Finding("chips", missing, what, mend)
                     break
                 mend = "check its supply and wires, and the address straps: two chips at one address look like one"
-                yield Finding("chips", NOTE, f"{where} does not answer ({error.strerror or error})", mend)
+                yield Finding("chips", missing, f"{where} does not answer ({error.strerror or error})", mend)
             else:
                 yield Finding("chips", OK, where)
         opened.close()
@@ -290,7 +291,7 @@ def _calibration(run_dir: Path | None) -> Iterator[Finding]:
         yield Finding("calibration", NOTE, what, "run `neurorack calibrate`, or hold the encoder for two seconds")
 
 
-def _lines(board: Any) -> Iterator[Finding]:
+def _lines(board: Any, missing: str) -> Iterator[Finding]:
     from neurorack.jacks.lines import CONSUMER, chip_device, line_faults
 
     virtual = "without chips: `neurorack run --rack`"
@@ -298,7 +299,7 @@ def _lines(board: Any) -> Iterator[Finding]:
         device = chip_device(board.gpio.chip)
         faults = [fault for fault in line_faults(board.gpio) if f"used by {CONSUMER}" not in fault.what]
     except BadInput as error:
-        yield Finding("lines", NOTE, f"{error.what} ({error.where})", f"{error.mend}; {virtual}")
+        yield Finding("lines", missing, f"{error.what} ({error.where})", f"{error.mend}; {virtual}")
         return
     for fault in faults:
         yield Finding("lines", NOTE, f"{fault.what} ({fault.where})", fault.mend)

@@ -60,6 +60,18 @@ def rack_board(tmp_path):
     return tmp_path / "board.toml"
 
 
+@pytest.fixture
+def only(monkeypatch):
+    """Leaves the doctor these checks alone: the others take seconds."""
+
+    def leave(*names):
+        for name in ("_machine", "_sound", "_chips", "_jacks", "_calibration", "_lines", "_real_time", "_instruments"):
+            if name not in names:
+                monkeypatch.setattr(doctor, name, lambda *_: iter(()))
+
+    return leave
+
+
 def told(report, topic):
     return [finding for finding in report.findings if finding.topic == topic]
 
@@ -94,7 +106,7 @@ def test_a_bus_held_low_is_named_once_instead_of_all_its_chips(models, tmp_path,
 
     monkeypatch.setattr(RackBus, "i2c_rdwr", held)
     chips = told(examine(rack_board, tmp_path / "run"), "chips")
-    assert [finding.state for finding in chips] == [NOTE, NOTE]
+    assert [finding.state for finding in chips] == [BROKEN, BROKEN]
     assert re.fullmatch(r"bus a: SDA or SCL is held low, no chip can answer \(.+\)", chips[0].what)
     assert "one by one" in chips[0].mend
 
@@ -127,11 +139,13 @@ def test_a_jack_over_range_is_told_from_the_module_that_runs(models, tmp_path, r
     assert "op-amp" in jacks[2].mend
 
 
-def test_every_shipped_board_can_be_examined(models, tmp_path):
-    for board in BOARDS.values():
-        lines = told(examine(board, tmp_path / "run"), "lines")
-        assert [finding.state for finding in lines] == [NOTE]
-        assert "no GPIO chip with this label" in lines[0].what
+def test_every_shipped_board_can_be_examined_and_what_it_lacks_is_broken_where_it_was_named(only, tmp_path):
+    only("_chips", "_lines")
+    for board in (None, *BOARDS.values()):
+        report = examine(board, tmp_path / "run")
+        assert {f.state for f in (*told(report, "lines"), *told(report, "chips"))} == {BROKEN if board else NOTE}
+        assert "no GPIO chip with this label" in told(report, "lines")[0].what
+        assert report.status == (1 if board else 0)
 
 
 def test_a_bus_at_its_default_speed_is_refused(models, tmp_path, rack_board, monkeypatch):
@@ -206,18 +220,6 @@ def test_text_of_a_stranger_does_not_move_the_terminal():
 def test_a_run_directory_without_room_is_fatal(models, tmp_path, monkeypatch):
     monkeypatch.setattr("neurorack.rundir.ROOM_BYTES", 1 << 60)
     assert [f.state for f in told(examine(run_dir=tmp_path / "run"), "run directory")] == [BROKEN]
-
-
-@pytest.fixture
-def only(monkeypatch):
-    """Leaves the doctor these checks alone: the others take seconds."""
-
-    def leave(*names):
-        for name in ("_machine", "_sound", "_chips", "_jacks", "_calibration", "_lines", "_real_time", "_instruments"):
-            if name not in names:
-                monkeypatch.setattr(doctor, name, lambda *_: iter(()))
-
-    return leave
 
 
 def test_the_calibration_in_force_is_looked_at(only, tmp_path, monkeypatch):
