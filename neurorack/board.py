@@ -1,8 +1,9 @@
 """What is soldered where: buses, chips, jacks, pots and lines, read from one TOML and checked before use.
 
 Three ship in `boards/`, each with its sources and to be copied: `orin` (the default), `nano` and `generic`. A file that
-says `like = "orin"` takes every key, at every level, that it does not give itself from that board. The virtual rack has
-the same board with other names for its buses and its GPIO chip (`Board.on_rack`), so drivers cannot tell the difference.
+says `like = "orin"` takes every key, at every level, that it does not give itself from that board. The virtual rack
+has the same board with other names for its buses and its GPIO chip (`Board.on_rack`), so drivers cannot tell the
+difference.
 """
 
 import sys

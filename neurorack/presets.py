@@ -13,7 +13,7 @@ from neurorack.errors import BadInput
 from neurorack.mailbox import ask
 from neurorack.rundir import default_run_dir, open_run_dir
 from neurorack.settings.memory import Memory
-from neurorack.settings.model import Settings, named
+from neurorack.settings.model import Settings, check_number, named
 from neurorack.statedir import state_dir
 
 Deed = Literal["list", "save", "recall", "rename", "clear"]
@@ -80,8 +80,10 @@ class Done(NamedTuple):
 
 def request(wanted: Request, run_dir: Path | None) -> Done:
     """Let the module of `run_dir` do it, or do it to the settings in the state directory. Raises BadInput."""
+    if wanted.do != "list":  # what no letter can carry is refused in the same words
+        check_number(wanted.number)
     if wanted.name is not None:
-        named(wanted.name)  # what no letter can carry is refused in the same words
+        named(wanted.name)
     place = run_dir or default_run_dir()
     raw = ask(open_run_dir(place), msgspec.json.encode(wanted)) if place.exists() else None
     if raw is None:

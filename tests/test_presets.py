@@ -80,6 +80,17 @@ def test_a_name_that_cannot_be_is_refused_in_the_same_words_by_all(presets, stat
     assert names(state_dir) == {1: "one", 64: "größer"}
 
 
+@pytest.mark.parametrize("live", [False, True], ids=["at rest", "live"])
+def test_so_is_a_number_of_no_preset(presets, run_dir, live):
+    (run_dir / "run").mkdir(mode=0o700)
+    box = Mailbox(run_dir / "run") if live else None
+    for number in ("0", "65", str(10**30)):
+        status, out, err = presets("recall", number)
+        assert (status, out) == (2, "") and err.count("\n") == 1 and "there is no such preset" in err
+    if box is not None:
+        box.close()
+
+
 def test_without_a_name_the_one_before_stays(presets, state_dir):
     assert presets("save", "1")[0] == presets("save", "2")[0] == 0
     assert names(state_dir) == {1: "one", 2: "preset 2", 64: "größer"}

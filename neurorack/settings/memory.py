@@ -89,8 +89,11 @@ class Memory:
     def _begin(self) -> None:
         """The first time even if nothing has changed: then it takes the lock."""
         self._asked, self._waiting = self._waiting, None
-        if self._foreign or (self._lock is not None and self.settings == self._saved):
-            self._tell()
+        if self._foreign:
+            self._tell(self._failure)
+            return
+        if self._lock is not None and self.settings == self._saved:
+            self._tell("")
             return
         self._thread = threading.Thread(target=self._save, args=(self.settings,), daemon=True)
         self._thread.start()
@@ -116,10 +119,10 @@ class Memory:
         if failed and not self._failing:
             self._notices.append(f"settings are not saved, {self._failure} ({self._store.folder}): plays on without")
         self._failing = failed
-        self._tell()
+        self._tell(self._failure)
         self._due_s = self._clock_s() + (RETRY_S if failed else SAVE_S)
 
-    def _tell(self) -> None:
+    def _tell(self, fault: str) -> None:
         told, self._asked = self._asked, None
         if told is not None:
-            told(self._failure)
+            told(fault)

@@ -68,7 +68,7 @@ class Settings(_Kept, frozen=True):
 
     def preset(self, number: int) -> Preset:
         """Raises BadInput where there is none."""
-        self._check(number)
+        check_number(number)
         if number not in self.presets:
             raise BadInput(
                 "that preset is empty", f"preset {number}", "store one there, or see `neurorack presets list`"
@@ -77,7 +77,7 @@ class Settings(_Kept, frozen=True):
 
     def store(self, number: int, name: str | None = None) -> "Settings":
         """With what plays as preset `number`, in place of one that is there; its name stays unless another is given."""
-        self._check(number)
+        check_number(number)
         if self.playing is None:
             raise BadInput("nothing has been played yet", f"preset {number}", "start the module first")
         before = self.presets.get(number)
@@ -103,10 +103,11 @@ class Settings(_Kept, frozen=True):
             presets[number] = preset
         return msgspec.structs.replace(self, presets=dict(sorted(presets.items())))
 
-    @staticmethod
-    def _check(number: int) -> None:
-        if not 1 <= number <= PRESETS:
-            raise BadInput("there is no such preset", f"preset {number}", f"use 1 to {PRESETS}")
+
+def check_number(number: int) -> None:
+    """Raise BadInput where there is no such preset."""
+    if not 1 <= number <= PRESETS:
+        raise BadInput("there is no such preset", f"preset {number}", f"use 1 to {PRESETS}")
 
 
 def named(name: str) -> str:
