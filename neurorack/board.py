@@ -1,8 +1,9 @@
 """What is soldered where: buses, chips, jacks, pots and lines, read from one TOML and checked before use.
 
 Three ship in `boards/`, each with its sources and to be copied: `orin` (the default), `nano` and `generic`. A file that
-says `like = "orin"` takes every table that it does not give itself from that board. The virtual rack has the same
-board with other names for its buses and its GPIO chip (`Board.on_rack`), so drivers cannot tell the difference.
+says `like = "orin"` takes every key, at every level, that it does not give itself from that board. The virtual rack
+has the same board with other names for its buses and its GPIO chip (`Board.on_rack`), so drivers cannot tell the
+difference.
 """
 
 import sys
@@ -14,12 +15,16 @@ import msgspec
 
 from neurorack.boards import BOARDS, DEFAULT_BOARD
 from neurorack.errors import BadInput
+from neurorack.statedir import read_plain
 from neurorack.words import CV_JACKS, POTS
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+MOST_BYTES = 1 << 18
+"""Those that ship take 3 kB."""
 
 SUPPLY_V = 3.3
 """Supply of the ADCs: a pin outside 0…3.3 V is clipped or harmed."""
@@ -228,12 +233,16 @@ def load_board(path: Path | None = None, *, rack: bool = False) -> Board:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    """The tables of a file, with those of the board it is `like` where it gives none."""
+    """The tables of a file, upon those of the board it is `like`."""
+    another = f"give --board one of {', '.join(BOARDS)}, or a file"
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_plain(path, MOST_BYTES)
     except OSError as error:
-        mend = f"give --board one of {', '.join(BOARDS)}, or a file"
-        raise BadInput(f"cannot read the board: {error.strerror}", str(path), mend) from error
+        raise BadInput(f"cannot read the board: {error.strerror}", str(path), another) from error
+    except ValueError as error:
+        raise BadInput(f"this is no board, {error}", str(path), another) from error
+    try:
+        document = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of 5,000 digits, endless nesting
         raise BadInput(f"the board is not TOML: {error}", str(path), "mend that line") from error
     if "like" not in document:
@@ -241,7 +250,16 @@ def _document(path: Path) -> dict[str, Any]:
     like = document.pop("like")
     if not isinstance(like, str) or like not in BOARDS or BOARDS[like] == path:
         raise BadInput(f"there is no board {like!r} to be like", f"{path}, key like", f"use {', '.join(BOARDS)}")
-    return _document(BOARDS[like]) | document
+    return _merged(_document(BOARDS[like]), document)
+
+
+def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """`base` with what `own` gives: tables key by key, all else whole."""
+    for one, other in (("pin", "line"), ("line", "pin")):  # of a GPIO line, which has one of both
+        if one in own and other not in own:
+            base = {key: value for key, value in base.items() if key != other}
+    both = {k: _merged(base[k], v) for k, v in own.items() if isinstance(v, dict) and isinstance(base.get(k), dict)}
+    return base | own | both
 
 
 def _convert(document: dict[str, Any], path: str) -> Board:
@@ -288,6 +306,10 @@ def _faults(board: Board) -> Iterator[tuple[str, str, str]]:
 
 def _chip_faults(board: Board) -> Iterator[tuple[str, str, str]]:
     devices: dict[str, str] = {}
+    names = {f"buses.{name}.device": bus.device for name, bus in board.buses.items()} | {"gpio.chip": board.gpio.chip}
+    for key, device in names.items():
+        if not device.isprintable() or not device.strip():
+            yield key, f"{device!a} is no device", "give its name in printable characters, e.g. /dev/i2c-7"
     for name, bus in board.buses.items():
         if bus.device in devices:
             what = f"{bus.device} is bus {devices[bus.device]} already"

@@ -21,15 +21,15 @@ from typing import Any, Protocol
 from neurorack.board import Board, load_board
 from neurorack.clock import Clock, MonotonicClock, SimulatedClock
 from neurorack.errors import BadInput
-from neurorack.frontend import CALIBRATION
-from neurorack.jacks.calibration import Calibration
+from neurorack.frontend import calibrated_by
+from neurorack.jacks.calibration import Calibration, check_calibration
 from neurorack.jacks.measure import Totals
 from neurorack.jacks.report import PLAYED_V, before_cents, describe, left_cents, report
 from neurorack.jacks.tolerance import CENTS_PER_V
 from neurorack.jacks.wizard import POINTS_V, Stage, Wizard, parse_points
 from neurorack.rundir import holder, open_run_dir
 from neurorack.shared import VOLTS, Snapshot
-from neurorack.statedir import calibration_path
+from neurorack.statedir import calibration_path, mend_of
 from neurorack.terminal import plain, tell
 from neurorack.words import CV_JACKS
 
@@ -70,6 +70,8 @@ class Running:
 
 def run(options: argparse.Namespace, *, asks: bool) -> int:
     """The command; its exit status. `asks`: somebody sits at the terminal."""
+    if options.picture is not None:
+        _check_picture(options.picture)
     board = load_board(options.board, rack=options.rack)
     points_v = POINTS_V if options.points is None else parse_points(options.points)
     if not options.rack:
@@ -93,15 +95,46 @@ def run(options: argparse.Namespace, *, asks: bool) -> int:
 def _calibrate(
     options: argparse.Namespace, board: Board, points_v: Sequence[float], source: Source, path: Path, *, asks: bool
 ) -> int:
-    found: dict[str, Any] = {}
+    _check_place(path, given=options.out is not None)
 
     def save(calibration: Calibration) -> None:
-        calibration.save(path)
+        try:
+            calibration.save(path)
+        except OSError as error:
+            raise BadInput(f"cannot save: {error.strerror}", str(path), mend_of(error)) from error
 
     wizard = Wizard(board, save, points_v)
     player: _Player = _Person() if asks else _Script()
     if asks:
         tell(_welcome(board, len(points_v), options.rack))
+    try:
+        found = _walk(options, board, wizard, player, source)
+    except KeyboardInterrupt:
+        if not options.json and wizard.stage is not Stage.SAVED:
+            tell("\nNothing was changed.")
+        raise
+    if wizard.stage is Stage.LEFT:
+        tell("Nothing was changed.")
+        return 0
+    found["saved"] = str(path)
+    if options.picture is not None:
+        _draw(board, wizard, options.picture)
+        found["picture"] = str(options.picture)
+    if options.json:
+        tell(json.dumps(found, indent=1))
+    else:
+        more = f"; picture: {options.picture}" if options.picture is not None else ""
+        tell(plain(f"Saved {path}{more}."))
+        if options.rack:
+            tell(f"Play it: neurorack run --rack --specimen {options.specimen}")
+    return 0
+
+
+def _walk(
+    options: argparse.Namespace, board: Board, wizard: Wizard, player: "_Player", source: Source
+) -> dict[str, Any]:
+    """Go with the player through the wizard until it is over; what was found."""
+    found: dict[str, Any] = {}
     while not wizard.over:
         if wizard.stage is Stage.ASK:
             if not player.asked(wizard):
@@ -121,29 +154,42 @@ def _calibrate(
             found = report(board, wizard.points, wizard.calibration)
             if options.rack:
                 found["after_cents"] = _played(source, wizard.calibration)
-            if options.picture is not None:
-                _draw(board, wizard, options.picture)
-                found["picture"] = str(options.picture)
             if not options.json:
                 tell("\n" + describe(found) + "\n")
             if not player.keeps(wizard):
                 wizard.leave()
                 continue
             wizard.go_on()
-            if wizard.fault:
-                raise BadInput(wizard.fault, str(path), "free some space there, or give another --out FILE")
-    if wizard.stage is Stage.LEFT:
-        tell("Nothing was changed.")
-        return 0
-    found["saved"] = str(path)
-    if options.json:
-        tell(json.dumps(found, indent=1))
-    else:
-        more = f"; picture: {options.picture}" if options.picture is not None else ""
-        tell(plain(f"Saved {path}{more}."))
-        if options.rack:
-            tell(f"Play it: neurorack run --rack --specimen {options.specimen}")
-    return 0
+    return found
+
+
+def _check_place(path: Path, *, given: bool) -> None:
+    """Raise BadInput where a calibration must not be saved at `path`, before anybody has measured. What is damaged
+    beyond recognition in the module's own place is set aside; in a place that was `given` it may be anything."""
+    try:
+        check_calibration(path)
+    except FileNotFoundError:
+        return
+    except NotADirectoryError as error:
+        raise BadInput(f"cannot save: {error.strerror}", str(path), mend_of(error)) from error
+    except BadInput as refused:
+        if isinstance(refused.__cause__, OSError):
+            raise
+        if given:
+            raise BadInput(refused.what, refused.where, "it stays as it is: give another --out FILE") from refused
+
+
+def _check_picture(path: Path) -> None:
+    """Raise BadInput where no picture can be written: the voltages are not measured in vain."""
+    fault = ""
+    if path.is_dir():
+        fault = "that is a folder"
+    elif not path.parent.is_dir():
+        fault = "there is no such folder"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        fault = "that may not be written"
+    if fault:
+        raise BadInput(f"cannot write the picture: {fault}", str(path), "give another --picture FILE.png")
 
 
 def _played(bench: Any, calibration: Calibration) -> dict[str, float]:
@@ -262,8 +308,7 @@ def _running(options: argparse.Namespace) -> Iterator[tuple[Running, Path]]:
     """The module's jacks process, or one for as long as this lasts; and the file that it is calibrated by."""
     run_dir = open_run_dir(options.run_dir)
     if holder(run_dir / "jacks.lock"):
-        link = run_dir / CALIBRATION
-        yield Running(run_dir), Path(os.readlink(link)) if link.is_symlink() else calibration_path()
+        yield Running(run_dir), calibrated_by(run_dir) or calibration_path()
         return
     path = calibration_path()
     command = [sys.executable, "-m", "neurorack.frontend", "--run-dir", str(run_dir), "--calibration", str(path)]

@@ -153,13 +153,11 @@ def _add_presets(command: Callable[..., argparse.ArgumentParser]) -> None:
         ("clear", "empty a preset", "clear 3"),
     ):
         made = command(name, _presets, what, f"neurorack presets {example}")
-        made.set_defaults(do=name, number=0, name="")
+        made.set_defaults(do=name, number=0, name=None)
         if name != "list":
             made.add_argument("number", type=int, metavar="NUMBER", help="1 to 64")
         if name in ("save", "rename"):
-            made.add_argument(
-                "--name" if name == "save" else "name", metavar="NAME", default="", help="at most 24 characters"
-            )
+            made.add_argument("--name" if name == "save" else "name", metavar="NAME", help="at most 24 characters")
         made.add_argument(
             "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
         )
@@ -242,7 +240,7 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     from neurorack.boards import BOARD_HELP, board_file
-    from neurorack.daemon import folder
+    from neurorack.daemon import file, folder
 
     parser.add_argument(
         "--points",
@@ -261,8 +259,8 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run-dir", type=folder, metavar="DIR", help="where the processes meet (default: found by itself)"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where it goes (default: where the module looks)")
-    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the error before and after")
+    parser.add_argument("--out", type=file, metavar="FILE", help="where it goes (default: where the module looks)")
+    parser.add_argument("--picture", type=file, metavar="FILE.png", help="draw the error before and after")
     _json(parser)
 
 
@@ -438,7 +436,9 @@ def _models_install(options: argparse.Namespace) -> int:
 def _presets(options: argparse.Namespace) -> int:
     from neurorack import presets
 
-    rows, live = presets.request(presets.Request(options.do, options.number, options.name), options.run_dir)
+    rows, live, notices = presets.request(presets.Request(options.do, options.number, options.name), options.run_dir)
+    for notice in notices:
+        complain(f"neurorack: {notice}")
     if options.json:
         _print([{"number": row.number, "name": row.name, "bundle": row.bundle, "gesture": row.gesture} for row in rows])
     elif options.do == "list":

@@ -45,6 +45,9 @@ TIDY_S = 0.25
 NOTICE_S, SETTINGS_NOTICE_S = 6.0, 30.0
 """How long the panel shows that something was started again, and what is wrong with the settings: that is longer."""
 
+DISK_S = 0.02
+"""How often it is felt whether the disk is done, while somebody waits for that."""
+
 PANEL_RETRY_S = 10.0
 
 SHUT_DOWN = 3
@@ -115,7 +118,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--board", type=board_file, metavar="BOARD", help=BOARD_HELP)
     parser.add_argument(
         "--calibration",
-        type=Path,
+        type=file,
         metavar="FILE",
         help="TOML with the measured corrections of the jacks (default: what `neurorack calibrate` saved)",
     )
@@ -128,6 +131,13 @@ def folder(text: str) -> Path:
     """Refuses '', an unset variable's value, which Path takes for the current folder."""
     if not text:
         raise argparse.ArgumentTypeError("an empty name is no folder")
+    return Path(text)
+
+
+def file(text: str) -> Path:
+    """Refuses '' likewise."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name is no file")
     return Path(text)
 
 
@@ -199,8 +209,8 @@ class Daemon:
                 str(self.run_dir),
                 "stop it, or give another --run-dir",
             ) from held
-        if options.calibration is not None and not options.calibration.is_file():
-            raise BadInput("there is no such calibration", str(options.calibration), "give another --calibration FILE")
+        if options.calibration is not None:
+            _check_calibration(options.calibration)
         common = ["--run-dir", str(self.run_dir)]
         virtual = options.rack is not None
         self._calibration = options.calibration or calibration_path(options.specimen if virtual else None)
@@ -308,6 +318,8 @@ class Daemon:
                 return SHUT_DOWN
             now_s = time.monotonic()
             dues = [keeper.due_s for keeper in self._keepers if keeper.due_s is not None]
+            if self._desk.waits:
+                dues.append(now_s + DISK_S)
             due_s = min(self._panel_due_s, self._tidy_due_s, *dues)
             watched = [wake, *([0] if self._attached else ()), *(k.pidfd for k in self._keepers if k.pidfd >= 0)]
             watched += self._desk.mail
@@ -322,6 +334,8 @@ class Daemon:
                     keeper.begin()
             if any(fd in ready for fd in self._desk.mail):
                 self._desk.answer(self._newest_volts())
+            elif self._desk.waits:
+                self._desk.step(self._newest_volts())
             if self._tidy_due_s <= time.monotonic():
                 self._tidy()
 
@@ -428,6 +442,16 @@ class Daemon:
     def _newest_volts(self) -> "np.recarray | None":
         self._jacks_pulse()
         return None if self._volts is None else self._volts.record
+
+
+def _check_calibration(path: Path) -> None:
+    """Raise BadInput where the file that was given is not there, or is something else."""
+    from neurorack.jacks.calibration import check_calibration
+
+    try:
+        check_calibration(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BadInput("there is no such calibration", str(path), "give another --calibration FILE") from error
 
 
 def _opened(path: Path, dtype: str) -> "Snapshot | None":

@@ -185,6 +185,7 @@ def describe(report: dict[str, Any]) -> str:
     ]
     if report["notice"]:
         lines.insert(1, f"Note: {report['notice']}.")
+    lines += [f"Note: {line}" for line in report["log"]]
     return "\n".join(map(plain, lines))
 
 

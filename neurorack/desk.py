@@ -9,7 +9,9 @@ the records of the run directory, the memory from `step`:
 """
 
 import os
+import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +26,13 @@ if TYPE_CHECKING:  # with numpy, which `Desk` alone does without: the engine wai
 
     from neurorack.bundle import Card
     from neurorack.mailbox import Mailbox
-    from neurorack.presets import Request
+    from neurorack.presets import Reply, Request
     from neurorack.settings.model import Preset
     from neurorack.settings.playing import Playing
+
+
+ON_DISK_S = 5.0
+"""How long whoever changes a preset waits for the disk; cards that are slow, but alive, take a second."""
 
 
 class Desk:
@@ -58,6 +64,7 @@ class Desk:
         self._card: Card | None = None
         self._notices: list[str] = []
         self._preset = 0  # the one that gate 2 has come to
+        self._waiting: tuple[Request, bytes | None, float] | None = None  # what, whom to answer, until when (monotonic)
 
     @property
     def engine_options(self) -> tuple[list[str], list[str]]:
@@ -147,12 +154,12 @@ class Desk:
             self._card = _card_of(sound.bundle)
         self._playing.play(sound, recall=recall)
 
-    def preset(self, deed: str, number: int, name: str = "") -> None:
+    def preset(self, deed: str, number: int, name: str | None = None) -> None:
         """Save, recall, rename or clear a preset. Raises BadInput, and nothing changes, where that cannot be."""
         from neurorack.presets import Request
 
         self._remember_playing()
-        self._do(Request(deed, number, name))  # type: ignore[arg-type]
+        self._memory.remember(self._apply(Request(deed, number, name)))  # type: ignore[arg-type]
 
     def reset(self) -> None:
         """Play and remember what a module out of its box does, without a preset."""
@@ -191,26 +198,33 @@ class Desk:
                 self._playing.look(volts)
             self._remember_playing()
         self._memory.step()
+        if self._waiting is not None and time.monotonic() > self._waiting[2]:
+            mend = "look with `neurorack presets list` in a while; `neurorack doctor` looks at the folder"
+            self._refuse(BadInput(f"the disk takes longer than {ON_DISK_S:g} s", self._where(self._waiting[0]), mend))
+
+    @property
+    def waits(self) -> bool:
+        """Somebody waits for the disk: `step` often, until it is done."""
+        return self._waiting is not None
 
     def _remember_playing(self) -> None:
         if self.sound is not self._memory.settings.playing:
             self._memory.remember(msgspec.structs.replace(self._memory.settings, playing=self.sound))
 
-    def _do(self, request: "Request") -> Settings:
-        """The settings afterwards."""
+    def _apply(self, request: "Request") -> Settings:
+        """The settings afterwards, not remembered yet; what is recalled plays already."""
         settings = request.apply(self._memory.settings)
         if request.do == "recall" and settings.playing is not None:
             self.play(settings.playing, recall=True)
-        self._memory.remember(settings)
         return settings
 
     @property
     def mail(self) -> list[int]:
-        """Descriptors that become readable when somebody asks for something: then call `answer`."""
-        return [] if self._mailbox is None else [self._mailbox.fileno()]
+        """Descriptors that become readable when somebody asks for something: then call `answer`. One at a time."""
+        return [] if self._mailbox is None or self.waits else [self._mailbox.fileno()]
 
     def answer(self, volts: "np.recarray | None") -> None:
-        """Do what a command asks for, and tell it."""
+        """Do what a command asks for, and tell it: of a changed preset once that outlives the power."""
         from neurorack.presets import Reply, read_request
 
         letter = self._mailbox.take() if self._mailbox is not None else None
@@ -220,9 +234,45 @@ class Desk:
         try:
             request = read_request(raw)
             self.step(volts)
-            reply = Reply.of(self._do(request))
+            before, settings = self._memory.settings, self._apply(request)
         except BadInput as error:
-            reply = Reply.refused(error)
+            self._post(whom, Reply.refused(error))
+            return
+        if settings.presets is before.presets:
+            self._memory.remember(settings)
+            self._post(whom, Reply.of(settings))
+            return
+        self._waiting = request, whom, time.monotonic() + ON_DISK_S
+        self._memory.save(settings, partial(self._saved, self._waiting, before))
+        self._memory.step()
+
+    def _saved(self, waiting: "tuple[Request, bytes | None, float]", before: Settings, fault: str) -> None:
+        """Tell whoever still waits. A preset that is not on the disk is none: as it was before."""
+        from neurorack.presets import Reply
+
+        if waiting is not self._waiting:
+            return  # told already that it takes too long; the memory goes on trying
+        request, whom, _ = waiting
+        if not fault:
+            self._waiting = None
+            self._post(whom, Reply.of(self._memory.settings))
+            return
+        self._memory.remember(self._memory.settings.with_preset(request.number, before.presets.get(request.number)))
+        mend = "nothing was changed; `neurorack doctor` looks at the folder"
+        self._refuse(BadInput(f"cannot save: {fault}", self._where(request), mend))
+
+    def _refuse(self, error: BadInput) -> None:
+        """Tell whoever waits, and wait no longer."""
+        from neurorack.presets import Reply
+
+        assert self._waiting is not None
+        (_, whom, _), self._waiting = self._waiting, None
+        self._post(whom, Reply.refused(error))
+
+    def _where(self, request: "Request") -> str:
+        return f"preset {request.number}, {self._memory.folder}"
+
+    def _post(self, whom: bytes | None, reply: "Reply") -> None:
         assert self._mailbox is not None
         self._mailbox.answer(whom, msgspec.json.encode(reply))
 
@@ -232,8 +282,11 @@ class Desk:
         return notices
 
     def close(self) -> None:
-        """Save what is not saved yet."""
+        """Save what is not saved yet, and leave nobody waiting."""
         self._memory.close()
+        if self._waiting is not None:
+            mend = "start the module again and look with `neurorack presets list`"
+            self._refuse(BadInput("the module ends before the disk is done", self._where(self._waiting[0]), mend))
 
 
 def _card_of(bundle: str) -> "Card":

@@ -84,16 +84,18 @@ class Report:
 
 
 def examine(board: Path | None = None, run_dir: Path | None = None) -> Report:
-    """All checks. A board file that cannot be read is BadInput."""
+    """All checks. A board file that cannot be read is BadInput; what is missing of a `board` that was named is broken,
+    while a machine without any may want to play on the virtual rack."""
     from neurorack.board import load_board
 
-    loaded = load_board(board)
+    loaded, missing = load_board(board), NOTE if board is None else BROKEN
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("machine", _machine),
         ("sound", _sound),
-        ("chips", lambda: _chips(loaded, run_dir)),
+        ("chips", lambda: _chips(loaded, run_dir, missing)),
         ("jacks", lambda: _jacks(loaded, run_dir)),
-        ("lines", lambda: _lines(loaded)),
+        ("calibration", lambda: _calibration(run_dir)),
+        ("lines", lambda: _lines(loaded, missing)),
         ("real time", _real_time),
         ("instruments", _instruments),
         ("run directory", lambda: _run_directory(run_dir)),
@@ -151,7 +153,7 @@ def _sound() -> Iterator[Finding]:
         yield Finding("sound", NOTE, "may not use the sound cards", _join_group("audio"))
 
 
-def _chips(board: Any, run_dir: Path | None) -> Iterator[Finding]:
+def _chips(board: Any, run_dir: Path | None, missing: str) -> Iterator[Finding]:
     from smbus2 import i2c_msg
 
     from neurorack.clock import MonotonicClock
@@ -171,7 +173,7 @@ def _chips(board: Any, run_dir: Path | None) -> Iterator[Finding]:
             opened = open_bus(bus.device, MonotonicClock(), run_dir or default_run_dir())
         except BadInput as error:
             virtual = f"{error.mend}; without chips: `neurorack run --rack`"
-            yield Finding("chips", NOTE, f"bus {name}: {error.what} ({error.where})", virtual)
+            yield Finding("chips", missing, f"bus {name}: {error.what} ({error.where})", virtual)
             continue
         for key, chip in chips.items():
             if chip.bus != name:
@@ -183,10 +185,10 @@ def _chips(board: Any, run_dir: Path | None) -> Iterator[Finding]:
                 if error.errno in HELD_LOW:
                     mend = "switch off for ten seconds, then unplug its chips one by one; look for a short"
                     what = f"bus {name}: SDA or SCL is held low, no chip can answer ({error.strerror})"
-                    yield Finding("chips", NOTE, what, mend)
+                    yield Finding("chips", missing, what, mend)
                     break
                 mend = "check its supply and wires, and the address straps: two chips at one address look like one"
-                yield Finding("chips", NOTE, f"{where} does not answer ({error.strerror or error})", mend)
+                yield Finding("chips", missing, f"{where} does not answer ({error.strerror or error})", mend)
             else:
                 yield Finding("chips", OK, where)
         opened.close()
@@ -265,7 +267,31 @@ def _over(board: Any, jack: str, over: int) -> Finding | None:
     return Finding("jacks", NOTE, f"{jack} is over range, beyond {limit_v:+g} V", mend, {"jack": jack, "over": over})
 
 
-def _lines(board: Any) -> Iterator[Finding]:
+def _calibration(run_dir: Path | None) -> Iterator[Finding]:
+    """The one in force: of the jacks that run, else of those that would."""
+    from neurorack.frontend import calibrated_by
+    from neurorack.jacks.calibration import Calibration
+    from neurorack.jacks.report import PLAYED_V, before_cents
+    from neurorack.rundir import default_run_dir
+    from neurorack.statedir import calibration_path
+
+    path = calibrated_by(run_dir or default_run_dir()) or calibration_path()
+    calibration = Calibration.load(path)
+    for notice in calibration.notices:
+        mend = "mend the file, or run `neurorack calibrate`: what is damaged is kept beside, as *.damaged"
+        yield Finding("calibration", NOTE, notice, mend)
+    voct = calibration.corrections.get("voct")
+    if voct is not None:
+        points = ", ".join(f"{v:g}" for v in voct.true_v)
+        off_cents = max(abs(before_cents(voct, v)) for v in PLAYED_V)
+        what = f"voct was measured at {points} V: takes back up to {off_cents:.1f} cents ({path})"
+        yield Finding("calibration", OK, what, data={"path": str(path), "jacks": list(calibration.corrections)})
+    elif not calibration.notices:
+        what = f"voct plays uncalibrated, up to 60 cents off (no {path})"
+        yield Finding("calibration", NOTE, what, "run `neurorack calibrate`, or hold the encoder for two seconds")
+
+
+def _lines(board: Any, missing: str) -> Iterator[Finding]:
     from neurorack.jacks.lines import CONSUMER, chip_device, line_faults
 
     virtual = "without chips: `neurorack run --rack`"
@@ -273,7 +299,7 @@ def _lines(board: Any) -> Iterator[Finding]:
         device = chip_device(board.gpio.chip)
         faults = [fault for fault in line_faults(board.gpio) if f"used by {CONSUMER}" not in fault.what]
     except BadInput as error:
-        yield Finding("lines", NOTE, f"{error.what} ({error.where})", f"{error.mend}; {virtual}")
+        yield Finding("lines", missing, f"{error.what} ({error.where})", f"{error.mend}; {virtual}")
         return
     for fault in faults:
         yield Finding("lines", NOTE, f"{fault.what} ({fault.where})", fault.mend)
@@ -447,8 +473,12 @@ def _settings() -> Iterator[Finding]:
 
     store = Store(state_dir())
     presets = len(store.load().presets)
+    if store.barred:
+        mend = "let the module's user read them, or move them elsewhere; until then nothing is saved"
+    else:
+        mend = "play on, the next save keeps them beside; or mend them while no module runs, as README.md has it"
     for notice in store.notices:
-        yield Finding("settings", NOTE, notice, "play on: a save mends damage; `neurorack presets list` shows the rest")
+        yield Finding("settings", NOTE, notice, mend)
     there = next(place for place in (store.folder, *store.folder.resolve().parents) if place.exists())
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         yield Finding("settings", OK, f"{store.folder}, {presets} presets")

@@ -29,7 +29,7 @@ from neurorack.jacks.scan import Scan
 from neurorack.patch.matrix import Matrix, default_patch
 from neurorack.patch.pickup import Pickup
 from neurorack.realtime import PRIORITY, lock_memory, make_fifo, settle
-from neurorack.rundir import Held, Lock
+from neurorack.rundir import Held, Lock, holder
 from neurorack.shared import CONTROLS, PATCH, VOLTS, EdgeRing, Snapshot
 
 if TYPE_CHECKING:
@@ -217,6 +217,12 @@ def _run(options: argparse.Namespace) -> int:
     finally:
         frontend.close()
     return 0
+
+
+def calibrated_by(run_dir: Path) -> Path | None:
+    """The file that the jacks running there are calibrated by. None where none run, or without one."""
+    link = run_dir / CALIBRATION
+    return Path(os.readlink(link)) if holder(run_dir / "jacks.lock") and link.is_symlink() else None
 
 
 def _link_calibration(run_dir: Path, calibration: Path | None) -> None:

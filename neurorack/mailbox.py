@@ -15,8 +15,9 @@ from neurorack.errors import BadInput
 
 SOCKET = "daemon.socket"
 BYTES_MAX = 1 << 16
-ANSWER_S = 3.0
-"""The daemon is at its loop again within milliseconds, on a machine that swaps within a second."""
+ANSWER_S = 12.0
+"""The daemon is at its loop again within milliseconds, on a machine that swaps within a second; but for a preset it may
+wait 5 s for the disk (`desk.ON_DISK_S`), and for that of whoever came before."""
 
 
 class Mailbox:

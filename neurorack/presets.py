@@ -5,7 +5,7 @@ none runs, the command does the same to the settings in the state directory; wha
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,7 @@ from neurorack.errors import BadInput
 from neurorack.mailbox import ask
 from neurorack.rundir import default_run_dir, open_run_dir
 from neurorack.settings.memory import Memory
-from neurorack.settings.model import Settings
+from neurorack.settings.model import Settings, check_number, named
 from neurorack.statedir import state_dir
 
 Deed = Literal["list", "save", "recall", "rename", "clear"]
@@ -22,7 +22,7 @@ Deed = Literal["list", "save", "recall", "rename", "clear"]
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     do: Deed
     number: int = 0
-    name: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
+    name: str | None = None
 
     def apply(self, settings: Settings) -> Settings:
         """The settings afterwards. Raises BadInput where that cannot be."""
@@ -31,7 +31,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.do == "recall":
             return settings.recall(self.number)
         if self.do == "rename":
-            return settings.rename(self.number, self.name)
+            return settings.rename(self.number, self.name or "")
         if self.do == "clear":
             return settings.clear(self.number)
         return settings
@@ -70,26 +70,42 @@ def read_request(raw: bytes) -> Request:
         raise BadInput(f"not a request: {error}", "mailbox", "use the same version as the module") from error
 
 
-def request(wanted: Request, run_dir: Path | None) -> tuple[list[Row], bool]:
-    """(the presets afterwards, whether a running module did it). Raises BadInput."""
-    run_dir = run_dir or default_run_dir()
-    raw = ask(open_run_dir(run_dir), msgspec.json.encode(wanted)) if run_dir.exists() else None
+class Done(NamedTuple):
+    """`presets` afterwards; whether a running module did it; what to tell besides, one line each."""
+
+    presets: list[Row]
+    live: bool
+    notices: list[str]
+
+
+def request(wanted: Request, run_dir: Path | None) -> Done:
+    """Let the module of `run_dir` do it, or do it to the settings in the state directory. Raises BadInput."""
+    if wanted.do != "list":  # what no letter can carry is refused in the same words
+        check_number(wanted.number)
+    if wanted.name is not None:
+        named(wanted.name)
+    place = run_dir or default_run_dir()
+    raw = ask(open_run_dir(place), msgspec.json.encode(wanted)) if place.exists() else None
     if raw is None:
-        return _at_rest(wanted), False
+        rows, notices = _at_rest(wanted)
+        if run_dir is not None:
+            notices.insert(0, f"no module runs there: {run_dir}; these are the presets in {state_dir()}")
+        return Done(rows, False, notices)
     reply = msgspec.json.decode(raw, type=Reply)
     if reply.refusal is not None:
         raise BadInput(*reply.refusal)
-    return reply.presets, True
+    return Done(reply.presets, True, [])
 
 
-def _at_rest(wanted: Request) -> list[Row]:
-    folder = state_dir()
-    memory = Memory(folder)
-    if wanted.do == "list":
-        return Reply.of(memory.settings).presets
-    memory.take_notices()  # of damage, which the save mends
-    memory.remember(wanted.apply(memory.settings))
-    memory.close()
-    if notices := memory.take_notices():
-        raise BadInput(notices[0], "", "give --run-dir of the module that runs, or mend the folder")
-    return Reply.of(memory.settings).presets
+def _at_rest(wanted: Request) -> tuple[list[Row], list[str]]:
+    """(presets, notices)."""
+    memory = Memory(state_dir())
+    notices = memory.take_notices()
+    if wanted.do != "list":
+        faults = ["the disk is not done in time"]
+        memory.save(wanted.apply(memory.settings), lambda fault: faults.__setitem__(0, fault))
+        memory.close()
+        if faults[0]:
+            mend = "give --run-dir of the module that runs, or see what `neurorack doctor` says of the folder"
+            raise BadInput(f"cannot save: {faults[0]}", str(memory.folder), mend)
+    return Reply.of(memory.settings).presets, notices

@@ -4,7 +4,9 @@ Settings and calibration lie side by side and know nothing of each other: who re
 """
 
 import contextlib
+import errno
 import os
+import stat
 from pathlib import Path
 
 SERVICE = Path("/var/lib/neurorack")
@@ -30,9 +32,51 @@ def state_dir() -> Path:
         return SERVICE
 
 
+_MENDS = {
+    errno.ENOSPC: "free some space there, or give another place",
+    errno.EDQUOT: "free some space there, or give another place",
+    errno.EROFS: "the disk is read-only: give another place, or mount it anew",
+    errno.EACCES: "chown it to you, or give another place",
+    errno.EPERM: "chown it to you, or give another place",
+    errno.EISDIR: "a folder stands in its place: give the name of a file",
+    errno.ENOTDIR: "a file stands in its folder's place: give another place",
+    errno.EEXIST: "a file stands in its folder's place: give another place",
+    errno.ENOENT: "make its folder, or give another place",
+    errno.ELOOP: "the link leads to itself: remove it, or give another place",
+    errno.ENAMETOOLONG: "give a shorter name",
+}
+
+
 def calibration_path(specimen: int | None = None) -> Path:
     """Where the calibration of the soldered module lies, or a virtual `specimen`'s: neither plays by the other's."""
     return state_dir() / ("calibration.toml" if specimen is None else f"calibration-rack-{specimen}.toml")
+
+
+def read_plain(path: Path, bytes_max: int) -> bytes:
+    """The content of a plain file of at most `bytes_max`: what else may stand there, a pipe or a disk's worth of zeros,
+    holds up nobody. Raises OSError where it cannot be read, ValueError where it is something else."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ValueError("it is not a plain file")
+        with open(fd, "rb", closefd=False) as file:
+            content = file.read(bytes_max + 1)
+    finally:
+        os.close(fd)
+    if len(content) > bytes_max:
+        raise ValueError(f"it is longer than {bytes_max >> 10} KiB")
+    return content
+
+
+def mend_of(error: OSError) -> str:
+    """What to do about an error of a file."""
+    return _MENDS.get(error.errno or 0, "give another place, or see what `dmesg` says of the disk")
+
+
+def set_aside(path: Path) -> None:
+    """Rename what stands at `path`, if anything, to `*.damaged`: one is kept. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(path, path.with_name(f"{path.name}.damaged"))
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """The board file: the packaged one is sound, and everything wrong with another is told in one line."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +94,9 @@ def test_every_volt_a_jack_takes_lies_on_its_pin_and_comes_back(jack):
         ("load = 4", "load = 16", "key leds.channels.load.*15"),
         ("reversed = false", "reversed = 1", "key encoder.reversed.*bool"),
         ("clock_hz = 400_000", "clock_hz = 4", "key buses.a.clock_hz.*100000"),
+        ('"/dev/i2c-7"', '"/dev/i2c-7\\u0000"', "key buses.a.device.*is no device"),
+        ('"/dev/i2c-7"', '""', "key buses.a.device.*is no device"),
+        ('"tegra234-gpio"', '"tegra\\u001b"', "key gpio.chip.*is no device"),
         ("[encoder]", "[encoders]", "key top level.*encoders"),
         ("[encoder]", "[encoder", "not TOML"),
     ],
@@ -114,6 +118,21 @@ def test_a_missing_or_binary_board_is_refused(tmp_path):
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadInput, match="not TOML"):
         load_board(tmp_path / "binary.toml")
+
+
+def test_a_board_that_is_no_plain_file_or_endless_holds_up_nobody(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with open(tmp_path / "huge", "wb") as file:
+        file.truncate(8 << 30)
+    for odd in (tmp_path / "pipe", tmp_path / "huge", tmp_path, Path("/dev/zero")):
+        with pytest.raises(BadInput, match="this is no board, it is"):
+            load_board(odd)
+
+
+def test_a_board_may_begin_with_a_mark_and_end_its_lines_as_windows_does(tmp_path):
+    text = DEFAULT_BOARD.read_text(encoding="utf-8").replace("\n", "\r\n")
+    (tmp_path / "mine.toml").write_text("\ufeff" + text, encoding="utf-8", newline="")
+    assert load_board(tmp_path / "mine.toml") == load_board()
 
 
 def test_an_ads1015_may_read_the_pots(board_with):
@@ -168,6 +187,18 @@ def test_a_board_is_like_another_but_for_the_tables_it_gives(tmp_path):
     mine.write_text('like = "nano"\n[oled]\nkind = "ssd1306"\nbus = "b"\naddress = 0x99\n', encoding="utf-8")
     with pytest.raises(BadInput, match=r"mine\.toml, key oled\.address"):
         load_board(mine)
+
+
+def test_a_table_gives_only_what_differs_at_every_level(tmp_path):
+    mine, orin = tmp_path / "mine.toml", load_board()
+    text = 'like = "orin"\n[buses.a]\ndevice = "/dev/i2c-9"\n[leds.channels]\ngate1 = 9\n[jacks.cv1]\nlow_v = -4.0\n'
+    mine.write_text(text + "[gpio.gate1]\nline = 3\n", encoding="utf-8")
+    board = load_board(mine)
+    assert board.buses["a"].device == "/dev/i2c-9" and board.buses["b"] == orin.buses["b"]
+    assert board.leds.channels == {**orin.leds.channels, "gate1": 9}
+    assert (board.jacks.cv1.low_v, board.jacks.cv1.high_v) == (-4.0, orin.jacks.cv1.high_v)
+    assert (board.gpio.gate1.line, board.gpio.gate1.pin) == (3, None), "one of both"
+    assert board.gpio.gate2 == orin.gpio.gate2
 
 
 @pytest.mark.parametrize("like", ['"nana"', "3", "[]", '"../orin"'])

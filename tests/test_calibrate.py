@@ -1,6 +1,7 @@
 """`neurorack calibrate`: a virtual module by itself, and a running one with a person at the terminal."""
 
 import argparse
+import errno
 import json
 import os
 import pty
@@ -13,11 +14,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from disk import Refusing
 from PIL import Image
 
-from neurorack import calibrate, cli
+from neurorack import calibrate, cli, statedir
 from neurorack.boards import DEFAULT_BOARD
 from neurorack.errors import BadInput
+from neurorack.jacks import calibration
 from neurorack.jacks.calibration import Calibration
 from neurorack.rack.control import RackControl
 from neurorack.rack.world import World
@@ -100,15 +103,86 @@ def test_a_place_that_cannot_be_written_is_one_line_and_changes_nothing(place, c
     assert said.out == "" and said.err.count("\n") == 1 and "cannot save" in said.err
 
 
-def test_a_picture_that_cannot_be_drawn_is_said_before_anything_is_saved(place, capsys):
+@pytest.fixture
+def no_measuring(monkeypatch):
+    monkeypatch.setattr(calibrate.Wizard, "take", lambda *_: pytest.fail("it was measured in vain"))
+
+
+@pytest.mark.parametrize("picture", ["file/cal.png", "none/cal.png", "folder", ""])
+def test_a_picture_that_cannot_be_drawn_is_said_before_anything_is_measured(place, capsys, no_measuring, picture):
     (place / "file").write_text("")
-    assert cli.main(["calibrate", "--rack", "--json", "--picture", "file/cal.png"]) == 2
-    assert "cannot write the picture" in capsys.readouterr().err
-    assert not (place / "state").exists()
+    (place / "folder").mkdir()
+    assert cli.main(["calibrate", "--rack", "--json", "--picture", picture]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and ("cannot write the picture" in err or "an empty name" in err)
+    assert {path.name for path in place.iterdir()} == {"file", "folder"}
+
+
+def test_the_calibration_is_saved_before_the_picture_is_drawn(place, capsys, monkeypatch):
+    def full(*_):
+        raise BadInput("cannot write the picture: No space left on device")
+
+    monkeypatch.setattr(calibrate, "_draw", full)
+    assert cli.main(["calibrate", "--rack", "--json", "--picture", "cal.png"]) == 2
+    assert Calibration.load(calibration_path(1)).corrections
+
+
+@pytest.mark.parametrize("text", ["# Read me\n\nPrecious.\n", "[project]\nname = 'x'\n", ""])
+def test_a_file_that_is_no_calibration_is_left_alone_before_anything_is_measured(place, capsys, no_measuring, text):
+    (place / "README.md").write_text(text)
+    assert cli.main(["calibrate", "--rack", "--json", "--out", "README.md"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "this is no calibration (README.md): it stays as it is" in err
+    assert (place / "README.md").read_text() == text
+    assert [path.name for path in place.iterdir()] == ["README.md"]
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def loop(path):
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("odd", [pipe, loop, Path.mkdir], ids=["pipe", "loop", "folder"])
+def test_nor_is_anything_else_in_the_way_replaced(place, capsys, no_measuring, odd):
+    odd(place / "odd")
+    for out in ("odd", ""):
+        assert cli.main(["calibrate", "--rack", "--json", "--out", out]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert [path.name for path in place.iterdir()] == ["odd"]
+
+
+def test_a_calibration_that_cannot_be_read_is_left_alone(place, capsys, no_measuring, monkeypatch):
+    report_ = PermissionError(13, "Permission denied")
+    monkeypatch.setattr(calibration, "read_plain", lambda *_: (_ for _ in ()).throw(report_))
+    assert cli.main(["calibrate", "--rack", "--json"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "Permission denied" in err and "chown" in err
+
+
+def test_one_that_is_damaged_is_set_aside_in_the_modules_own_place(place, capsys):
+    kept = place / "state" / "calibration-rack-1.toml"
+    kept.parent.mkdir()
+    kept.write_bytes(b"\0\0")
+    report(capsys)
+    assert Calibration.load(kept).notices == ()
+    assert kept.with_name(f"{kept.name}.damaged").read_bytes() == b"\0\0"
+
+
+@pytest.mark.parametrize(
+    ("number", "mend"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "read-only"), (errno.EACCES, "chown")]
+)
+def test_a_disk_that_refuses_is_told_with_a_mend_that_fits(place, capsys, monkeypatch, number, mend):
+    monkeypatch.setattr(statedir, "os", Refusing("write", number))
+    assert cli.main(["calibrate", "--rack", "--json"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and f"cannot save: {os.strerror(number)}" in err and mend in err
 
 
 def test_without_a_terminal_a_soldered_module_is_not_guessed_at(place):
-    options = argparse.Namespace(board=None, rack=False, points=None, json=False)
+    options = argparse.Namespace(board=None, rack=False, points=None, json=False, picture=None)
     with pytest.raises(BadInput, match="somebody has to"):
         calibrate.run(options, asks=False)
 
@@ -216,6 +290,7 @@ def test_an_interrupt_changes_nothing(place, running):
     terminal.expect("V ")
     os.write(terminal.master, b"\x03")
     terminal.process.send_signal(2)
+    terminal.expect("Nothing was changed")
     assert terminal.status() == cli.INTERRUPTED
     assert not (place / "state").exists()
 

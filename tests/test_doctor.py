@@ -15,10 +15,12 @@ from neurorack.bundle import describe_network, read_card, write_card
 from neurorack.doctor import BROKEN, NOTE, OK, examine
 from neurorack.errors import BadInput
 from neurorack.jacks.bus import HELD_LOW
+from neurorack.jacks.calibration import Calibration, Correction, former_path
 from neurorack.rack.bus import RackBus
 from neurorack.rack.control import RackControl
 from neurorack.rundir import Lock
 from neurorack.shared import VOLTS, Snapshot
+from neurorack.statedir import calibration_path
 from neurorack.words import CV_JACKS
 
 
@@ -58,6 +60,18 @@ def rack_board(tmp_path):
     return tmp_path / "board.toml"
 
 
+@pytest.fixture
+def only(monkeypatch):
+    """Leaves the doctor these checks alone: the others take seconds."""
+
+    def leave(*names):
+        for name in ("_machine", "_sound", "_chips", "_jacks", "_calibration", "_lines", "_real_time", "_instruments"):
+            if name not in names:
+                monkeypatch.setattr(doctor, name, lambda *_: iter(()))
+
+    return leave
+
+
 def told(report, topic):
     return [finding for finding in report.findings if finding.topic == topic]
 
@@ -92,7 +106,7 @@ def test_a_bus_held_low_is_named_once_instead_of_all_its_chips(models, tmp_path,
 
     monkeypatch.setattr(RackBus, "i2c_rdwr", held)
     chips = told(examine(rack_board, tmp_path / "run"), "chips")
-    assert [finding.state for finding in chips] == [NOTE, NOTE]
+    assert [finding.state for finding in chips] == [BROKEN, BROKEN]
     assert re.fullmatch(r"bus a: SDA or SCL is held low, no chip can answer \(.+\)", chips[0].what)
     assert "one by one" in chips[0].mend
 
@@ -125,11 +139,13 @@ def test_a_jack_over_range_is_told_from_the_module_that_runs(models, tmp_path, r
     assert "op-amp" in jacks[2].mend
 
 
-def test_every_shipped_board_can_be_examined(models, tmp_path):
-    for board in BOARDS.values():
-        lines = told(examine(board, tmp_path / "run"), "lines")
-        assert [finding.state for finding in lines] == [NOTE]
-        assert "no GPIO chip with this label" in lines[0].what
+def test_every_shipped_board_can_be_examined_and_what_it_lacks_is_broken_where_it_was_named(only, tmp_path):
+    only("_chips", "_lines")
+    for board in (None, *BOARDS.values()):
+        report = examine(board, tmp_path / "run")
+        assert {f.state for f in (*told(report, "lines"), *told(report, "chips"))} == {BROKEN if board else NOTE}
+        assert "no GPIO chip with this label" in told(report, "lines")[0].what
+        assert report.status == (1 if board else 0)
 
 
 def test_a_bus_at_its_default_speed_is_refused(models, tmp_path, rack_board, monkeypatch):
@@ -204,6 +220,39 @@ def test_text_of_a_stranger_does_not_move_the_terminal():
 def test_a_run_directory_without_room_is_fatal(models, tmp_path, monkeypatch):
     monkeypatch.setattr("neurorack.rundir.ROOM_BYTES", 1 << 60)
     assert [f.state for f in told(examine(run_dir=tmp_path / "run"), "run directory")] == [BROKEN]
+
+
+def test_the_calibration_in_force_is_looked_at(only, tmp_path, monkeypatch):
+    only("_calibration")
+    (tmp_path / "run").mkdir(mode=0o700)
+
+    def said():
+        return [(f.state, f.what) for f in told(examine(run_dir=tmp_path / "run"), "calibration")]
+
+    assert said() == [(NOTE, f"voct plays uncalibrated, up to 60 cents off (no {calibration_path()})")]
+    sound = Calibration({"voct": Correction([0.01, 1.01, 3.01], [0.0, 1.0, 3.0])})
+    sound.save(calibration_path())
+    where = f"voct was measured at 0, 1, 3 V: takes back up to 12.0 cents ({calibration_path()})"
+    assert said() == [(OK, where)]
+    sound.save(calibration_path())
+    calibration_path().write_text("torn")
+    (damaged, notice), *rest = said()
+    assert damaged == NOTE and "the one before is used" in notice and rest == [(OK, where)]
+    former_path(calibration_path()).write_text("torn")
+    (damaged, notice), *rest = said()
+    assert damaged == NOTE and "playing uncalibrated" in notice and rest == []
+    with Lock(tmp_path / "run" / "jacks.lock"):
+        (tmp_path / "run" / "calibration").symlink_to(tmp_path / "mine.toml")
+        sound.save(tmp_path / "mine.toml")
+        assert said() == [(OK, where.replace(str(calibration_path()), str(tmp_path / "mine.toml")))]
+
+
+def test_settings_that_cannot_be_read_come_with_a_mend_of_their_own(only, state_dir):
+    only()
+    state_dir.mkdir(parents=True)
+    (state_dir / "settings-1.a").symlink_to("settings-1.a")
+    mends = [f.mend for f in told(examine(), "settings") if f.state == NOTE]
+    assert ["until then nothing is saved" in mend for mend in mends] == [True]
 
 
 def test_settings_that_are_damaged_or_cannot_be_saved_are_told_and_not_fatal(models, state_dir):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from neurorack import statedir
-from neurorack.statedir import calibration_path, replace_file, state_dir
+from neurorack.statedir import calibration_path, read_plain, replace_file, set_aside, state_dir
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +60,26 @@ def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
         replace_file(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_only_a_plain_file_of_bounded_size_is_read(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"1234")
+    (tmp_path / "link").symlink_to(path)
+    assert read_plain(path, 4) == read_plain(tmp_path / "link", 4) == b"1234"
+    with pytest.raises(ValueError, match="longer than"):
+        read_plain(path, 3)
+    os.mkfifo(tmp_path / "pipe")
+    for odd in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(ValueError, match="not a plain file"):
+            read_plain(odd, 1000)
+    with pytest.raises(FileNotFoundError):
+        read_plain(tmp_path / "none", 3)
+
+
+def test_what_is_damaged_is_set_aside_and_one_of_it_kept(tmp_path):
+    for content in (b"first", b"second"):
+        (tmp_path / "file").write_bytes(content)
+        set_aside(tmp_path / "file")
+        set_aside(tmp_path / "file")
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file.damaged": content}

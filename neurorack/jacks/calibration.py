@@ -10,10 +10,12 @@ nominally converted, where the true voltage is known:
 Between points the correction is linear; outside it goes on with the slope from the first point to the last, since a
 piece of one volt would carry its converter's bow five volts far. A single point shifts.
 
-`save` writes a checksum into the first line and keeps the file before as a second generation. What cannot be used is
-named in `notices`: a damaged file leaves the generation before, else those jacks nominal, and never stops the module.
+`save` writes a checksum into the first line and keeps the file before as a second generation, a damaged one as
+`*.damaged`. What cannot be used is named in `notices`: a damaged file leaves the generation before, else those jacks
+nominal, and never stops the module.
 """
 
+import contextlib
 import re
 import sys
 import zlib
@@ -24,7 +26,9 @@ from typing import Annotated
 
 import msgspec
 
-from neurorack.statedir import replace_file
+from neurorack.errors import BadInput
+from neurorack.jacks.tolerance import gain_limit
+from neurorack.statedir import mend_of, read_plain, replace_file, set_aside
 from neurorack.words import CV_JACKS
 
 if sys.version_info >= (3, 11):
@@ -39,7 +43,8 @@ WORST_CORRECTION_V = 1.0
 MOST_BYTES = 1 << 16
 """Five jacks of 32 points take 7 kB."""
 
-_SEAL = re.compile(rb"# neurorack calibration, crc32 ([0-9a-f]{8})\n")
+_TITLE = b"# neurorack calibration"
+_SEAL = re.compile(_TITLE + rb", crc32 ([0-9a-f]{8})\n")
 
 _Point = Annotated[float, msgspec.Meta(ge=-13.0, le=13.0)]
 _Points = Annotated[list[_Point], msgspec.Meta(min_length=1, max_length=MOST_POINTS)]
@@ -59,7 +64,14 @@ class Correction(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             if any(after - before < 0.01 for before, after in pairwise(row)):
                 return "volts must rise by at least 0.01 V from point to point"
         worst_v = max(abs(read - true) for read, true in zip(self.read_v, self.true_v, strict=True))
-        return f"a correction of {worst_v:.2f} V is not plausible" if worst_v > WORST_CORRECTION_V else ""
+        if worst_v > WORST_CORRECTION_V:
+            return f"a correction of {worst_v:.2f} V is not plausible"
+        zero = min(range(len(self.true_v)), key=lambda point: abs(self.true_v[point]))  # where the wizard begins
+        for read, true in zip(self.read_v, self.true_v, strict=True):
+            asked_v, read_v = true - self.true_v[zero], read - self.read_v[zero]
+            if abs(read_v - asked_v) > gain_limit() * abs(asked_v):
+                return f"{asked_v:+g} V more read as {read_v:+.3f} V are not plausible"
+        return ""
 
     def true(self, read_v: float) -> float:
         """Volts at the jack for a nominal reading."""
@@ -105,13 +117,13 @@ class Calibration:
     @classmethod
     def _parse(cls, path: Path) -> "Calibration":
         """Raises OSError, ValueError or RecursionError where the file as a whole is damaged."""
-        with open(path, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise ValueError(f"it is longer than {MOST_BYTES} bytes")
+        return cls._read(read_plain(path, MOST_BYTES), path)
+
+    @classmethod
+    def _read(cls, content: bytes, path: Path) -> "Calibration":
         if (seal := _SEAL.match(content)) and int(seal[1], 16) != zlib.crc32(content[seal.end() :]):
             raise ValueError("its checksum does not match (remove the first line if you changed it yourself)")
-        document = tomllib.loads(content.decode("utf-8"))
+        document = tomllib.loads(content.decode("utf-8-sig"))
         if not document:
             raise ValueError("it is empty")
         corrections, notices = {}, []
@@ -129,14 +141,23 @@ class Calibration:
         return cls(corrections, tuple(notices))
 
     def save(self, path: Path) -> None:
-        """Write it to `path`, whole; a sound file there becomes the generation before. Raises OSError."""
+        """Write it to `path`, whole; a sound file there becomes the generation before, a damaged one is set aside.
+
+        Raises OSError, also where the file that is there cannot be read: then it stays.
+        """
         lines = []
         for jack, correction in self.corrections.items():
             lines += [f"[{jack}]", f"read_v = {_row(correction.read_v)}", f"true_v = {_row(correction.true_v)}", ""]
         content = "\n".join(lines).encode()
         seal = b"# neurorack calibration, crc32 %08x\n" % zlib.crc32(content)
-        if _is_sound(path):
-            replace_file(former_path(path), path.read_bytes())
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                before = read_plain(path, MOST_BYTES)
+                if self._read(before, path).notices:
+                    raise ValueError("a part of it cannot be used")
+                replace_file(former_path(path), before)
+            except (ValueError, RecursionError):
+                set_aside(path)
         replace_file(path, seal + content)
 
 
@@ -145,11 +166,26 @@ def former_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.former")
 
 
-def _is_sound(path: Path) -> bool:
+def check_calibration(path: Path) -> None:
+    """Raise BadInput where the file at `path` cannot be read, or is none of a calibration, not even a damaged one: it
+    neither can be played by nor may be written over. FileNotFoundError or NotADirectoryError where there is none."""
     try:
-        return not Calibration._parse(path).notices
-    except (OSError, ValueError, RecursionError):
-        return False
+        content = read_plain(path, MOST_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise BadInput(f"cannot read the calibration: {error.strerror}", str(path), mend_of(error)) from error
+    except ValueError as error:
+        raise BadInput(f"this is no calibration, {error}", str(path), "give another FILE") from error
+    if content.startswith(_TITLE):
+        return
+    try:
+        jacks = tomllib.loads(content.decode("utf-8-sig")).keys() & set(CV_JACKS)
+    except (ValueError, RecursionError):
+        jacks = set()
+    if not jacks:
+        mend = f"give a FILE with a table of {', '.join(CV_JACKS[:-1])} or {CV_JACKS[-1]}"
+        raise BadInput("this is no calibration", str(path), mend)
 
 
 def _row(volts: list[float]) -> str:

@@ -94,7 +94,12 @@ class Limits:
 def limits(wire: Jack, adc: Adc, parts: Parts = ANY) -> Limits:
     """Every error at its largest and in the same direction, and a source of 1 kΩ."""
     errors = _offset_errors_v(wire, adc, parts.resistor, parts.reference, parts.opamp_v, ADC_GAIN, ADC_OFFSET_LSB)
-    return Limits(2 * parts.resistor + ADC_GAIN + SOURCE_OHM / INPUT_OHM, sum(errors.values()))
+    return Limits(gain_limit(parts), sum(errors.values()))
+
+
+def gain_limit(parts: Parts = ANY) -> float:
+    """How far an input's gain may be off, relative; the same for every board."""
+    return 2 * parts.resistor + ADC_GAIN + SOURCE_OHM / INPUT_OHM
 
 
 def bow_v(wire: Jack, adc: Adc) -> float:

@@ -19,7 +19,7 @@ from neurorack.board import Board
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import MOST_POINTS, Calibration, Correction
 from neurorack.jacks.measure import CV_LIMIT_V, VOCT_LIMIT_V, Estimate, Measurement, Totals
-from neurorack.jacks.tolerance import CENTS_PER_V, limits
+from neurorack.jacks.tolerance import CENTS_PER_V, gain_limit, limits
 from neurorack.words import CV_JACKS
 
 POINTS_V = (0.0, 1.0, 3.0)
@@ -199,7 +199,7 @@ class Wizard:
         """Points in the wrong order, too far apart or too near for the parts, or not on a line."""
         for after in points[1:]:
             asked_v, read_v = after.true_v - points[0].true_v, after.read_v - points[0].read_v
-            if abs(read_v / asked_v - 1) > limits(self._board.jacks.voct, self._board.adc.voct).gain:
+            if abs(read_v / asked_v - 1) > gain_limit():
                 return f"{asked_v:g} V more read as {read_v:+.3f} V: check the voltage"
         if len(points) > 2:
             trues, reads = np.array([p.true_v for p in points]), np.array([p.read_v for p in points])

@@ -35,7 +35,7 @@ class Instrument(Protocol):
     def bundles(self) -> Sequence[str]:
         """Names of what is installed."""
 
-    def preset(self, deed: str, number: int, name: str = "") -> None:
+    def preset(self, deed: str, number: int, name: str | None = None) -> None:
         """Save, recall, rename or clear a preset."""
 
     def reset(self) -> None:

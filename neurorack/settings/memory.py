@@ -1,6 +1,7 @@
 """The one owner of the settings: takes what shall be remembered and saves it now and then, beside the daemon's loop.
 
     remember ──▶ changed? ──step, at most every SAVE_S──▶ a thread writes ──step──▶ done, or one line for the player
+    save ──▶ the next step, as soon as no other save is under way ──▶ a thread writes ──step──▶ whoever asked is told
 
 A thread, because a card that is slow or dying holds an fsync for seconds, and panel and restarts must not wait for it.
 It waits in the kernel, where it holds no lock of Python's.
@@ -24,6 +25,8 @@ RETRY_S = 30.0
 END_S = 1.5
 """How long the end waits for the disk, at most twice: systemd gives us 5 s."""
 
+_Told = Callable[[str], None]
+
 
 class Memory:
     """`settings` is what the next start finds if the power stays. Never an error: `take_notices` says what is wrong.
@@ -40,10 +43,21 @@ class Memory:
         self._failure = ""
         self._failing = self._foreign = False
         self._due_s = -1e9
+        self._waiting: _Told | None = None  # for the next save
+        self._asked: _Told | None = None  # for the one under way
+
+    @property
+    def folder(self) -> Path:
+        return self._store.folder
 
     def remember(self, settings: Settings) -> None:
         """Keep these from now on."""
         self.settings = settings
+
+    def save(self, settings: Settings, told: _Told) -> None:
+        """Keep these, and save them as soon as the disk is free. `told` hears of it in a later `step` or `close`:
+        "" once they outlive the power, else why they do not. A second call before that takes the place of the first."""
+        self.settings, self._waiting = settings, told
 
     def take_notices(self) -> list[str]:
         """Lines for the player since the last call; the same trouble is told once until a save succeeds."""
@@ -52,7 +66,7 @@ class Memory:
 
     def step(self) -> None:
         """Begin a save where one is due, and hear of one that has ended. Returns at once."""
-        if self._done(0.0) and self._clock_s() >= self._due_s:
+        if self._done(0.0) and (self._waiting is not None or self._clock_s() >= self._due_s):
             self._begin()
 
     def close(self) -> None:
@@ -74,7 +88,12 @@ class Memory:
 
     def _begin(self) -> None:
         """The first time even if nothing has changed: then it takes the lock."""
-        if self._foreign or (self._lock is not None and self.settings == self._saved):
+        self._asked, self._waiting = self._waiting, None
+        if self._foreign:
+            self._tell(self._failure)
+            return
+        if self._lock is not None and self.settings == self._saved:
+            self._tell("")
             return
         self._thread = threading.Thread(target=self._save, args=(self.settings,), daemon=True)
         self._thread.start()
@@ -100,4 +119,10 @@ class Memory:
         if failed and not self._failing:
             self._notices.append(f"settings are not saved, {self._failure} ({self._store.folder}): plays on without")
         self._failing = failed
+        self._tell(self._failure)
         self._due_s = self._clock_s() + (RETRY_S if failed else SAVE_S)
+
+    def _tell(self, fault: str) -> None:
+        told, self._asked = self._asked, None
+        if told is not None:
+            told(fault)

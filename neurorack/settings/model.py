@@ -81,24 +81,25 @@ class Settings(_Kept, frozen=True):
 
     def preset(self, number: int) -> Preset:
         """Raises BadInput where there is none."""
-        self._check(number)
+        check_number(number)
         if number not in self.presets:
             raise BadInput(
                 "that preset is empty", f"preset {number}", "store one there, or see `neurorack presets list`"
             )
         return self.presets[number]
 
-    def store(self, number: int, name: str = "") -> "Settings":
+    def store(self, number: int, name: str | None = None) -> "Settings":
         """With what plays as preset `number`, in place of one that is there; its name stays unless another is given."""
-        self._check(number)
+        check_number(number)
         if self.playing is None:
             raise BadInput("nothing has been played yet", f"preset {number}", "start the module first")
         before = self.presets.get(number)
-        name = name or (before.name if before else f"preset {number}")
-        return self._with(number, _named(name, self.playing))
+        if name is None:
+            name = before.name if before else f"preset {number}"
+        return self.with_preset(number, Preset(name=named(name), sound=self.playing))
 
     def rename(self, number: int, name: str) -> "Settings":
-        return self._with(number, _named(name, self.preset(number).sound))
+        return self.with_preset(number, Preset(name=named(name), sound=self.preset(number).sound))
 
     def recall(self, number: int) -> "Settings":
         """With preset `number` as what plays."""
@@ -106,26 +107,29 @@ class Settings(_Kept, frozen=True):
 
     def clear(self, number: int) -> "Settings":
         self.preset(number)
-        return self._with(number, None)
+        return self.with_preset(number, None)
 
-    def _with(self, number: int, preset: Preset | None) -> "Settings":
+    def with_preset(self, number: int, preset: Preset | None) -> "Settings":
+        """With this as preset `number`, or with none there."""
         presets = {n: p for n, p in self.presets.items() if n != number}
         if preset is not None:
             presets[number] = preset
         return msgspec.structs.replace(self, presets=dict(sorted(presets.items())))
 
-    @staticmethod
-    def _check(number: int) -> None:
-        if not 1 <= number <= PRESETS:
-            raise BadInput("there is no such preset", f"preset {number}", f"use 1 to {PRESETS}")
+
+def check_number(number: int) -> None:
+    """Raise BadInput where there is no such preset."""
+    if not 1 <= number <= PRESETS:
+        raise BadInput("there is no such preset", f"preset {number}", f"use 1 to {PRESETS}")
 
 
-def _named(name: str, sound: Sound) -> Preset:
+def named(name: str) -> str:
+    """A preset's name with single spaces. Raises BadInput where no display could hold it."""
     name = " ".join(name.split())
     if not name or len(name) > NAME_CHARACTERS_MAX or not name.isprintable():
         mend = f"use 1 to {NAME_CHARACTERS_MAX} printable characters"
         raise BadInput("a preset cannot be called that", repr(name[:40]), mend)
-    return Preset(name=name, sound=sound)
+    return name
 
 
 Document = dict[str, Any]

@@ -1,13 +1,18 @@
 """Measured corrections, and files that hold none."""
 
+import errno
 import os
 import random
+from pathlib import Path
 
 import pytest
+from disk import Refusing
 
-from neurorack.jacks.calibration import Calibration, Correction, former_path
+from neurorack.errors import BadInput
+from neurorack.jacks import calibration
+from neurorack.jacks.calibration import Calibration, Correction, check_calibration, former_path
 
-GOOD = "[voct]\nread_v = [-3.1, 0.1, 3.0]\ntrue_v = [-3.0, 0.0, 3.0]\n"
+GOOD = "[voct]\nread_v = [-3.05, 0.02, 3.03]\ntrue_v = [-3.0, 0.0, 3.0]\n"
 
 
 def test_points_are_hit_and_lines_run_between_and_beyond():
@@ -30,9 +35,9 @@ def test_no_file_is_no_error(tmp_path):
 
 
 def test_a_good_file_corrects_its_jacks_only(a_file):
-    calibration = Calibration.load(a_file(GOOD))
-    assert set(calibration.corrections) == {"voct"}
-    assert calibration.notices == ()
+    loaded = Calibration.load(a_file(GOOD))
+    assert set(loaded.corrections) == {"voct"}
+    assert loaded.notices == ()
 
 
 @pytest.mark.parametrize(
@@ -49,23 +54,27 @@ def test_a_good_file_corrects_its_jacks_only(a_file):
         ("[voct]\nread_v = [0, nan]\ntrue_v = [0, 1]", "voct plays nominally"),
         ("[voct]\nread_v = [0, 99]\ntrue_v = [0, 99]", "<= 13"),
         ("[voct]\nread_v = [0, 4]\ntrue_v = [0, 2]", "2.00 V is not plausible"),
+        ("[voct]\nread_v = [0, 0.02]\ntrue_v = [0, 1]", "+1 V more read as +0.020 V"),
+        ("[voct]\nread_v = [0, 1.04]\ntrue_v = [0, 1]", "+1 V more read as +1.040 V"),
+        ("[voct]\nread_v = [0, 0.02, 3]\ntrue_v = [0, 0.9, 3]", "+0.9 V more read as +0.020 V"),
+        ("[voct]\nread_v = [-3, -2, 0]\ntrue_v = [-2.5, -2, 0]", "-2.5 V more read as -3.000 V"),
     ],
 )
 def test_a_damaged_file_costs_a_notice_and_nothing_else(a_file, text, words):
-    calibration = Calibration.load(a_file(text))
-    assert words in " ".join(calibration.notices)
-    assert calibration.corrections == {}
+    loaded = Calibration.load(a_file(text))
+    assert words in " ".join(loaded.notices)
+    assert loaded.corrections == {}
 
 
 def test_a_damaged_jack_leaves_the_others_calibrated(a_file):
-    calibration = Calibration.load(a_file(GOOD + "[cv1]\nread_v = 3\n"))
-    assert set(calibration.corrections) == {"voct"}
-    assert len(calibration.notices) == 1
+    loaded = Calibration.load(a_file(GOOD + "[cv1]\nread_v = 3\n"))
+    assert set(loaded.corrections) == {"voct"}
+    assert len(loaded.notices) == 1
 
 
 def test_the_scan_plays_corrected_volts(module):
-    calibration = Calibration({"voct": Correction([-3.0, 3.0], [-3.06, 2.94])})
-    assert module(voct=1.0, calibration=calibration).run_to(200).scan.volts[0] == pytest.approx(0.94, abs=1e-3)
+    tilted = Calibration({"voct": Correction([-3.0, 3.0], [-3.06, 2.94])})
+    assert module(voct=1.0, calibration=tilted).run_to(200).scan.volts[0] == pytest.approx(0.94, abs=1e-3)
 
 
 OLD = Calibration({"voct": Correction([0.01, 1.02, 3.04], [0.0, 1.0, 3.0]), "cv1": Correction([0.02], [0.0])})
@@ -129,6 +138,58 @@ def test_a_damaged_file_does_not_push_out_the_sound_one_before_it(place):
     place.write_bytes(b"torn")
     NEW.save(place)
     assert Calibration.load(former_path(place)).corrections == OLD.corrections
+    assert place.with_name(f"{place.name}.damaged").read_bytes() == b"torn"
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def huge(path):
+    with open(path, "wb") as file:
+        file.truncate(8 << 30)
+
+
+@pytest.mark.parametrize("odd", [pipe, huge, Path.mkdir], ids=["pipe", "huge", "folder"])
+def test_what_is_no_plain_file_holds_up_nobody(place, odd):
+    OLD.save(place)
+    NEW.save(place)
+    place.unlink()
+    odd(place)
+    loaded = Calibration.load(place)
+    assert loaded.corrections == OLD.corrections and len(loaded.notices) == 1
+    former_path(place).unlink()
+    odd(former_path(place))
+    assert "playing uncalibrated" in Calibration.load(place).notices[0]
+    NEW.save(place)
+    assert Calibration.load(place).corrections == NEW.corrections
+
+
+def test_a_file_that_cannot_be_read_is_not_replaced(place, monkeypatch):
+    OLD.save(place)
+    whole = place.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(calibration, "read_plain", Refusing("", errno.EACCES).refuse)
+        with pytest.raises(PermissionError):
+            NEW.save(place)
+    assert place.read_bytes() == whole
+
+
+@pytest.mark.parametrize("text", ["# Read me\n", "[tool.x]\na = 1\n", "voct", "", "\0"])
+def test_what_is_no_calibration_is_told_from_a_damaged_one(place, text):
+    OLD.save(place)
+    check_calibration(place)
+    place.write_text(place.read_text()[:-30])
+    check_calibration(place)
+    place.write_text("[voct]\nread_v = 3\n")
+    check_calibration(place)
+    place.write_text(text)
+    with pytest.raises(BadInput, match="this is no calibration"):
+        check_calibration(place)
+
+
+def test_the_mark_some_editors_begin_a_file_with_is_no_damage(a_file):
+    assert set(Calibration.load(a_file("\ufeff" + GOOD)).corrections) == {"voct"}
 
 
 def test_a_file_changed_by_hand_says_how_to_make_it_count(place):

@@ -127,6 +127,23 @@ def test_a_disk_that_refuses_costs_one_message_until_it_takes_again(bench, monke
     assert bench.memory.take_notices() == []
 
 
+def test_whoever_asks_for_a_save_hears_how_it_went(bench, monkeypatch):
+    heard: list[str] = []
+    bench.memory.save(settings(1), heard.append)
+    bench.step()
+    assert heard == [""] and bench.on_disk() == settings(1), "though another was done a moment ago"
+    with monkeypatch.context() as patch:
+        patch.setattr(statedir, "os", Refusing("write", FULL))
+        bench.memory.save(settings(2), heard.append)
+        bench.step()
+        bench.memory.save(settings(1), heard.append)
+        bench.step()
+    assert heard == ["", os.strerror(FULL), ""], "what is there already needs no disk"
+    bench.memory.save(settings(3), heard.append)
+    bench.memory.close()
+    assert heard[3:] == [""] and bench.on_disk() == settings(3)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written_costs_one_message(tmp_path):
     (tmp_path / "state").mkdir(mode=0o500)

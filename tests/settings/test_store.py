@@ -1,6 +1,7 @@
 """Settings through a pulled plug: always the old or the new, and a start that nothing stops."""
 
 import contextlib
+import errno
 import os
 import random
 from pathlib import Path
@@ -182,6 +183,106 @@ def test_what_is_no_file_holds_up_nobody(folder, what):
     what(path)
     found, notices = loaded(folder)
     assert found == OLDEST and len(notices) == 1
+
+
+@pytest.mark.parametrize("what", [pipe, huge, Path.mkdir], ids=["pipe", "huge", "folder"])
+def test_what_is_no_file_is_set_aside_too(folder, what):
+    path = newest(folder)
+    path.unlink()
+    what(path)
+    kept = Store(folder)
+    kept.load()
+    kept.save(NEW)
+    assert loaded(folder) == (NEW, [])
+    assert path.with_name(f"{path.name}.damaged").exists()
+
+
+def test_a_damaged_file_is_set_aside_before_its_place_is_written(folder):
+    for content in (b"precious", b"more precious"):
+        path = newest(folder)
+        path.write_bytes(content)
+        kept = Store(folder)
+        assert kept.load() != Settings()
+        kept.save(NEW)
+        assert path.with_name(f"{path.name}.damaged").read_bytes() == content
+        assert loaded(folder) == (NEW, [])
+        kept.save(OLD)
+        kept.save(OLDEST)
+        assert path.with_name(f"{path.name}.damaged").read_bytes() == content, "a sound one pushes it not out"
+    assert len(list(folder.glob("*.damaged"))) <= 2
+
+
+def test_both_damaged_ones_are_set_aside(folder):
+    for path in sorted(folder.glob("settings-*")):
+        path.write_text(path.name)
+    kept = Store(folder)
+    kept.load()
+    for settings_ in (NEW, OLD, NEW):
+        kept.save(settings_)
+    assert {path.name: path.read_text() for path in folder.glob("*.damaged")} == {
+        f"settings-1.{slot}.damaged": f"settings-1.{slot}" for slot in "ab"
+    }
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO], ids=errno.errorcode.get)
+def test_what_cannot_be_read_may_be_the_newest_and_is_never_overwritten(folder, monkeypatch, number):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    hidden = newest(folder)
+
+    def refusing(path, bytes_max, read=statedir.read_plain):
+        if path == hidden:
+            raise OSError(number, os.strerror(number))
+        return read(path, bytes_max)
+
+    monkeypatch.setattr(store, "read_plain", refusing)
+    kept = Store(folder)
+    assert kept.load() == OLDEST
+    assert len(kept.notices) == 1 and os.strerror(number) in kept.notices[0] and hidden.name in kept.notices[0]
+    for _ in range(3):
+        with pytest.raises(ValueError, match=f"may be the newest, {hidden.name}"):
+            kept.save(NEW)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_listed_is_not_written_either(folder, monkeypatch):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "os", Refusing("listdir", errno.EACCES))
+        kept = Store(folder)
+        kept.load()
+        with pytest.raises(ValueError, match="their folder cannot be read"):
+            kept.save(NEW)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_file_changed_by_hand_says_how_to_make_it_count(folder):
+    path = newest(folder)
+    path.write_text(path.read_text().replace('"größer"', '"wider"'))
+    found, notices = loaded(folder)
+    assert found == OLDEST and "remove it from the first line" in notices[0]
+    line, rest = path.read_text().split("\n", 1)
+    for ending in ("", " ", "\r"):
+        path.write_text(line.rsplit(" ", 1)[0] + ending + "\n" + rest, newline="")
+        found, notices = loaded(folder)
+        assert found.presets[64].name == "wider" and notices == []
+    kept = Store(folder)
+    kept.load()
+    kept.save(NEW)
+    kept.save(OLD)
+    assert loaded(folder) == (OLD, []) and not list(folder.glob("*.damaged"))
+
+
+@pytest.mark.parametrize("before", [store.GENERATIONS - 1, store.GENERATIONS - 2, store.GENERATIONS // 2])
+def test_generations_are_counted_round_and_round(folder, before):
+    for path in folder.iterdir():
+        path.unlink()
+    body = model.encode(OLD)
+    (folder / "settings-1.a").write_bytes(store._line(1, before, body) + body)
+    for number in range(5):
+        kept = Store(folder)
+        kept.load()
+        kept.save(settings(number))
+        assert loaded(folder) == (settings(number), [])
 
 
 def test_a_folder_of_settings_that_is_a_file_or_may_not_be_read_is_told(tmp_path):

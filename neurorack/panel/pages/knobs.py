@@ -21,7 +21,7 @@ from neurorack.panel.pages.editing import (
     tuned,
 )
 from neurorack.panel.state import PanelState, note
-from neurorack.words import CV_JACKS, KNOBS, POTS
+from neurorack.words import CV_JACKS, PATCHABLE, POTS
 
 
 class KnobsPage(Wheel):
@@ -32,7 +32,7 @@ class KnobsPage(Wheel):
         self._instrument = instrument
 
     def _knobs(self) -> list[Row]:
-        return [Row(name, lambda name=name: KnobPage(self._instrument, name)) for name in KNOBS]  # type: ignore[misc]
+        return [Row(name, lambda name=name: KnobPage(self._instrument, name)) for name in PATCHABLE]  # type: ignore[misc]
 
     def draw(self, state: PanelState) -> np.ndarray:
         c, rows = Canvas(), self._read()

@@ -53,7 +53,7 @@ class PresetPage(Wheel):
             Row("clear", lambda: self._ask("clear", "cleared", f"Clear preset {number}?")),
         ]
 
-    def _do(self, deed: str, done: str, name: str = "") -> None:
+    def _do(self, deed: str, done: str, name: str | None = None) -> None:
         self._instrument.preset(deed, self._number, name)
         self._say(f"{self._number} {done}")
         self.over = True
