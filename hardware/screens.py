@@ -89,7 +89,7 @@ class Shown:
     def bundles(self) -> Sequence[str]:
         return ("fluid", "skins", "tongues")
 
-    def preset(self, deed: str, number: int, name: str = "") -> None:
+    def preset(self, deed: str, number: int, name: str | None = None) -> None:
         pass
 
     def reset(self) -> None:

@@ -1,5 +1,5 @@
-"""What gate 2 chooses at the desk. Whoever changes a preset of a module that plays hears of it when the disk has it, and
-the loop waits for nobody."""
+"""What gate 2 chooses at the desk. Whoever changes a preset of a module that plays hears of it when the disk has it,
+and the loop waits for nobody."""
 
 import errno
 import json

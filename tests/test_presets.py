@@ -10,7 +10,7 @@ from disk import FULL, Refusing, settings
 from neurorack import cli, demo, statedir
 from neurorack.mailbox import Mailbox
 from neurorack.rundir import Lock
-from neurorack.settings.model import Settings
+from neurorack.settings.model import Settings, schema
 from neurorack.settings.store import LOCK, Store
 
 Presets = Callable[..., tuple[int, str, str]]
@@ -36,10 +36,11 @@ def names(state_dir: Path) -> dict[int, str]:
 
 @pytest.mark.parametrize("deed", [["list"], ["save", "2"], ["rename", "1", "uno"]], ids=" ".join)
 def test_damage_is_told_beside_the_answer(presets, state_dir, deed):
-    (state_dir / "settings-1.b").write_text("?")
+    damaged = f"settings-{schema()}.b"
+    (state_dir / damaged).write_text("?")
     status, out, err = presets(*deed)
     assert status == 0 and out
-    assert len(err.splitlines()) == 1 and err.startswith("neurorack: damaged settings") and "settings-1.b" in err
+    assert len(err.splitlines()) == 1 and err.startswith("neurorack: damaged settings") and damaged in err
     assert presets("list")[2] == ("" if deed != ["list"] else err)
 
 

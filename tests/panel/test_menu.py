@@ -18,7 +18,6 @@ from neurorack.panel import host
 from neurorack.panel.encoder import Event, Push, Turn
 from neurorack.panel.menu import Menu
 from neurorack.panel.page import Refused, Row, Wheel
-from neurorack.panel.pages import knobs, patch
 from neurorack.panel.pages.home import HomePage
 from neurorack.panel.pages.presets import LETTERS
 from neurorack.panel.pages.sounds import LOAD_S
@@ -28,7 +27,7 @@ from neurorack.panel.state import PanelState
 from neurorack.patch.matrix import CURVES, Matrix, default_patch
 from neurorack.settings.playing import patch_of
 from neurorack.shared import PATCH, Snapshot
-from neurorack.words import CV_JACKS, DESCRIPTORS, KNOBS, POTS
+from neurorack.words import CV_JACKS, DESCRIPTORS, PATCHABLE, POTS
 
 PRESS, BACK = Push.PRESS, Push.LONG_PRESS
 
@@ -113,34 +112,33 @@ def test_long_presses_come_home_from_anywhere_and_stay_there(player: Player) -> 
 
 def test_the_knobs_are_those_of_the_patch(player: Player) -> None:
     player.open("knobs")
-    assert [row.name for row in player.menu.page._rows()] == list(KNOBS)  # type: ignore[attr-defined]
+    assert [row.name for row in player.menu.page._rows()] == list(PATCHABLE)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("jack", CV_JACKS)
-@pytest.mark.parametrize("knob", KNOBS)
+@pytest.mark.parametrize("knob", PATCHABLE)
 def test_an_attenuverter_is_turned_from_the_knob_and_from_the_jack(player: Player, jack: str, knob: str) -> None:
-    player.open("knobs", turn(KNOBS.index(knob)), PRESS, turn(1 + CV_JACKS.index(jack)), PRESS, turn(-500), turn(25))
+    player.open(
+        "knobs", turn(PATCHABLE.index(knob)), PRESS, turn(1 + CV_JACKS.index(jack)), PRESS, turn(-500), turn(25)
+    )
     assert player.desk.sound.knobs[knob].attenuverter[jack] == pytest.approx(-0.75)  # type: ignore[index]
-    player.open("patch", turn(CV_JACKS.index(jack)), PRESS, turn(KNOBS.index(knob)), PRESS, turn(3, fine=True))
+    player.open("patch", turn(CV_JACKS.index(jack)), PRESS, turn(PATCHABLE.index(knob)), PRESS, turn(3, fine=True))
     assert player.desk.sound.knobs[knob].attenuverter[jack] == pytest.approx(-0.747)  # type: ignore[index]
     player.do(turn(747, fine=True))
     assert jack not in player.desk.sound.knobs[knob].attenuverter, "closed is no cable"  # type: ignore[index]
 
 
 def test_one_jack_can_feed_every_knob(player: Player) -> None:
-    for number, _ in enumerate(KNOBS):
+    for number, _ in enumerate(PATCHABLE):
         player.open("patch", turn(CV_JACKS.index("cv4")), PRESS, turn(number), PRESS, turn(1000))
-    assert all(player.desk.sound.knobs[knob].attenuverter["cv4"] == 1.0 for knob in KNOBS)  # type: ignore[index]
+    assert all(player.desk.sound.knobs[knob].attenuverter["cv4"] == 1.0 for knob in PATCHABLE)  # type: ignore[index]
 
 
-def test_a_knob_that_the_module_learns_appears_by_itself(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
-    more = (*KNOBS, "morph", "scrub", *(f"macro{n}" for n in range(8)))
-    for page in (knobs, patch):
-        monkeypatch.setattr(page, "KNOBS", more)
-    player.open("patch", turn(1), PRESS, turn(len(KNOBS) + 1), PRESS, turn(50))
+def test_what_performs_is_patched_like_what_sounds(player: Player) -> None:
+    player.open("patch", turn(1), PRESS, turn(PATCHABLE.index("scrub")), PRESS, turn(50))
     assert player.desk.sound.knobs["scrub"].attenuverter == {"cv1": 0.5}  # type: ignore[index]
-    player.open("knobs", turn(len(KNOBS)), PRESS, PRESS, turn(10))
-    assert player.desk.sound.knobs["morph"].base == pytest.approx(0.6)  # type: ignore[index]
+    player.open("knobs", turn(PATCHABLE.index("morph")), PRESS, PRESS, turn(10))
+    assert player.desk.sound.knobs["morph"].base == pytest.approx(0.1)  # type: ignore[index]
 
 
 def test_curve_and_offset_are_the_knobs(player: Player) -> None:
@@ -191,7 +189,7 @@ def test_the_value_on_the_screen_is_the_one_the_matrix_plays(curve: int) -> None
         state = replace(PLAYING, volts=tuple(volts), picked=tuple(pots))
         matrix = Matrix(default_patch())
         matrix.load(patch_of(instrument.sound))
-        _, played = matrix.play(volts, pots)
+        _, played, _ = matrix.play(volts, pots)
         assert [position(instrument, name, state) for name in DESCRIPTORS] == pytest.approx(played.tolist())
 
 

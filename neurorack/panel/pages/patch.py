@@ -8,7 +8,7 @@ from neurorack.panel.instrument import Instrument
 from neurorack.panel.page import Fields, Row, Wheel
 from neurorack.panel.pages.editing import PITCH, amount, attenuation, attenuverter_field, curve_field, offset_field
 from neurorack.panel.state import PanelState
-from neurorack.words import CV_JACKS, KNOBS
+from neurorack.words import CV_JACKS, KNOBS, PATCHABLE
 
 _TOP, _ROW = 38, 5
 
@@ -56,7 +56,7 @@ class PatchPage(Wheel):
 
 def feeds(instrument: Instrument, jack: str) -> str:
     """The knobs that a jack feeds, with their attenuverters."""
-    amounts = {name: amount(instrument, name, jack) for name in KNOBS}
+    amounts = {name: amount(instrument, name, jack) for name in PATCHABLE}
     return "  ".join(f"{name} {layout.signed(share)}" for name, share in amounts.items() if share)
 
 
@@ -74,7 +74,7 @@ class JackPage(Wheel):
                 lambda name=name: cable_page(self._instrument, self._jack, name),  # type: ignore[misc]
                 attenuation(amount(self._instrument, name, self._jack)),
             )
-            for name in KNOBS
+            for name in PATCHABLE
         ]
 
 
