@@ -220,7 +220,7 @@ def test_both_damaged_ones_are_set_aside(folder):
     for settings_ in (NEW, OLD, NEW):
         kept.save(settings_)
     assert {path.name: path.read_text() for path in folder.glob("*.damaged")} == {
-        f"settings-1.{slot}.damaged": f"settings-1.{slot}" for slot in "ab"
+        f"settings-{model.schema()}.{slot}.damaged": f"settings-{model.schema()}.{slot}" for slot in "ab"
     }
 
 
