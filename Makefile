@@ -9,12 +9,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 ARGS ?=
 INSTRUMENT ?= fluid
 
-.PHONY: help run test test-train setup setup-train bench train lint hardware lock clean debian-run debian-test debian-train
+.PHONY: help run test test-train test-kernel setup setup-train bench train lint hardware lock clean debian-run debian-test debian-train debian-kernel
 
 help:
 	@echo "make run          play the module on the virtual rack (ARGS='--seconds 60' and the like are passed on)"
 	@echo "make test         check style and types, test all that runs on the module"
 	@echo "make test-train   add torch and test the offline part"
+	@echo "make test-kernel  run the drivers on a Debian kernel of their own, in an emulated machine (Debian on amd64 only)"
 	@echo "make bench        measure the audio callback"
 	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
 	@echo "                  (20 minutes, ARGS='--steps 500' for a try); for your own sounds: neurorack train --help"
@@ -42,6 +43,9 @@ test: debian-test $(VENV)/.test
 
 test-train: debian-train $(VENV)/.train
 	$(PY) -m pytest tests/learn $(ARGS)
+
+test-kernel: debian-kernel $(VENV)/.test out/kernel/python/.made
+	@$(PY) tests/kernel/vm.py $(ARGS)
 
 lint: debian-run $(VENV)/.test
 	$(PY) -m ruff check neurorack hardware tests
@@ -78,6 +82,9 @@ debian-test:
 debian-train:
 	$(call debian,libportaudio2 jackd2 libfluidsynth3 fluid-soundfont-gm,no notes to learn from can be rendered)
 
+debian-kernel:
+	$(call debian,libportaudio2 qemu-system-x86 gcc libelf1 make xz-utils,there is no machine to test the kernel in)
+
 # --- Python packages ---------------------------------------------------------------------------------------------
 
 $(VENV)/.made:
@@ -101,6 +108,12 @@ $(VENV)/.run: $(VENV)/.made requirements/run.txt pyproject.toml
 $(VENV)/.test: $(VENV)/.run requirements/test.txt
 	@echo "Installing what the tests need"
 	@$(PIP) --require-hashes --no-deps -r requirements/test.txt
+	@touch $@
+
+# Read by the emulated machine alone: NVIDIA's package refuses to be imported where there is no GPIO chip.
+out/kernel/python/.made: tests/kernel/requirements.txt | $(VENV)/.test
+	@rm -rf $(@D)
+	@$(PIP) --require-hashes --no-deps --no-build-isolation --target $(@D) -r $<
 	@touch $@
 
 # torch is pinned by its version alone: its builds for a bare processor and for CUDA carry different hashes under the same

@@ -25,7 +25,7 @@ CONSUMER = "neurorack"
 """Who `gpioinfo` says has our lines."""
 
 KERNEL_EVENTS = 1024
-"""Edges the kernel keeps for us: the most it grants, half a second of gates at audio rate."""
+"""Edges the kernel keeps for us: the most it grants, half a second of gates at audio rate. A read brings 64 of them."""
 
 Edge = tuple[int, str, int]
 """(t_ns, line, level)."""
@@ -85,8 +85,10 @@ class Lines:
     def edges(self) -> list[Edge]:
         """Edges since the last call, oldest first. Never waits."""
         found: list[Edge] = []
-        if self._request.wait_edge_events(0):
+        heard = 0
+        while heard < KERNEL_EVENTS and self._request.wait_edge_events(0):
             for event in self._request.read_edge_events():
+                heard += 1
                 line = self._lines[self._names[event.line_offset]]
                 line.hear(event.timestamp_ns, int(event.event_type is EdgeEvent.Type.RISING_EDGE), found)
                 if line.settles_ns and line not in self._settling:

@@ -19,14 +19,14 @@ from neurorack.board import Gpio, Line, load_board
 from neurorack.clock import SimulatedClock
 from neurorack.errors import BadInput
 from neurorack.jacks import lines as lines_module
-from neurorack.jacks.lines import Lines, chip_device, header_line, line_faults, open_lines
+from neurorack.jacks.lines import KERNEL_EVENTS, Lines, chip_device, header_line, line_faults, open_lines
 from neurorack.panel.encoder import Quadrature
 
 RISE, FALL = EdgeEvent.Type.RISING_EDGE.value, EdgeEvent.Type.FALLING_EDGE.value
 
 
 class Request:
-    """A kernel with events up its sleeve; a read without any would block, so it fails."""
+    """A kernel with events up its sleeve, 64 a read; a read without any would block, so it fails."""
 
     def __init__(self) -> None:
         self.events: list[EdgeEvent] = []
@@ -41,7 +41,7 @@ class Request:
 
     def read_edge_events(self, max_events: int | None = None) -> list[EdgeEvent]:
         assert self.events, "would block"
-        events, self.events = self.events, []
+        events, self.events = self.events[:64], self.events[64:]
         return events
 
     def get_values(self, lines: object = None) -> list[Value]:
@@ -155,6 +155,26 @@ def test_a_late_read_tells_both_ends_of_a_short_pulse_and_what_follows(bench):
         request.happens(t_us, 5, kind)
     clock.sleep_until_ns(9_000_000)
     assert told(lines) == [(1_000, "gate1", 1), (1_100, "gate1", 0), (1_400, "gate1", 1)]
+
+
+def test_a_line_settles_by_all_its_edges_however_many_waited(bench):
+    request, clock, lines = bench
+    for number in range(32):
+        request.happens(1_000 + 1_000 * number, 5, RISE)
+        request.happens(1_050 + 1_000 * number, 5, FALL)
+    request.happens(32_080, 5, RISE)  # the 65th
+    clock.sleep_until_ns(90_000_000)
+    assert told(lines)[-3:] == [(31_000, "gate1", 1), (31_100, "gate1", 0), (32_000, "gate1", 1)]
+    assert told(lines) == []
+
+
+def test_a_line_that_never_rests_does_not_keep_the_others_waiting(bench):
+    request, clock, lines = bench
+    for number in range(2 * KERNEL_EVENTS):
+        request.happens(1 + number, 5, RISE if number % 2 == 0 else FALL)
+    clock.sleep_until_ns(9_000_000)
+    lines.edges()
+    assert len(request.events) == KERNEL_EVENTS
 
 
 def test_edges_of_all_lines_come_in_the_order_of_time(bench):
