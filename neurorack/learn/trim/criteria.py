@@ -32,6 +32,10 @@ class Evidence(Protocol):
         """[] of a network on a batch."""
         ...
 
+    def show(self, model: Any, batch: Any) -> Any:
+        """Have a network say, once, what `target` is about: what its units do meanwhile is looked at."""
+        ...
+
     def target(self, batch: Any) -> torch.Tensor:
         """[rows, frames, dimensions] of what units may know something about: at most 3 dimensions."""
         ...
@@ -123,8 +127,8 @@ CRITERIA: dict[str, Criterion] = {
 
 
 def watch(model: Trimmable, evidence: Evidence, batch: Any) -> dict[str, list[torch.Tensor]]:
-    """What passes the probes of every group [rows, units, positions] while the loss of a batch is worked out, one
-    tensor for each time; BadInput where a group has no probe."""
+    """What passes the probes of every group [rows, units, positions] while a batch is shown, one tensor for each time;
+    BadInput where a group has no probe."""
     passed: dict[str, list[torch.Tensor]] = {group: [] for group in model.widths}
 
     def listen(probe: Probe, seen: list[torch.Tensor]) -> Any:
@@ -137,7 +141,7 @@ def watch(model: Trimmable, evidence: Evidence, batch: Any) -> dict[str, list[to
     hooks = [listen(probe, passed[group]) for group, probe in _probes(model)]
     try:
         with torch.no_grad():
-            evidence.loss(model, batch)
+            evidence.show(model, batch)
     finally:
         for hook in hooks:
             hook.remove()
