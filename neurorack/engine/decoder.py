@@ -3,8 +3,8 @@
 The graph is stateless, so its states live here, twice: binding 0 reads the first set and writes the second, binding 1
 the other way round, and `run` takes them in turn. All arrays are bound once, by address: inputs are written in place.
 
-A frame of the graph may be several hops long. It begins with its first hop, whose controls it follows, and is worked out
-then; blocks that are shorter are served from it, one after the other, with no delay.
+A frame of the graph may be several hops long. It begins with its first hop, whose controls it follows, and is worked
+out then; blocks that are shorter are served from it, one after the other, with no delay.
 """
 
 from contextlib import nullcontext
@@ -38,7 +38,9 @@ class Decoder:
         self.frames, rows = frames, max(1, frames // self._frame_hops)
         arrays = {t.name: _zeros(t.shape, rows) for t in network.inputs}
         self._followed = arrays["controls"]
-        self.controls = self._followed if self._frame_hops == 1 else _zeros(["frames", arrays["controls"].shape[1]], frames)
+        self.controls = (
+            self._followed if self._frame_hops == 1 else _zeros(["frames", arrays["controls"].shape[1]], frames)
+        )
         self.harmonics, self.noise = arrays.get("harmonics"), arrays.get("noise")
         self.pulse, self.partials = arrays.get("pulse"), arrays.get("partials")
         states = {state for state, _ in network.states}

@@ -79,7 +79,9 @@ def export_ddsp(model: Ddsp, path: Path) -> None:
 
 def _gains(g: GraphWriter, told: str, columns: int) -> str:
     """Nodes from what the last layer says to gains [frames, ELEMENTS]."""
-    steep = g.add("Pow", g.add("Sigmoid", told, out="sigmoid"), g.constant("ln_10", np.array(math.log(10))), out="steep")
+    steep = g.add(
+        "Pow", g.add("Sigmoid", told, out="sigmoid"), g.constant("ln_10", np.array(math.log(10))), out="steep"
+    )
     doubled = g.add("Mul", steep, g.constant("two", np.array(2.0)), out="doubled")
     faint = g.constant("faint", np.array(1e-7))
     levels = g.add("Add", doubled, faint, out="levels")
@@ -132,7 +134,8 @@ def export_sing(model: Sing, path: Path) -> None:
     pieces = g.constant("pieces", of["pieces.weight"] * of["window"])
     waves = g.add("ConvTranspose", x, pieces, out="waves", strides=[FRAME])
     tail, back, along = (
-        g.constant(name, np.array([value])) for name, value in (("tail", PIECE - FRAME), ("back", FRAME - PIECE), ("along", 2))
+        g.constant(name, np.array([value]))
+        for name, value in (("tail", PIECE - FRAME), ("back", FRAME - PIECE), ("along", 2))
     )
     begun = g.add("Slice", waves, zero, tail, along, out="begun")
     after = g.add("Slice", waves, tail, end, along, out="after")
@@ -149,9 +152,7 @@ EXPORTS: dict[str, Callable[[Any, Path], None]] = {"ddsp": export_ddsp, "sing": 
 """Family → what writes it."""
 
 
-def _save(
-    g: GraphWriter, path: Path, name: str, inputs: dict[str, list], audio: list, states: dict[str, list]
-) -> None:
+def _save(g: GraphWriter, path: Path, name: str, inputs: dict[str, list], audio: list, states: dict[str, list]) -> None:
     before = {f"state_{state}": shape for state, shape in states.items()}
     after = {f"next_{state}": shape for state, shape in states.items()}
     g.save(path, name, inputs | before, {"audio": audio} | after)

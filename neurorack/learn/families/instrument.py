@@ -50,7 +50,7 @@ class InstrumentTask:
         self.knobs = self._material.knobs
         modal = recipe.kind == "percussive"
         decoder, encoder = Decoder(recipe.width, recipe.latent, modal=modal), Encoder(recipe.latent, recipe.encoder)
-        self.widths = Joined({"decoder": decoder, "encoder": encoder}).widths
+        self.widths: Widths = Joined({"decoder": decoder, "encoder": encoder}).widths
 
     def run(self, widths: Widths, steps: int, seed: int) -> Training:
         hidden = tuple(width for group, width in widths.items() if group.startswith("decoder."))

@@ -71,7 +71,7 @@ class FamilyTask(abc.ABC):
     ) -> None:
         self.latent, self._encode, self._progress = latent, encode, progress
         self._sounds = sounds.thinned(TRAINED, HELD_OUT)
-        self.widths = dict(dense or self.make(None).widths)
+        self.widths: Widths = dict(dense or self.make(None).widths)
         self.clips = Clips(self._sounds.train, progress=progress)
         self._frames = scales.sample(self._sounds.train)
         self._elements = Elements(CLIP_HOPS)

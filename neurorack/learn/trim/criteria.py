@@ -55,6 +55,12 @@ def score(name: str, model: Trimmable, evidence: Evidence, batches: Sequence[Any
         return CRITERIA[name](model, evidence, batches, seed)
 
 
+def check(name: str, model: Trimmable) -> None:
+    """BadInput where a criterion has nothing to say of a network, which is known before it is trained."""
+    if name == "norm":
+        _gains(model)
+
+
 def magnitude(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int) -> Scores:
     groups = Groups.of(model)
     weights = {name: value.detach().abs() for name, value in model.named_parameters() if value.dim() > 1}
@@ -87,6 +93,11 @@ def activation(model: Trimmable, evidence: Evidence, batches: Sequence[Any], see
 
 
 def norm(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int) -> Scores:
+    return _level({group: total.numpy() for group, total in Groups.of(model).sums(_gains(model)).items()})
+
+
+def _gains(model: Trimmable) -> dict[str, torch.Tensor]:
+    """|γ| of all norms; BadInput where a group has none."""
     groups = Groups.of(model)
     gains = {
         f"{name}.weight": module.weight.detach().abs()
@@ -96,7 +107,7 @@ def norm(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int
     for group in groups.widths:
         if not any(place.tensor in gains for place in groups.places(group)):
             raise BadInput(f"group {group!r} has no norm", "trimming", "choose another criterion")
-    return _level({group: total.numpy() for group, total in groups.sums(gains).items()})
+    return gains
 
 
 def random(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int) -> Scores:

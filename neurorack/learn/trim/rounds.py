@@ -203,8 +203,10 @@ class Lottery:
 
     def advance(self) -> dict[str, float]:
         """One step of the present round; after its last one the next round is made ready. BadInput ahead of the first
-        where the end cannot be reached, FloatingPointError where a validation loss is no number."""
+        where the end cannot be reached or the criterion says nothing; FloatingPointError where a validation loss is no
+        number."""
         if self.step == 0:
+            criteria.check(self.recipe.criterion, self._run.average)
             self._check_reachable()
         begun_s = self._clock()
         losses = self._run.advance()

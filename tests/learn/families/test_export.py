@@ -59,7 +59,7 @@ def test_streaming_in_blocks_of_any_size_is_what_torch_says(model, session, fram
     for at in range(0, FRAMES, frames):
         part = {name: values[at : at + frames] for name, values in inputs.items()}
         audio, *following = session.run(names, part | states)
-        states = {f"state_{name[len('next_'):]}": value for name, value in zip(names[1:], following, strict=True)}
+        states = {f"state_{name[len('next_') :]}": value for name, value in zip(names[1:], following, strict=True)}
         parts.append(audio.ravel())
     heard, wanted = np.concatenate(parts), said(model, inputs)
     assert wanted.std() > 1e-3
