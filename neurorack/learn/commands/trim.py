@@ -30,14 +30,10 @@ from neurorack.learn.families.kits import STEPS, About, FamilyKit, InstrumentKit
 from neurorack.learn.train import LATENT, Recipe
 from neurorack.learn.trim import sounds
 from neurorack.learn.trim.report import write_report
-from neurorack.learn.trim.rounds import Lottery, Plan, Result, smallest
+from neurorack.learn.trim.rounds import REWIND, Lottery, Plan, Result, smallest
 from neurorack.learn.trim.sounds import Sounds
-from neurorack.learn.trim.streaming import OnnxTimer
 from neurorack.terminal import complain, plain, tell
 from neurorack.words import KINDS
-
-REWIND = 0.05
-"""Share of a training after which its weights are those to go back to."""
 
 Say = Callable[[str], None]
 
@@ -136,7 +132,7 @@ def _make(options: argparse.Namespace, work: Work, source: Source, plan: Plan, f
     kit = _kit(options.family, source)
     remarks = [source.sounds.remark] if source.sounds.remark else []
     say(f"{plan.rounds + 1} rounds, {plan.steps} steps in all; report and checkpoints in {work.folder}")
-    lottery = Lottery(kit.task, plan, timer=OnnxTimer(kit.streams), say=say)
+    lottery = Lottery(kit.task, plan, timer=kit.timer, say=say)
     loop.run(lottery, folder, say=say)
     results = lottery.results
     kept = results[-1] if options.worse is None else smallest(results, options.worse)

@@ -227,4 +227,3 @@ def test_a_score_that_is_no_number_is_refused_and_the_round_is_kept(instrument, 
     )
     assert trim(instrument, tmp_path / "no") == 2
     assert "is no number" in complaint(capsys)
-
