@@ -28,7 +28,7 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints, results, table, figure")
     parser.add_argument("--families", nargs="+", choices=sweep.FAMILIES, default=sweep.FAMILIES, metavar="NAME")
-    criteria = ("gradient", "magnitude", "random", sweep.SCRATCH)
+    criteria = ("gradient", "random", sweep.SCRATCH)
     parser.add_argument(
         "--criteria",
         nargs="+",

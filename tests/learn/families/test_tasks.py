@@ -1,5 +1,6 @@
 """What families learn from: draws depend on seed and step alone, splits stay apart, and every family gets better."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from notes import make_notes  # noqa: E402
+from recordings import corpus, hit  # noqa: E402
 from small import DDSP, SING  # noqa: E402
 
 from neurorack.learn import descent  # noqa: E402
@@ -151,6 +153,16 @@ def test_the_instrument_goes_through_a_lottery(instrument):
     assert sizes[0] > sizes[1] > sizes[2]
     assert lottery.model(2)["decoder"].widths != lottery.model(0)["decoder"].widths
     assert all(np.isfinite(result.validation_loss) for result in lottery.results)
+
+
+def test_a_struck_instrument_is_trimmed_too():
+    hits = [hit(0.05 * 3**i, 100 * 2**i, noise=0.2 * i, name=f"drum-{i}", source=f"kit-{i}") for i in range(3)]
+    struck = corpus("percussive", hits)
+    task = InstrumentTask(replace(RECIPE, kind="percussive"), Sounds(struck, struck, struck))
+    model = task.run(task.widths, 8, 0).average
+    assert np.isfinite(task.validation_loss(model))
+    scores = criteria.score("activation", model, task, task.batches(1, 0))
+    assert {group: len(values) for group, values in scores.items()} == task.widths
 
 
 def test_knobs_are_the_same_in_every_round(instrument):
