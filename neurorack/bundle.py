@@ -22,7 +22,7 @@ import numpy as np
 
 from neurorack.errors import BadInput
 from neurorack.onnx_graph import Graph, Port, Refused, read_graph
-from neurorack.words import BANDS, DESCRIPTORS, HOP, KINDS, SAMPLE_RATE_HZ
+from neurorack.words import BANDS, BLOCKS, DESCRIPTORS, HOP, KINDS, SAMPLE_RATE_HZ
 
 SCHEMA = 2
 CARD = "card.json"
@@ -121,15 +121,18 @@ class Knob(msgspec.Struct, frozen=True):
     quantiles: list[float]
 
 
-class Cost(msgspec.Struct, frozen=True):
-    """Of the decoder, per second of audio."""
+class Cost(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Of the decoder, per second of audio; where it was trimmed, also of the dense one it comes from."""
 
     parameters: int
     macs_per_s: float
+    dense_parameters: int | None = None
+    dense_macs_per_s: float | None = None
 
 
 class Card(msgspec.Struct, frozen=True, omit_defaults=True):
-    """card.json. Fields that this version does not know are passed over."""
+    """card.json. Fields that this version does not know are passed over. `harmonics` are 0 where the decoder makes its
+    waves by itself."""
 
     schema: int
     name: str
@@ -311,8 +314,8 @@ def _check_card(card: Card, path: Path) -> None:
         fail(f"made for {card.sample_rate_hz} Hz and hops of {card.hop}, not {SAMPLE_RATE_HZ} and {HOP}")
     if card.kind not in KINDS:
         fail(f"an instrument is {', '.join(KINDS)}, not {card.kind!r}", "update neurorack or the bundle")
-    if not (1 <= card.latent <= 64 and 1 <= card.harmonics <= 128 and 0 <= card.delay_samples <= 48 * 3):
-        fail("latent must be 1…64, harmonics 1…128 and the delay at most 3 ms")
+    if not (1 <= card.latent <= 64 and 0 <= card.harmonics <= 128 and 0 <= card.delay_samples <= 48 * 3):
+        fail("latent must be 1…64, harmonics 0…128 and the delay at most 3 ms")
     if [knob.name for knob in card.knobs] != list(DESCRIPTORS):
         fail(f"the knobs must be {', '.join(DESCRIPTORS)}, in this order")
     for index, knob in enumerate(card.knobs):
@@ -372,18 +375,21 @@ def _graph(data: bytes, path: Path) -> Graph:
 
 
 def _check_decoder(card: Card, network: Network, data: bytes, folder: Path) -> None:
-    """The decoder's graph says what the card says, and both what the engine will bind."""
+    """The decoder's graph says what the card says, and both what the engine will bind.
+
+    One without harmonics makes its waves by itself, from `controls` alone, and may do so several hops at a time.
+    """
     fail, inputs, outputs = _ports(network, data, folder)
-    expected_in: Ports = {
-        "controls": ("frames", CONTROLS_BEFORE_LATENT + card.latent),
-        "harmonics": ("frames", HOP, card.harmonics),
-        "noise": ("frames", HOP, BANDS),
-    }
-    if "partials" in inputs:
-        expected_in["partials"] = ("frames", card.harmonics)
-    else:
-        expected_in["pulse"] = ("frames", HOP, BANDS)
+    expected_in: Ports = {"controls": ("frames", CONTROLS_BEFORE_LATENT + card.latent)}
     expected_out: Ports = {"audio": ("frames", HOP)}
+    if card.harmonics:
+        expected_in |= {"harmonics": ("frames", HOP, card.harmonics), "noise": ("frames", HOP, BANDS)}
+        if "partials" in inputs:
+            expected_in["partials"] = ("frames", card.harmonics)
+        elif "pulse" in inputs:
+            expected_in["pulse"] = ("frames", HOP, BANDS)
+    elif outputs.get("audio") in [("frames", block) for block in BLOCKS]:
+        expected_out["audio"] = outputs["audio"]
     total = 0
     for state, following in network.states:
         shape = inputs.get(state)

@@ -124,6 +124,15 @@ def _add_offline(command: Callable[..., argparse.ArgumentParser]) -> None:
             "neurorack train recordings/bells --out models/bells --minutes 45",
         )
     )
+    options.add_trim(
+        command(
+            "trim",
+            options.trim,
+            "make an instrument smaller and faster, round by round",
+            "neurorack trim models/bells --keep 0.2 --by time --out models/small-bells; "
+            "neurorack trim fluid --family sing --keep 0.03 --out models/sing",
+        )
+    )
     options.add_evaluate(
         command(
             "evaluate",
@@ -402,7 +411,10 @@ def _models_show(options: argparse.Namespace) -> int:
     _say(f"  gestures  {', '.join(card.gestures.names)}")
     for knob in card.knobs:
         _say(f"  knob      {knob.name}, {knob.low:g} to {knob.high:g} {knob.unit}".rstrip())
-    _say(f"  cost      {card.cost.parameters} parameters, {card.cost.macs_per_s / 1e6:.1f} MMAC per second of sound")
+    cost = card.cost
+    _say(f"  cost      {cost.parameters} parameters, {cost.macs_per_s / 1e6:.1f} MMAC per second of sound")
+    if cost.dense_parameters is not None and cost.dense_macs_per_s is not None:
+        _say(f"  trimmed   from {cost.dense_parameters} parameters, {cost.dense_macs_per_s / 1e6:.1f} MMAC")
     _say(f"  delay     {card.delay_samples} samples")
     for name, figure in card.quality.items():
         _say(f"  quality   {name} {figure:g}")

@@ -103,11 +103,20 @@ class Excitation(Source):
     what numpy's casts take for a moment."""
 
     def __init__(
-        self, hops: int, seed: int = 0, *, count: int = HARMONICS, pulse: np.ndarray | None = None, **arrays: Any
+        self,
+        hops: int,
+        seed: int = 0,
+        *,
+        count: int = HARMONICS,
+        pulse: np.ndarray | None = None,
+        pulsing: bool = True,
+        **arrays: Any,
     ) -> None:
-        """`pulse` [hops, HOP, BANDS] may be handed in; `arrays` as `Source` takes them."""
+        """`pulse` [hops, HOP, BANDS] may be handed in, and stays as it is unless `pulsing`; `arrays` as `Source` takes
+        them."""
         super().__init__(hops, seed, count=count, **arrays)
         n = hops * HOP
+        self._pulsing = pulsing
         self.pulse = np.zeros((hops, HOP, BANDS), np.float32) if pulse is None else pulse
         self._pulse = flat(self.pulse, (n, BANDS))
         self._sounding = 0  # bands of the pulse that the newest block wrote, from the top
@@ -134,6 +143,11 @@ class Excitation(Source):
         low_hz = min(self._frames[:, 0].min(), self._before[0, 0])
         high_hz = max(self._frames[:, 0].max(), self._before[0, 0])
         self._render_harmonics(every=F_TOP_HZ / high_hz >= self.count)
+        if self._pulsing:
+            self._render_bands_of_pulse(low_hz)
+        self._breathe()
+
+    def _render_bands_of_pulse(self, low_hz: float) -> None:
         silent = bisect_right(BAND_EDGES_HZ, self.count * low_hz) - 1  # of the bands, from the bottom
         silent = min(max(silent, 0), BANDS)
         if BANDS - silent < self._sounding:
@@ -141,7 +155,6 @@ class Excitation(Source):
         self._sounding = BANDS - silent
         if silent < BANDS:
             self._render_pulse(silent)
-        self._breathe()
 
     def _run_phase(self) -> None:
         phase = self._phase

@@ -1,15 +1,14 @@
 """One instrument, playing: voice → excitation → decoder → amplifier, a block at a time."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from neurorack.bundle import Bundle
 from neurorack.ears.follower import Follower
 from neurorack.engine.decoder import Decoder
-from neurorack.engine.excitation import Excitation
 from neurorack.engine.modes import Modes
+from neurorack.engine.source import source_for
 from neurorack.patch.voice import Voice
 from neurorack.words import HOP
 
@@ -29,19 +28,8 @@ class Player:
         self.finite = True
         """Whether the newest block was made of numbers. Where not, a state may be spoilt: `reset`."""
         self._decoder = Decoder(bundle, hops)
-        decoder = self._decoder
-        options: dict[str, Any] = {
-            "count": bundle.card.harmonics,
-            "harmonics": decoder.harmonics,
-            "noise": decoder.noise,
-            "noisy": noisy,
-        }
-        self._excitation: Excitation | Modes
-        if decoder.partials is None:
-            self._excitation = Excitation(hops, seed, pulse=decoder.pulse, **options)
-        else:
-            self._excitation = self._modes = Modes(hops, seed, partials=decoder.partials, **options)
-        self._voice = Voice(bundle, block, decoder.controls, seed)
+        self._excitation = source_for(self._decoder, seed, noisy=noisy)
+        self._voice = Voice(bundle, block, self._decoder.controls, seed)
         for _ in range(2):  # touches every array; the noise so used up is given back by the reset
             self.render(np.zeros(block, np.float32))
         self.reset()
@@ -79,9 +67,11 @@ class Player:
         """The next block into `out` [block] float32; `heard` [hops, 6 + latent] in place of the gesture."""
         voice = self._voice
         voice.render(heard)
-        for offset, partials in voice.strikes:
-            self._modes.strike(offset, partials)
-        self._excitation.render(voice.f0_hz)
+        if self._excitation is not None:
+            if isinstance(self._excitation, Modes):
+                for offset, partials in voice.strikes:
+                    self._excitation.strike(offset, partials)
+            self._excitation.render(voice.f0_hz)
         np.multiply(self._decoder.run(), voice.gain, out=out)
         self.finite = math.isfinite(float(np.add.reduce(out)))
 
@@ -93,7 +83,8 @@ class Player:
     def reset(self) -> None:
         """Forget all sound: states, phase and noise begin anew. What is held and asked for stays."""
         self._decoder.reset()
-        self._excitation.reset()
+        if self._excitation is not None:
+            self._excitation.reset()
         if self.follower is not None:
             self.follower.reset()
         self.finite = True

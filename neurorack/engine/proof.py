@@ -66,8 +66,11 @@ def _controls(bundle: Bundle) -> np.ndarray:
 def _excitation(bundle: Bundle, f0_hz: np.ndarray) -> dict[str, np.ndarray]:
     """What the decoder takes besides `controls`; a gesture that has partials is struck on its first sample."""
     partials = [gesture.partials for gesture in bundle.gestures if gesture.partials is not None]
+    if not bundle.card.harmonics:
+        return {}
     if not partials:
-        return dict(zip(("harmonics", "pulse", "noise"), excite(f0_hz, count=bundle.card.harmonics), strict=True))
+        made = dict(zip(("harmonics", "pulse", "noise"), excite(f0_hz, count=bundle.card.harmonics), strict=True))
+        return {tensor.name: made[tensor.name] for tensor in bundle.card.decoder.inputs if tensor.name in made}
     struck = [ring(pitch_hz, octaves) for pitch_hz, octaves in zip(f0_hz.reshape(-1, HOPS), partials, strict=True)]
     harmonics, noise = map(np.concatenate, zip(*struck, strict=True))
     return {"harmonics": harmonics, "noise": noise, "partials": np.repeat(partials, HOPS, axis=0)}

@@ -14,6 +14,7 @@ Standardisation is folded into the first layer, the envelope's step into the las
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ OPSET, IR_VERSION = 17, 8
 _POINTS_OCT = ENVELOPE_LOW + ENVELOPE_STEP * np.arange(ENVELOPE)
 
 
-class _Graph:
+class GraphWriter:
     """Collects nodes and constants."""
 
     def __init__(self) -> None:
@@ -58,8 +59,14 @@ class _Graph:
         return name
 
     def add(self, operator: str, *inputs: str, out: str, **attributes: object) -> str:
-        self.nodes.append(helper.make_node(operator, list(inputs), [out], name=out, **attributes))
+        self.add_many(operator, *inputs, outs=[out], **attributes)
         return out
+
+    def add_many(self, operator: str, *inputs: str, outs: Sequence[str], **attributes: object) -> Sequence[str]:
+        """Of an operator with several outputs; '' for one that nobody takes."""
+        name = next(filter(None, outs))
+        self.nodes.append(helper.make_node(operator, list(inputs), list(outs), name=name, **attributes))
+        return outs
 
     def linear(self, name: str, x: str, weight: np.ndarray, bias: np.ndarray) -> str:
         """`weight` [inputs, outputs]."""
@@ -81,23 +88,11 @@ class _Graph:
 
 def export_decoder(decoder: Decoder, path: Path) -> None:
     """Write the decoder's streaming graph."""
-    g = _Graph()
+    g = GraphWriter()
     weights = {name: value.detach().double().numpy() for name, value in decoder.state_dict().items()}
     gains = _gains(g, decoder, weights)
-    zero, last = (g.constant(n, np.array([v])) for n, v in (("zero", 0), ("last", -1)))
-    end = g.constant("end", np.array([np.iinfo(np.int64).max]))
-
-    both = g.add("Concat", "state_gains", gains, out="gains_and_before", axis=0)
-    g.add("Slice", both, last, end, zero, out="next_gains")
-    pair = g.add("Gather", both, _before_and_now(g), out="pair", axis=0)
-
     sounds = {"harmonics": decoder.partials} | ({} if decoder.modal else {"pulse": BANDS}) | {"noise": BANDS}
-    elements = g.add("Concat", *sounds, out="elements", axis=2)
-
-    up = np.arange(1, HOP + 1) / HOP
-    ends = g.add("MatMul", elements, g.add("Transpose", pair, out="pair_last", perm=[0, 2, 1]), out="ends")
-    glide = g.add("Mul", ends, g.constant("glide", np.stack([1 - up, up], 1)), out="gliding")
-    g.add("ReduceSum", glide, last, out="audio", keepdims=0)
+    add_mix(g, gains, list(sounds))
     inputs: dict[str, list] = {"controls": ["frames", BEFORE_LATENT + decoder.latent]}
     inputs |= {name: ["frames", HOP, size] for name, size in sounds.items()}
     inputs["state_gains"] = [1, decoder.elements]
@@ -107,7 +102,22 @@ def export_decoder(decoder: Decoder, path: Path) -> None:
     g.save(path, "decoder", inputs, outputs)
 
 
-def _before_and_now(g: _Graph) -> str:
+def add_mix(g: GraphWriter, gains: str, sounds: Sequence[str]) -> None:
+    """Nodes from `gains` [frames, elements] and the inputs `sounds` [frames, HOP, …], which together are the elements,
+    to `audio` and `next_gains`: `decoder.mix`."""
+    zero, last = (g.constant(n, np.array([v])) for n, v in (("zero", 0), ("last", -1)))
+    end = g.constant("end", np.array([np.iinfo(np.int64).max]))
+    both = g.add("Concat", "state_gains", gains, out="gains_and_before", axis=0)
+    g.add("Slice", both, last, end, zero, out="next_gains")
+    pair = g.add("Gather", both, _before_and_now(g), out="pair", axis=0)
+    elements = g.add("Concat", *sounds, out="elements", axis=2)
+    up = np.arange(1, HOP + 1) / HOP
+    ends = g.add("MatMul", elements, g.add("Transpose", pair, out="pair_last", perm=[0, 2, 1]), out="ends")
+    glide = g.add("Mul", ends, g.constant("glide", np.stack([1 - up, up], 1)), out="gliding")
+    g.add("ReduceSum", glide, last, out="audio", keepdims=0)
+
+
+def _before_and_now(g: GraphWriter) -> str:
     """[frames, 2]: rows of the frame before and of the frame itself. Constant once the number of frames is fixed, as
     ONNX Runtime finds out when it loads the graph: what is counted here costs nothing at run time."""
     first, step = (g.constant(n, np.array(v)) for n, v in (("first_row", 0), ("row_step", 1)))
@@ -117,7 +127,7 @@ def _before_and_now(g: _Graph) -> str:
     return g.add("Add", column, g.constant("before_and_now", np.array([[0, 1]])), out="rows_pair")
 
 
-def _gains(g: _Graph, decoder: Decoder, weights: dict[str, np.ndarray]) -> str:
+def _gains(g: GraphWriter, decoder: Decoder, weights: dict[str, np.ndarray]) -> str:
     """Nodes from `controls` (and `partials`) to gains [frames, elements]."""
     x, columns = "controls", BEFORE_LATENT + decoder.latent
     for i in range(len(decoder.hidden)):
@@ -158,7 +168,7 @@ _NOWHERE = 1e3
 """Bands have no place on the envelope."""
 
 
-def _harmonics(g: _Graph, decoder: Decoder, weights: dict[str, np.ndarray]) -> tuple[str, np.ndarray, str]:
+def _harmonics(g: GraphWriter, decoder: Decoder, weights: dict[str, np.ndarray]) -> tuple[str, np.ndarray, str]:
     """(pitch [frames, 1, 1], what to add to it for the distance to each envelope point [1, elements, ENVELOPE],
     unclipped mask [frames, elements])."""
     far = np.full((1, decoder.elements, ENVELOPE), _NOWHERE)
@@ -171,7 +181,7 @@ def _harmonics(g: _Graph, decoder: Decoder, weights: dict[str, np.ndarray]) -> t
     return pitch, far, g.linear("open", ratio, weights["mask_weights"], weights["mask_offset"])
 
 
-def _modes(g: _Graph, decoder: Decoder, weights: dict[str, np.ndarray]) -> tuple[str, np.ndarray, str]:
+def _modes(g: GraphWriter, decoder: Decoder, weights: dict[str, np.ndarray]) -> tuple[str, np.ndarray, str]:
     """The same for modes, whose places are an input."""
     bands = decoder.elements - decoder.partials
     far = np.full((1, decoder.elements, ENVELOPE), _NOWHERE)
@@ -192,7 +202,7 @@ def _modes(g: _Graph, decoder: Decoder, weights: dict[str, np.ndarray]) -> tuple
 
 def export_encoder(encoder: Encoder, path: Path) -> None:
     """Write the encoder: `features` [frames, FEATURES] → `latent` [frames, latent], the mean of its distribution."""
-    g = _Graph()
+    g = GraphWriter()
     rows = g.constant("batch", np.array([0]))
     x = g.add("Transpose", g.add("Unsqueeze", "features", rows, out="batched"), out="channels", perm=[0, 2, 1])
     for i, layer in enumerate(encoder.layers):

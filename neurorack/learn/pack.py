@@ -9,7 +9,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import safetensors.numpy
 
@@ -17,14 +19,18 @@ from neurorack import __version__
 from neurorack.bundle import (
     CARD,
     CONTROLS_BEFORE_LATENT,
+    GESTURES_BYTES_MAX,
     SCHEMA,
+    Bundle,
     Card,
     Cost,
     Knob,
+    Network,
     Source,
     describe_gestures,
     describe_network,
     load,
+    read_file,
     write_card,
 )
 from neurorack.engine.proof import prove
@@ -55,9 +61,10 @@ def pack(
     quality: dict[str, float] | None = None,
     gestures: int = COUNT,
     say: Callable[[str], None] = lambda _: None,
+    dense: Cost | None = None,
 ) -> Card:
     """Write the bundle into `folder`, whose name becomes its name, with up to so many gestures cut from `corpus`; `say`
-    is told why there are fewer.
+    is told why there are fewer. `dense` is what the decoder did cost before it was trimmed.
 
     A bundle that is there is replaced once the new one plays; what else lies beside its files stays. BadInput where it
     cannot be written or does not play.
@@ -73,13 +80,46 @@ def pack(
             cut(name, sound, corpus.kind, own, encode) for name, sound in zip(chosen.names, chosen.sounds, strict=True)
         ]
         export_decoder(decoder, part / DECODER)
-        about = _About(folder.resolve().name, title, licence, corpus.kind, corpus.origins, quality or {})
-        _write(part, about, decoder, knobs, cuts)
+        name = folder.resolve().name
+        about = _About(name, title, licence, corpus.kind, corpus.origins, quality or {}, _cost(decoder, dense))
+        _write(part, about, knobs, cuts)
         made = load(part)
         prove(made)
         medians = even_medians(made)
         cuts = [dataclasses.replace(each, median=median) for each, median in zip(cuts, medians, strict=True)]
-        return _write(part, about, decoder, knobs, cuts)
+        return _write(part, about, knobs, cuts)
+
+
+def revoice(source: Bundle, write: Callable[[Path], None], folder: Path, changes: dict[str, Any]) -> Card:
+    """A bundle in `folder` that has the knobs, gestures and encoder of `source`, and the decoder that `write` writes
+    where it is told to; `changes` are further ones of its card. BadInput as for `pack`."""
+    with set_aside(folder) as part:
+        write(part / DECODER)
+        if source.encoder_onnx is not None:
+            (part / ENCODER).write_bytes(source.encoder_onnx)
+        about = source.card.gestures
+        held = read_file(source.folder, about.file, GESTURES_BYTES_MAX, about.sha256, about.bytes)
+        (part / GESTURES).write_bytes(held)
+        network = describe_network(part / DECODER)
+        card = msgspec.structs.replace(
+            source.card,
+            name=folder.resolve().name,
+            version=__version__,
+            decoder=network,
+            harmonics=_harmonics(network),
+            encoder=describe_network(part / ENCODER) if source.encoder_onnx is not None else None,
+            gestures=describe_gestures(part / GESTURES, about.names),
+            **changes,
+        )
+        write_card(part, card)
+        made = load(part)
+        prove(made)
+        arrays = safetensors.numpy.load(held)
+        arrays |= {f"{name}/median": median for name, median in zip(about.names, even_medians(made), strict=True)}
+        (part / GESTURES).write_bytes(safetensors.numpy.save(arrays))
+        card = msgspec.structs.replace(card, gestures=describe_gestures(part / GESTURES, about.names))
+        write_card(part, card)
+        return card
 
 
 def pack_random(width: int, seed: int, folder: Path) -> Card:
@@ -96,8 +136,9 @@ def pack_random(width: int, seed: int, folder: Path) -> Card:
     held = Cut("flat", latent, flat, flat[0].copy(), np.array([50, 150], np.int32), np.zeros(200, np.float32))
     with set_aside(folder) as part:
         export_decoder(decoder, part / DECODER)
-        about = _About(folder.resolve().name, f"Random weights, width {width}", "Apache-2.0", "pitched", [], {})
-        return _write(part, about, decoder, knobs, [held])
+        title, name = f"Random weights, width {width}", folder.resolve().name
+        about = _About(name, title, "Apache-2.0", "pitched", [], {}, _cost(decoder, None))
+        return _write(part, about, knobs, [held])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,9 +151,21 @@ class _About:
     kind: str
     sources: list[Source]
     quality: dict[str, float]
+    cost: Cost
 
 
-def _write(part: Path, about: _About, decoder: Decoder, knobs: list[Knob], cuts: list[Cut]) -> Card:
+def _cost(decoder: Decoder, dense: Cost | None) -> Cost:
+    cost = Cost(sum(p.numel() for p in decoder.parameters()), macs_per_s(decoder))
+    if dense is None:
+        return cost
+    return Cost(cost.parameters, cost.macs_per_s, dense.parameters, dense.macs_per_s)
+
+
+def _harmonics(decoder: Network) -> int:
+    return next((int(tensor.shape[2]) for tensor in decoder.inputs if tensor.name == "harmonics"), 0)
+
+
+def _write(part: Path, about: _About, knobs: list[Knob], cuts: list[Cut]) -> Card:
     """Gestures and card, beside the graphs that lie in `part` already."""
     arrays = {name: array for each in cuts for name, array in each.arrays().items()}
     (part / GESTURES).write_bytes(safetensors.numpy.save(arrays))
@@ -128,12 +181,12 @@ def _write(part: Path, about: _About, decoder: Decoder, knobs: list[Knob], cuts:
         sample_rate_hz=SAMPLE_RATE_HZ,
         hop=HOP,
         latent=int(shapes["controls"][1]) - CONTROLS_BEFORE_LATENT,
-        harmonics=int(shapes["harmonics"][2]),
+        harmonics=_harmonics(network),
         delay_samples=0,  # what a frame asks for sounds at once
         decoder=network,
         gestures=describe_gestures(part / GESTURES, [each.name for each in cuts]),
         knobs=knobs,
-        cost=Cost(sum(p.numel() for p in decoder.parameters()), macs_per_s(decoder)),
+        cost=about.cost,
         quality=about.quality,
         encoder=describe_network(part / ENCODER) if (part / ENCODER).exists() else None,
         kind=about.kind,

@@ -76,13 +76,32 @@ class Recipe:
             raise ValueError("a recipe of impossible numbers")
 
 
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What runs learn from, made once for all of them."""
+
+    kind: str
+    clips: Clips
+    pitch_oct: np.ndarray
+    """[rows] of frames of the sounds, and of what they would be at other pitches."""
+    descriptors: np.ndarray
+    """[rows, 5] of the same frames."""
+    knobs: list[Knob]
+
+    @classmethod
+    def of(cls, corpus: Corpus, seed: int, *, progress: bool = False) -> "Material":
+        clips = Clips(corpus, progress=progress)
+        pitch_oct, descriptors = scales.sample(corpus, seed)
+        return cls(corpus.kind, clips, pitch_oct, descriptors, scales.fit(pitch_oct, descriptors))
+
+
 class Training:
     """`advance` step by step. `world` processes share every step's clips; `rank` is this one's number."""
 
     def __init__(
         self,
         recipe: Recipe,
-        corpus: Corpus,
+        corpus: Corpus | Material,
         device: str = "cpu",
         world: int = 1,
         rank: int = 0,
@@ -94,15 +113,14 @@ class Training:
             raise BadInput(f"{world} processes cannot share a batch of {recipe.batch}", "training", mend)
         torch.manual_seed(recipe.seed)
         self.recipe, self.device = recipe, device
-        self.clips = Clips(corpus, progress=progress)
-        pitch_oct, frames = scales.sample(corpus, recipe.seed)
-        self.knobs: list[Knob] = scales.fit(pitch_oct, frames)
+        material = corpus if isinstance(corpus, Material) else Material.of(corpus, recipe.seed, progress=progress)
+        self.clips, self.knobs = material.clips, material.knobs
         self.scales = Scales(self.knobs)
         self.objective = Objective(
             recipe.kind, recipe.width, recipe.latent, recipe.weights, recipe.seed, recipe.encoder
         )
-        self.objective.decoder.standardise(pitch_oct, frames)
-        self.objective.adversary.standardise(np.column_stack([pitch_oct, frames]))
+        self.objective.decoder.standardise(material.pitch_oct, material.descriptors)
+        self.objective.adversary.standardise(np.column_stack([material.pitch_oct, material.descriptors]))
         self.objective.to(device)
         shipped = Joined({"decoder": self.objective.decoder, "encoder": self.objective.encoder})
         self._descent = Descent(self.objective, shipped, recipe.steps, recipe.rate, (0.9, 0.99))

@@ -81,7 +81,7 @@ def test_a_state_that_is_no_number_is_healed_by_reset(instrument: bundle.Bundle)
 
 def test_a_run_makes_no_new_array(instrument: bundle.Bundle) -> None:
     decoder = Decoder(instrument, 2)
-    assert decoder.run() is decoder.run() is decoder.audio
+    assert decoder.run() is decoder.run()
 
 
 def test_a_silent_input_leaves_no_denormals(tiny_bundle: Path) -> None:
@@ -89,9 +89,9 @@ def test_a_silent_input_leaves_no_denormals(tiny_bundle: Path) -> None:
     decoder.harmonics[:] = 1e-38
     decoder.controls[:, 1] = -60.0
     for _ in range(4):
-        decoder.run()
+        audio = decoder.run()
     tiny = np.finfo(np.float32).tiny
-    assert not np.any((decoder.audio != 0) & (np.abs(decoder.audio) < tiny))
+    assert not np.any((audio != 0) & (np.abs(audio) < tiny))
 
 
 def broken(tiny_bundle: Path, folder: Path, change: Callable[[onnx.ModelProto], object]) -> bundle.Bundle:

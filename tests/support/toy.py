@@ -97,6 +97,9 @@ class Task:
     def loss(self, model, batch):
         return (model(batch) - wanted(batch)).square().mean()
 
+    def show(self, model, batch):
+        model(batch)
+
     def target(self, batch):
         return wanted(batch)[:, None, None]
 

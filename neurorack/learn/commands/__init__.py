@@ -1,1 +1,1 @@
-"""`neurorack train`, `evaluate` and `export`. Light: only `options` is imported until one of them runs."""
+"""`neurorack train`, `trim`, `evaluate` and `export`. Light: only `options` is imported until one of them runs."""

@@ -62,6 +62,56 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
+CRITERIA = ("gradient", "magnitude", "activation", "norm", "random", "information", "published")
+BY = ("macs", "parameters", "time")
+BEGINNINGS = ("rewind", "reinitialise", "fine-tune")
+TRIMMED = ("instrument", "ddsp", "sing")
+
+
+def add_trim(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        metavar="BUNDLE|CHECKPOINT",
+        help="an instrument made by `neurorack train`, or a shipped one, or the checkpoint of a run: whose sounds are "
+        "learned from, and whose recipe is followed",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="BUNDLE", help="folder of the instrument, which gets its name"
+    )
+    parser.add_argument(
+        "--keep", type=_share, default=0.05, metavar="SHARE", help="of the cost, what the last round keeps (0.05)"
+    )
+    parser.add_argument("--by", choices=BY, default="macs", help="the cost: macs (default), parameters, or time here")
+    parser.add_argument("--rounds", type=_count, default=6, metavar="N", help="each takes the same share (default 6)")
+    parser.add_argument("--criterion", choices=CRITERIA, default="gradient", help="what a unit is worth (gradient)")
+    parser.add_argument("--local", action="store_true", help="keep the same share of every layer")
+    parser.add_argument(
+        "--begin", choices=BEGINNINGS, default="rewind", help="how a round begins: with early weights (default) or …"
+    )
+    parser.add_argument("--floor", type=_count, default=1, metavar="N", help="units that every layer keeps (default 1)")
+    parser.add_argument(
+        "--worse",
+        type=_worse,
+        metavar="SHARE",
+        help="ship the smallest round whose validation loss is at most so much above the dense one's, e.g. 0.02 "
+        "(default: the last round, whatever its loss)",
+    )
+    parser.add_argument("--steps", type=_count, metavar="N", help="of one training (default: the recipe's)")
+    parser.add_argument("--rewind", type=_seed, metavar="STEP", help="that rounds go back to (default: 5 %% of steps)")
+    parser.add_argument("--family", choices=TRIMMED, default="instrument", help="train and trim another decoder for it")
+    parser.add_argument(
+        "--width", type=_count, metavar="N", help="of the dense instrument's hidden layers (default: the recipe's)"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is random (default 0)")
+    parser.add_argument("--title", help="what the card calls the instrument (default: its name)")
+    parser.add_argument("--licence", help="of the weights, for the card (default: the source's)")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("out/learn"), metavar="DIR", help="where sounds of shipped instruments are"
+    )
+    parser.add_argument("--force", action="store_true", help="replace a bundle that was not made here")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
 def train(options: argparse.Namespace) -> int:
     return _offline("train", options)
 
@@ -72,6 +122,10 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     return _offline("export", options)
+
+
+def trim(options: argparse.Namespace) -> int:
+    return _offline("trim", options)
 
 
 def _offline(name: str, options: argparse.Namespace) -> int:
@@ -96,6 +150,20 @@ def _positive(text: str) -> float:
     number = float(text)
     if not 0 < number < 1e6:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and a million")
+    return number
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0.0 < number <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+    return number
+
+
+def _worse(text: str) -> float:
+    number = float(text)
+    if not 0.0 <= number < 100.0:
+        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 on")
     return number
 
 

@@ -8,19 +8,16 @@ was, and says so at once where there is nothing left to do.
 
 import argparse
 import os
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
-from types import FrameType
 
 import torch
 from tqdm import tqdm
 
 from neurorack.errors import BadInput
 from neurorack.learn import loop
+from neurorack.learn.commands.ending import resumable
 from neurorack.learn.commands.finish import make_bundle, write_figures, write_preview
 from neurorack.learn.commands.work import TRAIN, Work, fingerprint, held_out, keep_sounds
 from neurorack.learn.corpus import load_corpus
@@ -30,7 +27,7 @@ from neurorack.learn.log import read_table
 from neurorack.learn.prepare import Prepared, prepare
 from neurorack.learn.scale import Team, team
 from neurorack.learn.train import LATENT, STEPS_PER_MINUTE, Recipe, Training
-from neurorack.terminal import complain, plain, tell
+from neurorack.terminal import plain, tell
 from neurorack.words import SAMPLE_RATE_HZ
 
 THREADS = 2
@@ -48,19 +45,12 @@ def run(options: argparse.Namespace) -> int:
     torch.set_num_threads(min(THREADS, os.cpu_count() or 1))
     torch.set_flush_denormal(True)  # as ONNX Runtime will where a preview is made: else weights would depend on it
     work = Work(options.out)
-    try:
-        with _ending(), team(options.device) as crew:
+
+    def work_through() -> int:
+        with team(options.device) as crew:
             return _train(options, work, crew, begun_s)
-    except loop.Stopped as stopped:
-        complain(f"neurorack: stopped at step {stopped.step}, saved; give the same command again and it goes on")
-        return stopped.status
-    except KeyboardInterrupt as asked:
-        complain("neurorack: stopped; give the same command again and it goes on where it was")
-        return 143 if isinstance(asked, _Terminated) else 130
-    except OSError as error:
-        where = str(error.filename or work.folder)
-        mend = "make room or choose another --out, and give the same command again: it goes on where it was"
-        raise BadInput(f"cannot write: {error.strerror or error}", where, mend) from error
+
+    return resumable(work_through, work.folder)
 
 
 def _train(options: argparse.Namespace, work: Work, crew: Team, begun_s: float) -> int:
@@ -145,27 +135,6 @@ def _settle(options: argparse.Namespace, work: Work, steps: int, prepared: Prepa
     minutes = steps / STEPS_PER_MINUTE
     _say(f"{steps} steps, about {minutes:.0f} minutes on two cores; previews, report and checkpoints in {work.folder}")
     return folder
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM came."""
-
-
-@contextmanager
-def _ending() -> Iterator[None]:
-    """SIGTERM ends what is done within as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _recipe(options: argparse.Namespace, steps: int, kind: str) -> Recipe:

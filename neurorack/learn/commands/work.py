@@ -75,7 +75,12 @@ class Work:
 
     def held_out(self) -> tuple[Corpus, bool] | None:
         """What to measure the bundle on, as `held_out` has it; None where it was not made here."""
-        return held_out(self.folder / self._read().run) if self._is_own() else None
+        run = self.run()
+        return None if run is None else held_out(run)
+
+    def run(self) -> Path | None:
+        """The folder of the run that the bundle came from; None where it was not made here."""
+        return self.folder / self._read().run if self._is_own() else None
 
     def run_folder(self, recipe: Any, corpus: Corpus) -> Path:
         digest = hashlib.sha256(msgspec.json.encode(recipe))

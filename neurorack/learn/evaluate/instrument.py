@@ -12,6 +12,7 @@ from neurorack.ears.features import FEATURE_HOP, features
 from neurorack.engine.decoder import Decoder
 from neurorack.engine.excitation import Excitation
 from neurorack.engine.modes import Modes
+from neurorack.engine.source import source_for
 from neurorack.errors import BadInput
 from neurorack.onnx_session import open_session
 from neurorack.patch.knobs import Scales
@@ -73,7 +74,7 @@ class Instrument:
         self.scales = Scales.from_card(card)
         self.positions = Positions(card.knobs)
         self.modal = any(tensor.name == "partials" for tensor in card.decoder.inputs)
-        self._engines: dict[tuple[int, bool], tuple[Decoder, Excitation | Modes]] = {}
+        self._engines: dict[tuple[int, bool], tuple[Decoder, Excitation | Modes | None]] = {}
 
     @cached_property
     def _encoder(self) -> Any:
@@ -111,30 +112,20 @@ class Instrument:
         for begin in range(0, hops, frames):
             rows = np.minimum(np.arange(begin, begin + frames), hops - 1)
             decoder.controls[:] = controls[rows]
-            excitation.render(f0_hz[rows])
+            if excitation is not None:
+                excitation.render(f0_hz[rows])
             out[begin : begin + frames] = decoder.run().reshape(-1, HOP)[: hops - begin]
         return out.reshape(-1)
 
-    def _engine(self, frames: int, noisy: bool) -> tuple[Decoder, Excitation | Modes]:
+    def _engine(self, frames: int, noisy: bool) -> tuple[Decoder, Excitation | Modes | None]:
         """A decoder and the excitation that writes into its inputs, both as new."""
         if (frames, noisy) not in self._engines:
             decoder = Decoder(self.bundle, frames)
-            options: dict[str, Any] = {
-                "seed": 1,
-                "count": self.bundle.card.harmonics,
-                "harmonics": decoder.harmonics,
-                "noise": decoder.noise,
-                "noisy": noisy,
-            }
-            excitation: Excitation | Modes
-            if decoder.partials is None:
-                excitation = Excitation(frames, pulse=decoder.pulse, **options)
-            else:
-                excitation = Modes(frames, partials=decoder.partials, **options)
-            self._engines[frames, noisy] = decoder, excitation
+            self._engines[frames, noisy] = decoder, source_for(decoder, 1, noisy=noisy)
         decoder, excitation = self._engines[frames, noisy]
         decoder.reset()
-        excitation.reset()
+        if excitation is not None:
+            excitation.reset()
         return decoder, excitation
 
     def play_knobs(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 matplotlib.use("Agg")
 
-_COLOURS = ("#3366cc", "#cc5533", "#2f8f5b", "#8f5bb5", "#b58900")
+COLOURS = ("#3366cc", "#cc5533", "#2f8f5b", "#8f5bb5", "#b58900")
 _STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -35,8 +35,8 @@ _TOP_HZ = 16_000
 _LONGEST_S = 3.0
 
 
-def _figure(rows: int, columns: int, width: float, height: float) -> tuple["Figure", np.ndarray]:
-    """A figure with axes [rows, columns], in inches."""
+def subplots(rows: int, columns: int, width: float, height: float) -> tuple["Figure", np.ndarray]:
+    """A figure with axes [rows, columns], in inches, in the style of all pictures here."""
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_STYLE):
@@ -44,7 +44,7 @@ def _figure(rows: int, columns: int, width: float, height: float) -> tuple["Figu
         return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _png(figure: "Figure") -> bytes:
+def png(figure: "Figure") -> bytes:
     out = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # names in scripts the font lacks; the page has them
@@ -54,7 +54,7 @@ def _png(figure: "Figure") -> bytes:
 
 def spectrograms(pairs: Sequence[Pair]) -> bytes:
     """Originals above, the bundle's renderings below; frequency on a logarithmic axis from 60 Hz."""
-    figure, axes = _figure(2, len(pairs), 2.6 * len(pairs), 4.4)
+    figure, axes = subplots(2, len(pairs), 2.6 * len(pairs), 4.4)
     for column, pair in enumerate(pairs):
         top_db = None
         for axis, sound in zip(axes[:, column], (pair.original, pair.again), strict=True):
@@ -72,12 +72,12 @@ def spectrograms(pairs: Sequence[Pair]) -> bytes:
         axes[1, column].set_xlabel("s")
     axes[0, 0].set_ylabel("recorded, Hz")
     axes[1, 0].set_ylabel("played, Hz")
-    return _png(figure)
+    return png(figure)
 
 
 def responses(sweeps: Sequence[Sweep]) -> bytes:
     """What was heard against the knob's position: a thin line per clip, the median bold, the diagonal asked for."""
-    figure, axes = _figure(1, len(DESCRIPTORS), 13.0, 2.9)
+    figure, axes = subplots(1, len(DESCRIPTORS), 13.0, 2.9)
     for knob, (name, axis) in enumerate(zip(DESCRIPTORS, axes[0], strict=True)):
         own = [s for s in sweeps if s.knob == knob]
         low, high = (f([s.pitch_oct for s in own]) for f in (min, max))
@@ -88,12 +88,12 @@ def responses(sweeps: Sequence[Sweep]) -> bytes:
         axis.plot([0, 1], [0, 1], color="#cc5533", linestyle=":", linewidth=1.4)
         axis.set(title=name, xlabel="knob", xlim=(0, 1), ylim=(-0.25, 1.25))
     axes[0, 0].set_ylabel("heard")
-    return _png(figure)
+    return png(figure)
 
 
 def control_matrix(matrix: np.ndarray) -> bytes:
     """Which knob moves which descriptor, in positions."""
-    figure, axes = _figure(1, 1, 4.8, 3.6)
+    figure, axes = subplots(1, 1, 4.8, 3.6)
     axis = axes[0, 0]
     image = axis.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
     axis.set_xticks(range(len(DESCRIPTORS)), DESCRIPTORS, rotation=30, ha="right")
@@ -106,36 +106,36 @@ def control_matrix(matrix: np.ndarray) -> bytes:
             column, row, f"{value:.2f}", ha="center", va="center", color=colour, weight="bold" if loud else "normal"
         )
     figure.colorbar(image, ax=axis, shrink=0.8)
-    return _png(figure)
+    return png(figure)
 
 
 def probe(figures: dict[str, float]) -> bytes:
     """R² of each descriptor and pitch, and the source's accuracy beside its chance."""
-    figure, axes = _figure(1, 1, 5.6, 2.8)
+    figure, axes = subplots(1, 1, 5.6, 2.8)
     names = [*DESCRIPTORS, "pitch"]
     values = [figures.get(f"probe_r2_{name}", 0.0) for name in names]
     axis = axes[0, 0]
-    axis.bar(names, values, color=_COLOURS[0])
+    axis.bar(names, values, color=COLOURS[0])
     if "probe_source_accuracy" in figures:
-        axis.bar("source", figures["probe_source_accuracy"], color=_COLOURS[2])
+        axis.bar("source", figures["probe_source_accuracy"], color=COLOURS[2])
         chance = figures["probe_source_chance"]
         axis.plot([len(names) - 0.4, len(names) + 0.4], [chance, chance], color="#111", linestyle=":")
     axis.set(ylim=(0, 1), ylabel="R², or share right")
     axis.tick_params(axis="x", rotation=25)
-    return _png(figure)
+    return png(figure)
 
 
 def jumps(found: Sequence[Jump]) -> bytes:
     """Excess over the steady states' span, a dot per jump."""
-    figure, axes = _figure(1, 1, 5.6, 2.8)
+    figure, axes = subplots(1, 1, 5.6, 2.8)
     axis = axes[0, 0]
     for knob in range(len(KNOBS)):
         own = [jump.excess_db for jump in found if jump.knob == knob]
-        axis.plot(knob + np.linspace(-0.3, 0.3, len(own)), own, "o", markersize=3, alpha=0.6, color=_COLOURS[0])
-    axis.axhline(ALLOWED_DB, color=_COLOURS[1], linestyle=":")
+        axis.plot(knob + np.linspace(-0.3, 0.3, len(own)), own, "o", markersize=3, alpha=0.6, color=COLOURS[0])
+    axis.axhline(ALLOWED_DB, color=COLOURS[1], linestyle=":")
     axis.set_xticks(range(len(KNOBS)), KNOBS)
     axis.set(ylabel="dB beyond", ylim=(-0.2, max(4.0, 1.1 * max((jump.excess_db for jump in found), default=0.0))))
-    return _png(figure)
+    return png(figure)
 
 
 def curves(rows: Sequence[dict[str, float]]) -> bytes:
@@ -143,7 +143,7 @@ def curves(rows: Sequence[dict[str, float]]) -> bytes:
     names = [name for name in rows[0] if name != "step"]
     columns = min(4, len(names))
     lines = -(-len(names) // columns)
-    figure, axes = _figure(lines, columns, 3.2 * columns, 2.1 * lines)
+    figure, axes = subplots(lines, columns, 3.2 * columns, 2.1 * lines)
     for axis in axes.flat[len(names) :]:
         axis.set_axis_off()
     for name, axis in zip(names, axes.flat, strict=False):
@@ -153,17 +153,17 @@ def curves(rows: Sequence[dict[str, float]]) -> bytes:
         steps, values = np.array(known, np.float64).T
         span = max(1, len(values) // 60)
         middle = np.convolve(values, np.ones(span) / span, "valid")
-        axis.plot(steps, values, color=_COLOURS[0], alpha=0.25, linewidth=0.6)
-        axis.plot(steps[span - 1 :], middle, color=_COLOURS[0], linewidth=1.4)
+        axis.plot(steps, values, color=COLOURS[0], alpha=0.25, linewidth=0.6)
+        axis.plot(steps[span - 1 :], middle, color=COLOURS[0], linewidth=1.4)
         axis.set(title=name)
-    return _png(figure)
+    return png(figure)
 
 
 def gestures(found: Sequence[Gesture]) -> bytes:
     """Level of every gesture in grey, its first latents in colour, its loop shaded."""
     columns = 4
     lines = -(-len(found) // columns)
-    figure, axes = _figure(lines, columns, 13.0, 1.7 * lines)
+    figure, axes = subplots(lines, columns, 13.0, 1.7 * lines)
     for axis in axes.flat[len(found) :]:
         axis.set_axis_off()
     for gesture, axis in zip(found, axes.flat, strict=False):
@@ -171,10 +171,10 @@ def gestures(found: Sequence[Gesture]) -> bytes:
         level = np.clip((gesture.descriptors[:, 0] + 70) / 60, 0, 1)
         axis.fill_between(t_s, -2, -2 + 4 * level, color="#bbb", linewidth=0)
         for column in range(min(3, gesture.latent.shape[1])):
-            axis.plot(t_s, np.clip(gesture.latent[:, column], -2, 2), color=_COLOURS[column], linewidth=0.8)
+            axis.plot(t_s, np.clip(gesture.latent[:, column], -2, 2), color=COLOURS[column], linewidth=0.8)
         if gesture.loop_end > gesture.loop_start:
             begin_s, end_s = (mark * HOP / SAMPLE_RATE_HZ for mark in (gesture.loop_start, gesture.loop_end))
-            axis.axvspan(begin_s, end_s, color=_COLOURS[4], alpha=0.18, linewidth=0)
+            axis.axvspan(begin_s, end_s, color=COLOURS[4], alpha=0.18, linewidth=0)
         axis.set(title=gesture.name[:24], ylim=(-2.1, 2.1), xlim=(0, max(t_s[-1], HOP / SAMPLE_RATE_HZ)))
         axis.set_yticks([])
-    return _png(figure)
+    return png(figure)

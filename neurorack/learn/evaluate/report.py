@@ -12,6 +12,7 @@ import numpy as np
 
 from neurorack.bundle import Bundle
 from neurorack.learn.evaluate import Results, pictures
+from neurorack.learn.page import image, write_page
 from neurorack.words import DESCRIPTORS, SAMPLE_RATE_HZ
 
 SHOWN = 5
@@ -29,35 +30,6 @@ AIMS: tuple[tuple[str, str, float, float], ...] = (
     ("rescaled_correlation", "(cos+1)/2", 0.90, np.inf),
 )
 """A knob's figure, its heading, and between which values it is what was aimed at."""
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1c1c1e; --soft: #6b6b70; --page: #fafaf8; --card: #fff; --line: #e2e2de;
-  --good: #1f7a4d; --bad: #b3401f; }
-@media (prefers-color-scheme: dark) { :root { --ink: #ececea; --soft: #a0a09c; --page: #161617; --card: #202022;
-  --line: #37373a; --good: #6cc79a; --bad: #f0936f; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2.5rem 1.25rem 5rem; max-width: 68rem; background: var(--page); color: var(--ink);
-  font: 16px/1.55 system-ui, sans-serif; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0; }
-h2 { font-size: 1.15rem; margin: 2.6rem 0 .3rem; }
-p { max-width: 46rem; margin: .3rem 0 .8rem; }
-p.soft, small, figcaption { color: var(--soft); }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .7rem; margin: 1.4rem 0 0; }
-dl div { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .6rem .85rem; }
-dt { color: var(--soft); font-size: .8rem; } dd { margin: 0; font-size: 1.2rem; font-variant-numeric: tabular-nums; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: .3rem .8rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-th { font-weight: 500; color: var(--soft); font-size: .85rem; }
-.good { color: var(--good); } .bad { color: var(--bad); }
-figure { margin: .6rem 0; }
-img { max-width: 100%; border-radius: .6rem; border: 1px solid var(--line); background: #fff; }
-.pair { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; align-items: center; margin: .4rem 0; }
-.pair span { min-width: 12rem; } audio { height: 2rem; max-width: 16rem; }
-.two { display: flex; flex-wrap: wrap; gap: 1rem; }
-details { margin: 1rem 0; } summary { cursor: pointer; }
-"""
 
 
 def write_report(path: Path, bundle: Bundle, results: Results, training: Mapping[str, Any]) -> None:
@@ -81,17 +53,7 @@ def write_report(path: Path, bundle: Bundle, results: Results, training: Mapping
         _cost(results.figures),
         _all(results),
     ]
-    title = html.escape(bundle.card.title)
-    page = (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n<body>\n'
-        + "\n".join(section for section in sections if section)
-        + "\n</body></html>\n"
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
+    write_page(path, bundle.card.title, sections)
 
 
 def _head(bundle: Bundle, results: Results, training: Mapping[str, Any]) -> str:
@@ -144,7 +106,7 @@ def _listen(results: Results) -> str:
     return (
         "<h2>Sounds it has never heard, said again</h2><p>Each was described by its pitch, five descriptors and the "
         "latent, and played from these alone. Left or above the recording, right or below what the instrument makes of "
-        f"it. Median over {len(results.pairs)}: {', '.join(known)}.</p>{_image(pictures.spectrograms(pairs))}{rows}"
+        f"it. Median over {len(results.pairs)}: {', '.join(known)}.</p>{image(pictures.spectrograms(pairs))}{rows}"
     )
 
 
@@ -159,11 +121,11 @@ def _knobs(results: Results) -> str:
         f"<h2>What every knob does</h2><p>One knob goes from 0 to 1, the others stand at ½, the latent is a held-out "
         f"sound's. Lines are clips (dark low, bright high), the black one their median; the dotted one is what was "
         f"asked. Rank correlation and travel are 1 where a knob obeys; errors are in knob positions.</p>"
-        f"{_image(pictures.responses(results.sweeps))}"
+        f"{image(pictures.responses(results.sweeps))}"
         f'<div class="scroll"><table><tr><th>knob</th>{heads}</tr>{rows}</table></div>'
         "<h2>Which knob moves what</h2><p>How far each descriptor moves while one knob goes from 5 % to 95 %, "
         "in knob positions. The diagonal should be 0.8; what else moves more than 0.15 is red.</p>"
-        f"{_image(pictures.control_matrix(results.matrix))}"
+        f"{image(pictures.control_matrix(results.matrix))}"
     )
 
 
@@ -171,7 +133,7 @@ def _latent(results: Results) -> str:
     return (
         "<h2>What the latent gives away</h2><p>A small network tries to read each descriptor, the pitch and the source "
         "of the sound from the latent. Descriptors and pitch should be low, they have knobs; the source should be "
-        f"high, it is what the latent is for. Dotted: by chance.</p>{_image(pictures.probe(results.figures))}"
+        f"high, it is what the latent is for. Dotted: by chance.</p>{image(pictures.probe(results.figures))}"
     )
 
 
@@ -180,7 +142,7 @@ def _clicks(results: Results) -> str:
     return (
         f"<h2>Jumps</h2><p>Every knob was made to jump anywhere, {len(results.jumps)} times. A dot is by how much the "
         "level left what lies between before and after; up to 3 dB is no click. "
-        f"{100 * figures['clicks_share']:.1f} % were beyond.</p>{_image(pictures.jumps(results.jumps))}"
+        f"{100 * figures['clicks_share']:.1f} % were beyond.</p>{image(pictures.jumps(results.jumps))}"
     )
 
 
@@ -188,13 +150,13 @@ def _training(training: Mapping[str, Any]) -> str:
     rows: Sequence[dict[str, float]] = training.get("curves", ())
     if not rows or len(rows[0]) < 2:
         return ""
-    return f"<h2>Training</h2><p>Losses against steps.</p>{_image(pictures.curves(rows))}"
+    return f"<h2>Training</h2><p>Losses against steps.</p>{image(pictures.curves(rows))}"
 
 
 def _gestures(bundle: Bundle) -> str:
     return (
         "<h2>Gestures</h2><p>Grey is the level, lines are the first three values of the latent, the shaded part is "
-        f"gone round in while a gate is held.</p>{_image(pictures.gestures(bundle.gestures))}"
+        f"gone round in while a gate is held.</p>{image(pictures.gestures(bundle.gestures))}"
     )
 
 
@@ -228,10 +190,6 @@ def _cell(value: float | None, low: float, high: float) -> str:
 
 def _list(lines: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>"
-
-
-def _image(png: bytes) -> str:
-    return f'<figure class="scroll"><img alt="" src="data:image/png;base64,{base64.b64encode(png).decode()}"></figure>'
 
 
 def _audio(sound: np.ndarray) -> str:

@@ -1,1 +1,7 @@
-"""The published families that trimming is tried on, beside our own decoder: WaveNet, SING, DDSP."""
+"""What is trimmed: the published families WaveNet, SING and DDSP, and our own instrument.
+
+wavenet, sing, ddsp   networks (standard: how they see their controls)
+tasks, instrument     what they are trained for, and judged by
+export                graphs that stream in a bundle
+kits                  task, timer and bundle of each
+"""

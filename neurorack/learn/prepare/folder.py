@@ -21,6 +21,7 @@ from tqdm import tqdm
 from neurorack.bundle import Source
 from neurorack.ears.features import features
 from neurorack.errors import BadInput
+from neurorack.learn.cluster import on_ray, want_ray
 from neurorack.learn.corpus import LOUD_DB, SOFT_DB, Corpus, Sound, load_corpus
 from neurorack.learn.prepare.bandwidth import find_bandwidth_hz
 from neurorack.learn.prepare.cut import cut_sounds, loudest_db
@@ -249,23 +250,8 @@ def _in_processes(workers: int) -> Run:
 
 
 def _on_ray(workers: int) -> Run:
-    try:
-        import ray
-    except ImportError as error:
-        raise BadInput("Ray is not installed", "--ray", "pip install ray, or leave --ray away") from error
-
-    def run(tasks: list[Task]) -> Iterator[tuple[int, object]]:
-        if not ray.is_initialized():
-            elsewhere = "RAY_ADDRESS" in os.environ
-            ray.init(num_cpus=None if elsewhere else max(1, workers), include_dashboard=False, log_to_driver=False)
-        remote = {f: ray.remote(f) for f, _, _ in tasks}
-        numbers = {remote[f].remote(path.resolve(), kind): i for i, (f, path, kind) in enumerate(tasks)}
-        waiting = list(numbers)
-        while waiting:
-            done, waiting = ray.wait(waiting)
-            yield numbers[done[0]], ray.get(done[0])
-
-    return run
+    want_ray()
+    return lambda tasks: on_ray([(f, (path.resolve(), kind)) for f, path, kind in tasks], workers)
 
 
 def _all(

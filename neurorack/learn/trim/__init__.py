@@ -6,6 +6,12 @@
     select        which channels stay, for a cost
     rounds        train, score, cut, rewind, and again
     joined        several networks trimmed as one
+    sounds        what it learns from, is chosen by, and is tested on
+    streaming     the time of networks as they ship
+    report        a trimming as a page
+    sweep         many of them (table: what they came to)
+
+    python -m neurorack.learn.trim --out out/trim      all families, by some criteria, three seeds each
 
 Scores by gradient cost as much as 8 training steps a round, those by any other criterion at most 18 (of 8 batches, for
 dense SING, DDSP and WaveNet), and a cut less than one.

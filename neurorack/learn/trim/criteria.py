@@ -32,6 +32,10 @@ class Evidence(Protocol):
         """[] of a network on a batch."""
         ...
 
+    def show(self, model: Any, batch: Any) -> Any:
+        """Have a network say, once, what `target` is about: what its units do meanwhile is looked at."""
+        ...
+
     def target(self, batch: Any) -> torch.Tensor:
         """[rows, frames, dimensions] of what units may know something about: at most 3 dimensions."""
         ...
@@ -49,6 +53,12 @@ def score(name: str, model: Trimmable, evidence: Evidence, batches: Sequence[Any
         raise BadInput(f"no criterion {name!r}", "trimming", f"one of {', '.join(CRITERIA)}")
     with _settled(model):
         return CRITERIA[name](model, evidence, batches, seed)
+
+
+def check(name: str, model: Trimmable) -> None:
+    """BadInput where a criterion has nothing to say of a network, which is known before it is trained."""
+    if name == "norm":
+        _gains(model)
 
 
 def magnitude(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int) -> Scores:
@@ -83,6 +93,11 @@ def activation(model: Trimmable, evidence: Evidence, batches: Sequence[Any], see
 
 
 def norm(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int) -> Scores:
+    return _level({group: total.numpy() for group, total in Groups.of(model).sums(_gains(model)).items()})
+
+
+def _gains(model: Trimmable) -> dict[str, torch.Tensor]:
+    """|γ| of all norms; BadInput where a group has none."""
     groups = Groups.of(model)
     gains = {
         f"{name}.weight": module.weight.detach().abs()
@@ -92,7 +107,7 @@ def norm(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int
     for group in groups.widths:
         if not any(place.tensor in gains for place in groups.places(group)):
             raise BadInput(f"group {group!r} has no norm", "trimming", "choose another criterion")
-    return _level({group: total.numpy() for group, total in groups.sums(gains).items()})
+    return gains
 
 
 def random(model: Trimmable, evidence: Evidence, batches: Sequence[Any], seed: int) -> Scores:
@@ -123,8 +138,8 @@ CRITERIA: dict[str, Criterion] = {
 
 
 def watch(model: Trimmable, evidence: Evidence, batch: Any) -> dict[str, list[torch.Tensor]]:
-    """What passes the probes of every group [rows, units, positions] while the loss of a batch is worked out, one
-    tensor for each time; BadInput where a group has no probe."""
+    """What passes the probes of every group [rows, units, positions] while a batch is shown, one tensor for each time;
+    BadInput where a group has no probe."""
     passed: dict[str, list[torch.Tensor]] = {group: [] for group in model.widths}
 
     def listen(probe: Probe, seen: list[torch.Tensor]) -> Any:
@@ -137,7 +152,7 @@ def watch(model: Trimmable, evidence: Evidence, batch: Any) -> dict[str, list[to
     hooks = [listen(probe, passed[group]) for group, probe in _probes(model)]
     try:
         with torch.no_grad():
-            evidence.loss(model, batch)
+            evidence.show(model, batch)
     finally:
         for hook in hooks:
             hook.remove()

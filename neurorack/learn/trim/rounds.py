@@ -33,6 +33,9 @@ VERSION = 1
 
 BEGINNINGS = ("rewind", "reinitialise", "fine-tune")
 
+REWIND = 0.05
+"""Share of a training after which its weights are those to go back to, unless others are asked for."""
+
 _SMOOTH = 0.98
 _ROUNDS_MAX = 100
 """So that no round of a seed draws what one of another seed does."""
@@ -113,6 +116,8 @@ class Plan:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise BadInput(f"no {name} {getattr(self, name)!r}", "trimming", f"one of {', '.join(known)}")
+        if self.seed < 0:
+            raise BadInput(f"a seed of {self.seed}", "trimming", "give a whole number from 0 on")
         if not 0 <= self.rewind_step < self.round_steps:
             what = f"cannot rewind to step {self.rewind_step} of {self.round_steps}"
             raise BadInput(what, "trimming", "give one of the first steps")
@@ -203,8 +208,10 @@ class Lottery:
 
     def advance(self) -> dict[str, float]:
         """One step of the present round; after its last one the next round is made ready. BadInput ahead of the first
-        where the end cannot be reached, FloatingPointError where a validation loss is no number."""
+        where the end cannot be reached or the criterion says nothing; FloatingPointError where a validation loss is no
+        number."""
         if self.step == 0:
+            criteria.check(self.recipe.criterion, self._run.average)
             self._check_reachable()
         begun_s = self._clock()
         losses = self._run.advance()

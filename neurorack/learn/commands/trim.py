@@ -1,0 +1,185 @@
+"""`neurorack trim`: from an instrument's recipe and sounds to a smaller one that plays.
+
+    recipe and sounds → dense training → score, cut, rewind, train, again and again → verified bundle, report
+
+What is trimmed is trained anew: rewinding needs the weights of an early step, which no finished instrument has. So it
+takes a run that knows its sounds: of `neurorack train`, or of a shipped instrument. Everything but the bundle stays in
+the work folder beside it (`work`), so the same command given again goes on where it was, in any round.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from tqdm import tqdm
+
+from neurorack import bundle
+from neurorack.bundle import Bundle
+from neurorack.errors import BadInput
+from neurorack.learn import checkpoint, loop, shipped
+from neurorack.learn.commands.ending import resumable
+from neurorack.learn.commands.train import THREADS
+from neurorack.learn.commands.work import VALIDATION, Work
+from neurorack.learn.families.kits import STEPS, About, FamilyKit, InstrumentKit, Kit
+from neurorack.learn.train import LATENT, Recipe
+from neurorack.learn.trim import sounds
+from neurorack.learn.trim.report import write_report
+from neurorack.learn.trim.rounds import REWIND, Lottery, Plan, Result, smallest
+from neurorack.learn.trim.sounds import Sounds
+from neurorack.terminal import complain, plain, tell
+from neurorack.words import KINDS
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What is trimmed: a recipe, its sounds, and the bundle that came of it, where there is one."""
+
+    recipe: Recipe
+    sounds: Sounds
+    made: Bundle | None
+
+
+def run(options: argparse.Namespace) -> int:
+    torch.set_num_threads(min(THREADS, os.cpu_count() or 1))
+    torch.set_flush_denormal(True)
+    work = Work(options.out)
+    return resumable(lambda: _trim(options, work), work.folder)
+
+
+def _trim(options: argparse.Namespace, work: Work) -> int:
+    say = complain if options.json else _say
+    work.check(options.force)
+    source = find(options.source, options.cache)
+    if options.width is not None:
+        source = replace(source, recipe=replace(source.recipe, width=(options.width,) * 3))
+    plan = _plan(options, source.recipe)
+    of: Any = source.recipe if source.made is None else (source.recipe, source.made.card.decoder.sha256)
+    folder = work.run_folder((replace(plan, version=0), of), source.sounds.train)
+    asked = repr((folder.name, options.title, options.licence, options.worse, bundle.SCHEMA))
+    result = folder / "result.json"
+    if not (work.is_finished(asked) and result.exists()):
+        with work.held():
+            _make(options, work, source, plan, folder, say)
+            work.note(folder, asked)
+    _conclude(options, work, json.loads(result.read_text()), say)
+    return 0
+
+
+def find(source: str, cache: Path) -> Source:
+    """What to trim. BadInput where it is neither a run's checkpoint nor an instrument whose run is known."""
+    if Path(source).is_file():
+        return Source(_recipe(Path(source)), sounds.beside(Path(source).parent), None)
+    made = bundle.load(source)
+    run = Work(made.folder).run()
+    if run is not None and (run / checkpoint.NEWEST).exists():
+        return Source(_recipe(run / checkpoint.NEWEST), sounds.beside(run), made)
+    known = shipped.INSTRUMENTS.get(made.name)
+    if known is not None and known.kind == made.card.kind:
+        recipe = Recipe(known.kind, shipped.STEPS, latent=LATENT[known.kind])
+        return Source(recipe, sounds.shipped(known.kind, cache), made)
+    mend = "give the checkpoint of its run, NAME.work/run-…/checkpoint.pt, which has its sounds beside it"
+    raise BadInput("a bundle alone cannot be trained again", str(made.folder), mend)
+
+
+def _recipe(path: Path) -> Recipe:
+    """Of an instrument's checkpoint."""
+    try:
+        found = checkpoint.read(path)
+        if found["kind"] not in KINDS:
+            raise BadInput(f"a checkpoint of {found['kind']!r}", str(path), "give one of `neurorack train`")
+        return msgspec.json.decode(found["recipe"], type=Recipe)
+    except (checkpoint.Damaged, msgspec.DecodeError) as error:
+        what = f"not a whole checkpoint, or of another version: {error}"
+        raise BadInput(what, str(path), f"try {checkpoint.BEFORE} beside it, or train again") from error
+
+
+def _plan(options: argparse.Namespace, recipe: Recipe) -> Plan:
+    steps = options.steps or STEPS.get(options.family, recipe.steps)
+    return Plan(
+        task=options.family,
+        round_steps=steps,
+        rewind_step=round(REWIND * steps) if options.rewind is None else options.rewind,
+        keep=options.keep,
+        rounds=options.rounds,
+        criterion=options.criterion,
+        by=options.by,
+        local=options.local,
+        beginning=options.begin,
+        floor=options.floor,
+        seed=options.seed,
+    )
+
+
+def _kit(family: str, source: Source) -> Kit:
+    if family == "instrument":
+        return InstrumentKit(source.recipe, source.sounds, progress=True)
+    if source.made is None:
+        mend = "give the bundle that was made of it"
+        raise BadInput(f"{family} plays an instrument's gestures, and a checkpoint has none", "--family", mend)
+    return FamilyKit(family, source.made, source.sounds, progress=True)
+
+
+def _make(options: argparse.Namespace, work: Work, source: Source, plan: Plan, folder: Path, say: Say) -> None:
+    """All rounds, the test, the bundle and the report."""
+    kit = _kit(options.family, source)
+    remarks = [source.sounds.remark] if source.sounds.remark else []
+    say(f"{plan.rounds + 1} rounds, {plan.steps} steps in all; report and checkpoints in {work.folder}")
+    lottery = Lottery(kit.task, plan, timer=kit.timer, say=say)
+    loop.run(lottery, folder, say=say)
+    results = lottery.results
+    kept = results[-1] if options.worse is None else smallest(results, options.worse)
+    tested = lottery.test()
+    quality = {
+        "trimmed_loss": tested[kept.round],
+        "dense_loss": tested[0],
+        "trimmed_time_s": kept.time_s,
+        "dense_time_s": results[0].time_s,
+        "training_steps": float(plan.steps),
+    }
+    licence = options.licence or (source.made.card.license if source.made is not None else "not stated")
+    about = About(options.title or work.out.name, licence, quality)
+    kit.pack(lottery.model(kept.round), results[0].widths, work.out, about, remarks.append)
+    work.note(folder)
+    if not (folder / VALIDATION).exists():
+        source.sounds.test.save(folder / VALIDATION)  # for `neurorack evaluate`: nothing was chosen by them
+    write_report(work.report, about.title, plan, results, tested, kept.round, remarks)
+    part = folder / "result.part"
+    part.write_text(json.dumps(_told(work, plan, results, tested, kept.round, remarks), indent=1, allow_nan=False))
+    part.replace(folder / "result.json")
+
+
+def _told(
+    work: Work, plan: Plan, results: list[Result], tested: list[float], chosen: int, remarks: list[str]
+) -> dict[str, Any]:
+    rounds = [msgspec.to_builtins(result) | {"test_loss": test} for result, test in zip(results, tested, strict=True)]
+    told = {"name": work.out.name, "folder": str(work.out), "report": str(work.report), "shipped_round": chosen}
+    return {**told, "plan": msgspec.to_builtins(plan), "rounds": rounds, "remarks": remarks}
+
+
+def _conclude(options: argparse.Namespace, work: Work, told: dict[str, Any], say: Say) -> None:
+    if options.json:
+        tell(json.dumps(told, indent=1))
+        return
+    dense, kept = told["rounds"][0], told["rounds"][told["shipped_round"]]
+    for remark in told["remarks"]:
+        say(remark)
+    say(
+        f"{work.out} is finished: {kept['parameters']} of {dense['parameters']} parameters, "
+        f"{kept['macs_per_s'] / 1e6:.3g} of {dense['macs_per_s'] / 1e6:.3g} MMAC/s, "
+        f"test loss {kept['test_loss']:.4g}, dense {dense['test_loss']:.4g}; report in {work.report}; "
+        f"measure it with `neurorack evaluate {work.out}`"
+    )
+
+
+def _say(text: str) -> None:
+    with tqdm.external_write_mode():  # the bar makes room
+        for line in text.splitlines():
+            tell(plain(line))

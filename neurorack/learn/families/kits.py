@@ -1,0 +1,136 @@
+"""What can be trimmed, and all that belongs to it: its task, the graphs that time it, and how it becomes a bundle."""
+
+import copy
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from neurorack.bundle import Bundle, Cost
+from neurorack.ears.features import FEATURE_HOP
+from neurorack.ears.latent import AHEAD, BEHIND
+from neurorack.errors import BadInput
+from neurorack.learn.export import export_decoder, export_encoder
+from neurorack.learn.families.export import EXPORTS
+from neurorack.learn.families.instrument import InstrumentTask
+from neurorack.learn.families.tasks import TASKS
+from neurorack.learn.gestures import Encode
+from neurorack.learn.pack import pack, revoice
+from neurorack.learn.train import Recipe
+from neurorack.learn.trim import cost
+from neurorack.learn.trim.cost import Timer
+from neurorack.learn.trim.groups import Widths
+from neurorack.learn.trim.rounds import Task
+from neurorack.learn.trim.sounds import Sounds
+from neurorack.learn.trim.streaming import OnnxTimer, Stream
+from neurorack.words import HOP, SAMPLE_RATE_HZ
+
+STEPS = {"ddsp": 1500, "sing": 3000, "wavenet": 300}
+"""Of one dense training: minutes of two cores, at 0.31, 0.11 and 1.5 s of one core a step."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What the card of a trimmed bundle says."""
+
+    title: str
+    licence: str
+    quality: dict[str, float]
+
+
+class Kit(Protocol):
+    @property
+    def task(self) -> Task: ...
+
+    @property
+    def timer(self) -> Timer:
+        """What measures its networks as they run in the module."""
+        ...
+
+    def pack(self, model: Any, dense: Widths, folder: Path, about: About, say: Callable[[str], None]) -> None:
+        """Write a trained network as a bundle that is proven. `dense` is how wide it was."""
+        ...
+
+
+class InstrumentKit:
+    """Our own instrument: decoder and encoder."""
+
+    def __init__(self, recipe: Recipe, sounds: Sounds, *, progress: bool = False) -> None:
+        self.task, self._train = InstrumentTask(recipe, sounds, progress=progress), sounds.train
+
+    @property
+    def timer(self) -> Timer:
+        return OnnxTimer(self._streams)
+
+    def _streams(self, model: Any) -> list[Stream]:
+        return [
+            Stream(_written(export_decoder, model["decoder"]), 1, HOP / SAMPLE_RATE_HZ),
+            Stream(_written(export_encoder, model["encoder"]), BEHIND + 1 + AHEAD, FEATURE_HOP / SAMPLE_RATE_HZ),
+        ]
+
+    def pack(self, model: Any, dense: Widths, folder: Path, about: About, say: Callable[[str], None]) -> None:
+        trimmed = copy.deepcopy(model)
+        whole = _cost(trimmed.resized(dense)["decoder"])
+        with torch.random.fork_rng(devices=[]):
+            pack(
+                trimmed["decoder"],
+                trimmed["encoder"],
+                self.task.knobs,
+                self._train,
+                folder,
+                about.title,
+                about.licence,
+                about.quality,
+                say=say,
+                dense=whole,
+            )
+
+
+class FamilyKit:
+    """The decoder of a published family, which plays the gestures of `source` and hears with its encoder."""
+
+    def __init__(
+        self, family: str, source: Bundle, sounds: Sounds, dense: Widths | None = None, *, progress: bool = False
+    ) -> None:
+        card = source.card
+        if card.encoder is None:
+            raise BadInput("the bundle has no encoder", str(source.folder), "give one that has: see `neurorack models`")
+        if card.kind == "percussive":
+            mend = "give a pitched or a speaking one"
+            raise BadInput(f"{family} plays no struck sounds", str(source.folder), mend)
+        encode = Encode(source.folder / card.encoder.file)
+        self.task = TASKS[family](sounds, encode, card.latent, dense, progress=progress)
+        self._family, self._source = family, source
+
+    @property
+    def timer(self) -> Timer:
+        """Of WaveNet, which has no graph that streams, torch's time."""
+        return OnnxTimer(self._streams) if self._family in EXPORTS else cost.in_torch
+
+    def _streams(self, model: Any) -> list[Stream]:
+        seconds = self.task.frame_hops * HOP / SAMPLE_RATE_HZ
+        return [Stream(_written(EXPORTS[self._family], model), 1, seconds)]
+
+    def pack(self, model: Any, dense: Widths, folder: Path, about: About, say: Callable[[str], None]) -> None:
+        own, whole = _cost(model), _cost(model.resized(dense))
+        changes = {
+            "title": about.title,
+            "license": about.licence,
+            "quality": about.quality,
+            "cost": Cost(own.parameters, own.macs_per_s, whole.parameters, whole.macs_per_s),
+        }
+        revoice(self._source, lambda path: EXPORTS[self._family](model, path), folder, changes)
+
+
+def _cost(model: Any) -> Cost:
+    return Cost(round(cost.parameters(model)(model.widths)), cost.macs_per_s(model)(model.widths))
+
+
+def _written(export: Callable[[Any, Path], None], model: Any) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="neurorack-") as folder:
+        path = Path(folder) / "network.onnx"
+        export(model, path)
+        return path.read_bytes()

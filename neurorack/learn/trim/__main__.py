@@ -1,0 +1,79 @@
+"""`python -m neurorack.learn.trim`: families × criteria × seeds, as one table and one figure."""
+
+import argparse
+import os
+from pathlib import Path
+
+from neurorack.errors import BadInput
+from neurorack.learn.commands.ending import resumable
+from neurorack.learn.trim import sweep, table
+from neurorack.learn.trim.criteria import CRITERIA
+from neurorack.learn.trim.rounds import BEGINNINGS
+from neurorack.terminal import complain, tell
+
+EPILOG = """\
+example: python -m neurorack.learn.trim --out out/trim --families sing ddsp --criteria gradient random scratch
+
+Stopped and started again it goes on where it was: timeout 6h python -m neurorack.learn.trim --out out/trim, again and
+again, until nothing is left. The table and the figure are written anew after each cell.
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m neurorack.learn.trim",
+        description="Trim families by criteria, seed by seed; the table and figure of what came of it.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints, results, table, figure")
+    parser.add_argument("--families", nargs="+", choices=sweep.FAMILIES, default=sweep.FAMILIES, metavar="NAME")
+    criteria = ("gradient", "random", sweep.SCRATCH)
+    parser.add_argument(
+        "--criteria",
+        nargs="+",
+        choices=(*CRITERIA, sweep.SCRATCH),
+        default=criteria,
+        metavar="NAME",
+        help=f"{', '.join(CRITERIA)}, or {sweep.SCRATCH}: a small network that is not trimmed "
+        f"(default {' '.join(criteria)})",
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2), metavar="N")
+    parser.add_argument("--keep", type=float, default=0.03, metavar="SHARE", help="that the last round keeps (0.03)")
+    parser.add_argument("--by", choices=("macs", "parameters", "time"), default="macs")
+    parser.add_argument("--rounds", type=int, default=6, metavar="N")
+    parser.add_argument("--begin", choices=BEGINNINGS, default="rewind")
+    parser.add_argument("--local", action="store_true", help="keep the same share of every layer")
+    parser.add_argument("--steps", type=int, metavar="N", help="of one training (default: the family's)")
+    parser.add_argument("--source", default="fluid", metavar="BUNDLE", help="whose encoder families use (fluid)")
+    parser.add_argument("--cache", type=Path, default=Path("out/learn"), metavar="DIR", help="where sounds are kept")
+    parser.add_argument("--ray", action="store_true", help="on a Ray cluster, which sees --out and --cache")
+    cores = os.cpu_count() or 1
+    parser.add_argument("--workers", type=int, default=cores, metavar="N", help="cores that Ray takes of this machine")
+    options = parser.parse_args()
+    try:
+        return resumable(lambda: _run(options), options.out)
+    except BadInput as error:
+        complain(f"neurorack: {error}")
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    shared = {"keep": options.keep, "rounds": options.rounds, "by": options.by}
+    shared |= {"beginning": options.begin, "local": options.local}
+    wanted = sweep.cells(options.families, options.criteria, options.seeds, options.source, options.steps, **shared)
+    status = 0
+    options.out.mkdir(parents=True, exist_ok=True)
+    for cell, fault in sweep.run(wanted, options.out, options.cache, ray=options.ray, workers=options.workers):
+        table.write(options.out)
+        if fault:
+            complain(f"neurorack: {cell.name}: {fault}")
+            status = 2
+        else:
+            tell(f"{cell.name} is done")
+    tell(table.write(options.out))
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

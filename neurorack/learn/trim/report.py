@@ -1,0 +1,117 @@
+"""A trimming as a page: what every round cost and lost, and which layers shrank."""
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from neurorack.learn.evaluate import pictures
+from neurorack.learn.page import image, write_page
+from neurorack.learn.trim.rounds import Plan, Result
+
+COSTS = {"parameters": "parameters", "macs_per_s": "MACs a second", "time_s": "s per second of audio"}
+"""Field of a result → its heading."""
+
+
+def write_report(
+    path: Path,
+    title: str,
+    plan: Plan,
+    results: Sequence[Result],
+    tested: Sequence[float],
+    chosen: int,
+    remarks: Sequence[str],
+) -> None:
+    """Write the page. `tested` are the rounds' losses on the test set, `chosen` the round that ships. OSError where it
+    cannot be written."""
+    dense, kept = results[0], results[chosen]
+    facts = {
+        "parameters": f"{dense.parameters:,} → {kept.parameters:,}",
+        "MACs a second": f"{dense.macs_per_s / 1e6:,.1f} → {kept.macs_per_s / 1e6:,.1f} M",
+        "of real time": f"{100 * dense.time_s:.2f} → {100 * kept.time_s:.2f} %",
+        "loss on the test set": f"{tested[0]:.4g} → {tested[chosen]:.4g}",
+        "criterion": plan.criterion,
+        "cut by": plan.by,
+        "rounds": f"{plan.rounds} of {plan.round_steps} steps",
+        "begun by": plan.beginning,
+        "seed": str(plan.seed),
+    }
+    cells = "".join(f"<div><dt>{html.escape(n)}</dt><dd>{html.escape(value)}</dd></div>" for n, value in facts.items())
+    notes = "".join(f'<p class="soft">{html.escape(remark)}</p>' for remark in remarks if remark)
+    write_page(
+        path,
+        title,
+        [
+            f"<h1>{html.escape(title)}</h1><dl>{cells}</dl>{notes}",
+            "<h2>Quality against cost</h2><p>A point is a round, the ring the one that ships. Dotted is the dense "
+            "network. Rounds were chosen by validation; the test set was opened once, at the end.</p>"
+            f"{image(draw_losses(results, tested, chosen))}{_table(results, tested, chosen)}",
+            "<h2>Which layers shrank</h2><p>Units that each group keeps, round by round, as a share of the dense "
+            f"network's.</p>{image(draw_widths(results))}{_widths(results)}",
+        ],
+    )
+
+
+def draw_losses(results: Sequence[Result], tested: Sequence[float], chosen: int) -> bytes:
+    """Loss against each cost as PNG."""
+    figure, axes = pictures.subplots(1, len(COSTS), 12.5, 3.4)
+    losses = {"validation": [result.validation_loss for result in results], "test": list(tested)}
+    for axis, (field, heading) in zip(axes[0], COSTS.items(), strict=True):
+        costs = [getattr(result, field) for result in results]
+        for colour, (name, values) in zip(pictures.COLOURS, losses.items(), strict=False):
+            axis.plot(costs, values, "o-", color=colour, markersize=4, label=name)
+            axis.axhline(values[0], color=colour, linestyle=":", linewidth=1)
+            axis.plot(costs[chosen], values[chosen], "o", color=colour, markersize=10, fillstyle="none")
+        axis.set(xscale="log", xlabel=heading)
+    axes[0][0].set(ylabel="loss")
+    axes[0][0].legend()
+    return pictures.png(figure)
+
+
+def draw_widths(results: Sequence[Result]) -> bytes:
+    """Share of every group's units that each round keeps, as PNG."""
+    groups = list(results[0].widths)
+    shares = np.array([[result.widths[group] / results[0].widths[group] for group in groups] for result in results])
+    figure, axes = pictures.subplots(1, 1, max(5.0, 0.9 + 0.5 * len(groups)), 1.6 + 0.32 * len(results))
+    axis = axes[0][0]
+    axis.imshow(shares, vmin=0.0, vmax=1.0, cmap="Blues", aspect="auto")
+    for row, result in enumerate(results):
+        for column, group in enumerate(groups):
+            shade = "white" if shares[row, column] > 0.6 else "black"
+            axis.text(column, row, result.widths[group], ha="center", va="center", fontsize=7, color=shade)
+    axis.set_xticks(range(len(groups)), groups, rotation=40, ha="right")
+    axis.set_yticks(range(len(results)), [f"round {result.round}" for result in results])
+    return pictures.png(figure)
+
+
+def _table(results: Sequence[Result], tested: Sequence[float], chosen: int) -> str:
+    heads = ("round", *COSTS.values(), "training loss", "validation loss", "test loss", "training, s", "scoring, s")
+    rows = []
+    for result, test in zip(results, tested, strict=True):
+        cells = [
+            f"{result.round}{' ◂' if result.round == chosen else ''}",
+            f"{result.parameters:,}",
+            f"{result.macs_per_s / 1e6:,.2f} M",
+            f"{result.time_s:.4f}",
+            *(f"{loss:.4f}" for loss in (result.training_loss, result.validation_loss, test)),
+            f"{result.training_s:.0f}",
+            f"{result.scoring_s:.1f}",
+        ]
+        rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+    return _rows(heads, rows)
+
+
+def _widths(results: Sequence[Result]) -> str:
+    heads = ("group", *(f"round {result.round}" for result in results))
+    rows = [
+        f"<td>{html.escape(group)}</td>" + "".join(f"<td>{result.widths[group]}</td>" for result in results)
+        for group in results[0].widths
+    ]
+    return f"<details><summary>All widths</summary>{_rows(heads, rows)}</details>"
+
+
+def _rows(heads: Sequence[str], rows: Sequence[str]) -> str:
+    head = "".join(f"<th>{html.escape(each)}</th>" for each in heads)
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'

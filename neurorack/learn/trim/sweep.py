@@ -1,0 +1,182 @@
+"""Many trimmings, each in a folder of its own: families × criteria × seeds, and small networks trained from scratch.
+
+A cell is one trimming, or for its rival a network that is as small as the last round's from the beginning: all layers
+narrowed alike, weights drawn anew, trained for as many steps as all rounds together. A cell that is done has a
+`result.json`; one that was interrupted goes on from its checkpoint.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from neurorack import bundle
+from neurorack.bundle import Knob
+from neurorack.errors import BadInput
+from neurorack.learn import loop
+from neurorack.learn.cluster import on_ray, want_ray
+from neurorack.learn.families.kits import STEPS, FamilyKit, InstrumentKit, Kit
+from neurorack.learn.train import LATENT, Recipe
+from neurorack.learn.trim import select
+from neurorack.learn.trim.cost import macs_per_s, parameters, share
+from neurorack.learn.trim.rounds import REWIND, Lottery, Plan
+from neurorack.learn.trim.sounds import shipped
+
+SCRATCH = "scratch"
+"""In place of a criterion: the rival."""
+INSTRUMENT = "instrument"
+FAMILIES = (INSTRUMENT, *STEPS)
+DENSE, DENSE_ENCODER, INSTRUMENT_STEPS = (640, 640, 640), (256, 256), 3000
+"""Of our own instrument, over-parameterised: 1.05 M parameters."""
+THREADS = 2
+"""Of every cell, wherever it runs: sums in another order are other weights."""
+RESULT = "result.json"
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    plan: Plan
+    scratch: bool
+    source: str
+    """Bundle whose encoder and gestures families use."""
+
+    @property
+    def criterion(self) -> str:
+        return SCRATCH if self.scratch else self.plan.criterion
+
+    @property
+    def name(self) -> str:
+        return f"{self.plan.task}-{self.criterion}-{self.plan.seed}"
+
+
+def cells(
+    families: Sequence[str],
+    criteria: Sequence[str],
+    seeds: Sequence[int],
+    source: str,
+    steps: int | None = None,
+    **shared: Any,
+) -> list[Cell]:
+    """All of a sweep, in the order in which they are worth having: every family and criterion once before the next
+    seed. `steps` of one training are the family's own by default; `shared` are further fields of every plan."""
+    made = []
+    for seed, family, criterion in itertools.product(seeds, families, criteria):
+        each = steps or STEPS.get(family, INSTRUMENT_STEPS)
+        plan = Plan(family, each, round(each * REWIND), seed=seed, **shared)
+        scratch = criterion == SCRATCH
+        made.append(Cell(plan if scratch else replace(plan, criterion=criterion), scratch, source))
+    return made
+
+
+def run(wanted: Sequence[Cell], out: Path, cache: Path, *, ray: bool, workers: int) -> Iterator[tuple[Cell, str]]:
+    """Do what is not done yet; (cell, '' or why it could not be done), as they are. On Ray every cell is a task of
+    THREADS cores, on machines that all see `out` and `cache`."""
+    if ray:
+        want_ray()
+    left = [cell for cell in wanted if not (out / cell.name / RESULT).exists()]
+    out, cache = out.resolve(), cache.resolve()
+    if ray:
+        done = on_ray([(attempt, (cell, out, cache)) for cell in left], workers, THREADS)
+    else:
+        done = ((number, attempt(cell, out, cache)) for number, cell in enumerate(left))
+    for number, told in done:
+        cell = left[number]
+        if isinstance(told, str):
+            yield cell, told
+            continue
+        (out / cell.name).mkdir(parents=True, exist_ok=True)  # a worker may have its own disk
+        part = out / cell.name / f"{RESULT}.part"
+        part.write_text(json.dumps(told, indent=1, allow_nan=False))
+        part.replace(out / cell.name / RESULT)
+        yield cell, ""
+
+
+def attempt(cell: Cell, out: Path, cache: Path) -> Result | str:
+    """What a cell comes to, or why it comes to nothing: one that fails stops no other."""
+    try:
+        return work(cell, kit(cell.plan.task, cell.source, cache), out / cell.name)
+    except BadInput as error:
+        return str(error)
+
+
+@lru_cache(maxsize=1)
+def kit(family: str, source: str, cache: Path) -> Kit:
+    """Of the sounds of a shipped instrument's kind. Kept, since cells of a family follow each other."""
+    made = bundle.load(source)
+    kind = made.card.kind
+    sounds = shipped(kind, cache)
+    if family != INSTRUMENT:
+        return FamilyKit(family, made, sounds)
+    recipe = Recipe(kind, INSTRUMENT_STEPS, latent=LATENT[kind], width=DENSE, encoder=DENSE_ENCODER)
+    return InstrumentKit(recipe, sounds)
+
+
+def work(cell: Cell, kit: Kit, folder: Path) -> Result:
+    """Go through a cell to its end, with checkpoints in `folder`."""
+    torch.set_num_threads(THREADS)
+    task, plan = kit.task, cell.plan
+    if cell.scratch:
+        rival = Scratch(kit, plan)
+        loop.run(rival, folder)
+        rounds = [rival.told()]
+    else:
+        lottery = Lottery(task, plan, timer=kit.timer, say=print)
+        loop.run(lottery, folder)
+        tested = lottery.test()
+        rounds = [msgspec.to_builtins(r) | {"test_loss": t} for r, t in zip(lottery.results, tested, strict=True)]
+    return {"family": plan.task, "criterion": cell.criterion, "seed": plan.seed, "rounds": rounds}
+
+
+class Scratch:
+    """The rival of a trimming by `plan`, as a training for `learn.loop.run`."""
+
+    def __init__(self, kit: Kit, plan: Plan) -> None:
+        self.recipe, self.knobs = plan, list[Knob]()
+        self._kit = kit
+        dense = kit.task.run(kit.task.widths, 1, plan.seed).average
+        cost = share(plan.by, dense, dense.widths, kit.timer)
+        alike = {group: np.ones(width) for group, width in dense.widths.items()}
+        keep = select.locally(alike, cost, plan.keep, plan.floor)
+        self._run = kit.task.run({group: len(units) for group, units in keep.items()}, plan.steps, plan.seed)
+
+    @property
+    def step(self) -> int:
+        return self._run.step
+
+    def advance(self) -> dict[str, float]:
+        return self._run.advance()
+
+    def state(self) -> dict[str, Any]:
+        return self._run.state()
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self._run.load_state(state)
+
+    def told(self) -> Result:
+        """As a round of a trimming tells it."""
+        model, task = self._run.average, self._kit.task
+        model.eval()
+        return {
+            "round": self.recipe.rounds,
+            "widths": dict(model.widths),
+            "parameters": round(parameters(model)(model.widths)),
+            "macs_per_s": macs_per_s(model)(model.widths),
+            "time_s": self._kit.timer([model])[0],
+            "validation_loss": task.validation_loss(model),
+            "test_loss": task.test_loss(model),
+        }
+
+
+def gather(out: Path) -> list[Result]:
+    """All results there are, sorted."""
+    found = [json.loads(path.read_text()) for path in out.glob(f"*/{RESULT}")]
+    return sorted(found, key=lambda each: (FAMILIES.index(each["family"]), each["criterion"], each["seed"]))

@@ -1,0 +1,124 @@
+"""What a sweep has come to: one table and one figure. Medians over seeds, lowest to highest in brackets.
+
+Losses are those on the test set, relative to the dense network of the same seed: below 1 is better than dense. Which
+round is the smallest that is no worse than dense was chosen by validation.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurorack.learn.evaluate import pictures
+from neurorack.learn.trim.sweep import SCRATCH, gather
+
+COLUMNS = ("seeds", "parameters kept", "MACs kept", "times faster", "times fewer MACs", "loss ÷ dense")
+
+Result = dict[str, Any]
+
+
+def write(out: Path) -> str:
+    """Write `table.md` and `figure.png` of all results in a folder; the table as text."""
+    results = gather(out)
+    text = table(results)
+    (out / "table.md").write_text(text)
+    if results:
+        (out / "figure.png").write_bytes(draw(results))
+    return text
+
+
+def table(results: Sequence[Result]) -> str:
+    """Markdown."""
+    lines = ["# Trimming", "", *(__doc__ or "").splitlines()[2:], ""]
+    for family in dict.fromkeys(each["family"] for each in results):
+        own = [each for each in results if each["family"] == family]
+        lines += [
+            f"## {family}",
+            "",
+            f"| criterion | round | {' | '.join(COLUMNS)} |",
+            "|---" * (2 + len(COLUMNS)) + "|",
+        ]
+        dense = _dense(own)
+        for criterion in dict.fromkeys(each["criterion"] for each in own):
+            runs = [each for each in own if each["criterion"] == criterion and each["seed"] in dense]
+            if runs and criterion != SCRATCH:
+                lines.append(_row(criterion, "smallest as good", runs, dense, smallest_as_good))
+            for number in range(len(runs[0]["rounds"]) if runs else 0):
+                name = "trained so" if criterion == SCRATCH else str(number)
+                lines.append(_row(criterion, name, runs, dense, _nth(number)))
+        lines.append("")
+    return "\n".join(lines)
+
+
+def smallest_as_good(run: Result) -> Result:
+    """The round that multiplies least of those whose validation loss is at most the dense one's."""
+    rounds: list[Result] = run["rounds"]
+    good = [each for each in rounds if each["validation_loss"] <= rounds[0]["validation_loss"]]
+    return min(good, key=lambda each: each["macs_per_s"])
+
+
+def _nth(number: int) -> Callable[[Result], Result]:
+    def pick(run: Result) -> Result:
+        found: Result = run["rounds"][number]
+        return found
+
+    return pick
+
+
+def _dense(own: Sequence[Result]) -> dict[int, Result]:
+    """The dense network of every seed. All criteria's are the same one, trained again: the first is as good as any."""
+    found: dict[int, Result] = {}
+    for each in own:
+        if each["criterion"] != SCRATCH:
+            found.setdefault(each["seed"], each["rounds"][0])
+    return found
+
+
+def _row(
+    criterion: str, name: str, runs: Sequence[Result], dense: dict[int, Result], pick: Callable[[Result], Result]
+) -> str:
+    pairs = [(pick(run), dense[run["seed"]]) for run in runs]
+
+    def over_seeds(value: Callable[[Result, Result], float], digits: str) -> str:
+        values = [value(one, whole) for one, whole in pairs]
+        middle, low, high = (format(of(values), digits) for of in (np.median, min, max))
+        return middle if low == high else f"{middle} ({low} to {high})"
+
+    cells = [
+        str(len(pairs)),
+        over_seeds(lambda one, whole: one["parameters"] / whole["parameters"], ".1%"),
+        over_seeds(lambda one, whole: one["macs_per_s"] / whole["macs_per_s"], ".1%"),
+        over_seeds(lambda one, whole: whole["time_s"] / one["time_s"], ".2f"),
+        over_seeds(lambda one, whole: whole["macs_per_s"] / one["macs_per_s"], ".1f"),
+        over_seeds(lambda one, whole: one["test_loss"] / whole["test_loss"], ".3f"),
+    ]
+    return f"| {criterion} | {name} | {' | '.join(cells)} |"
+
+
+def draw(results: Sequence[Result]) -> bytes:
+    """Loss against the share of multiplications that is left, a panel a family, as PNG."""
+    families = list(dict.fromkeys(each["family"] for each in results))
+    figure, axes = pictures.subplots(1, len(families), 4.2 * len(families), 3.6)
+    criteria = list(dict.fromkeys(each["criterion"] for each in results))
+    for axis, family in zip(axes[0], families, strict=True):
+        own = [each for each in results if each["family"] == family]
+        dense = _dense(own)
+        for criterion, colour in zip(criteria, pictures.COLOURS * len(criteria), strict=False):
+            runs = [each for each in own if each["criterion"] == criterion and each["seed"] in dense]
+            if not runs:
+                continue
+            kept, loss = (
+                np.array([[one[key] / dense[run["seed"]][key] for one in run["rounds"]] for run in runs])
+                for key in ("macs_per_s", "test_loss")
+            )
+            middle = np.median(loss, 0)
+            apart = [middle - loss.min(0), loss.max(0) - middle]
+            style = "s" if criterion == SCRATCH else "o-"
+            axis.errorbar(np.median(kept, 0), middle, apart, fmt=style, color=colour, markersize=4, label=criterion)
+        axis.axhline(1.0, color="#888", linestyle=":", linewidth=1)
+        axis.set(xscale="log", xlabel="share of MACs left", title=family)
+        axis.invert_xaxis()
+    axes[0][0].set(ylabel="test loss ÷ dense")
+    axes[0][0].legend()
+    return pictures.png(figure)

@@ -1,0 +1,154 @@
+"""A sweep does what is left of it, compares with a rival from scratch, and comes to one table and one figure."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from toy import WIDTHS, Task, steady  # noqa: E402
+
+from neurorack.learn import loop  # noqa: E402
+from neurorack.learn.trim import __main__ as command  # noqa: E402
+from neurorack.learn.trim import sweep, table  # noqa: E402
+from neurorack.learn.trim.cost import macs_per_s  # noqa: E402
+from neurorack.learn.trim.rounds import Lottery  # noqa: E402
+from neurorack.learn.trim.sweep import RESULT, SCRATCH, Scratch, cells  # noqa: E402
+
+STEPS, ROUNDS = 12, 2
+
+
+class Named(Task):
+    """The toy, by the name of a family."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class Kit:
+    def __init__(self, family: str) -> None:
+        self.task, self.timer = Named(family), steady
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(sweep, "kit", lambda family, source, cache: Kit(family))
+    monkeypatch.setattr(sweep, "THREADS", 1)
+    yield
+    torch.set_num_threads(before)
+
+
+def run(monkeypatch, out: Path, *more: str) -> int:
+    sizes = ["--steps", str(STEPS), "--rounds", str(ROUNDS), "--keep", "0.3"]
+    arguments = ["trim", "--out", str(out), "--families", "sing", "ddsp", *sizes, *more]
+    monkeypatch.setattr("sys.argv", arguments)
+    return command.main()
+
+
+ALL = ("--criteria", "magnitude", SCRATCH, "--seeds", "0", "1")
+
+
+def test_one_command_gives_one_table_and_one_figure(tmp_path, monkeypatch, capsys):
+    assert run(monkeypatch, tmp_path, *ALL) == 0
+    text = (tmp_path / "table.md").read_text()
+    assert capsys.readouterr().out.rstrip().endswith(text.rstrip())
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list(tmp_path.glob(f"*/{RESULT}"))) == 2 * 2 * 2
+    for family in ("sing", "ddsp"):
+        part = text[text.index(f"## {family}") :]
+        rows = [line.split(" | ") for line in part.split("\n## ")[0].splitlines() if line.startswith("| ")][1:]
+        names = [(row[0].strip("| "), row[1]) for row in rows]
+        trimmed = ["smallest as good", *(str(number) for number in range(ROUNDS + 1))]
+        assert names == [*(("magnitude", name) for name in trimmed), (SCRATCH, "trained so")]
+        assert {row[2] for row in rows} == {"2"}
+        dense = next(row for row in rows if row[1] == "0")
+        assert dense[3:5] == ["100.0%", "100.0%"] and dense[-1].strip(" |") == "1.000"
+
+
+def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
+    assert run(monkeypatch, tmp_path, "--criteria", "magnitude", "--seeds", "0") == 0
+    before = {path: path.read_text() for path in tmp_path.glob(f"*/{RESULT}")}
+    seen = []
+    real = sweep.work
+    monkeypatch.setattr(sweep, "work", lambda cell, kit, folder: seen.append(cell.name) or real(cell, kit, folder))
+    assert run(monkeypatch, tmp_path, "--criteria", "magnitude", "--seeds", "0", "1") == 0
+    assert seen == ["sing-magnitude-1", "ddsp-magnitude-1"]
+    assert {path: path.read_text() for path in before} == before
+
+
+def test_interrupted_in_a_cell_it_goes_on_to_the_same_result(tmp_path, monkeypatch, capsys):
+    assert run(monkeypatch, tmp_path / "whole", "--criteria", "magnitude", "--seeds", "0") == 0
+    real = Lottery.advance
+
+    def advance(self):
+        if self.recipe.task == "ddsp" and self.step == STEPS + 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lottery, "advance", advance)
+        assert run(monkeypatch, tmp_path / "torn", "--criteria", "magnitude", "--seeds", "0") == 143
+    assert [path.parent.name for path in (tmp_path / "torn").glob(f"*/{RESULT}")] == ["sing-magnitude-0"]
+    assert run(monkeypatch, tmp_path / "torn", "--criteria", "magnitude", "--seeds", "0") == 0
+    assert f"going on from step {STEPS + 4}" in capsys.readouterr().out
+    told = [json.loads((tmp_path / each / "ddsp-magnitude-0" / RESULT).read_text()) for each in ("whole", "torn")]
+    for each in told:
+        for row in each["rounds"]:
+            del row["training_s"], row["scoring_s"]
+    assert told[0] == told[1]
+
+
+def test_the_rival_is_as_small_and_has_all_rounds_steps(tmp_path):
+    (cell,) = cells(["sing"], [SCRATCH], [4], "any", STEPS, keep=0.3, rounds=ROUNDS)
+    rival = Scratch(Kit("sing"), cell.plan)
+    loop.run(rival, tmp_path, say=lambda _: None)
+    assert rival.step == cell.plan.steps > ROUNDS * STEPS
+    told = rival.told()
+    dense = macs_per_s(Named("sing").run(WIDTHS, 1, 0).average)(WIDTHS)
+    assert 0.15 * dense < told["macs_per_s"] <= 0.3 * dense
+    assert len({told["widths"][group] / WIDTHS[group] for group in WIDTHS}) <= 2  # alike, but for rounding
+
+
+def test_a_cell_that_fails_stops_no_other(tmp_path, monkeypatch, capsys):
+    assert run(monkeypatch, tmp_path, "--criteria", "norm", "magnitude", "--seeds", "0") == 2
+    said = capsys.readouterr().err
+    assert said.count("has no norm") == 2
+    assert len(list(tmp_path.glob(f"*/{RESULT}"))) == 2
+
+
+def test_the_smallest_as_good_is_chosen_by_validation_alone():
+    rounds = [
+        {"validation_loss": 1.0, "test_loss": 1.0, "macs_per_s": 9.0},
+        {"validation_loss": 0.9, "test_loss": 2.0, "macs_per_s": 5.0},
+        {"validation_loss": 1.1, "test_loss": 0.5, "macs_per_s": 3.0},
+    ]
+    assert table.smallest_as_good({"rounds": rounds}) is rounds[1]
+
+
+def test_ray_does_every_cell(tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray")
+    made = cells(["sing"], ["magnitude"], [0, 1], "any", STEPS, keep=0.3, rounds=1)
+    spread = []
+
+    def told_name(cell, out, cache):
+        return {"name": cell.name}
+
+    monkeypatch.setattr(sweep, "attempt", told_name)  # a worker knows of no toys
+    try:
+        spread = list(sweep.run(made, tmp_path, tmp_path, ray=True, workers=2))
+    finally:
+        ray.shutdown()
+    assert sorted(cell.name for cell, fault in spread if not fault) == ["sing-magnitude-0", "sing-magnitude-1"]
+    for cell in made:
+        assert json.loads((tmp_path / cell.name / RESULT).read_text()) == {"name": cell.name}
+
+
+def test_without_ray_one_line_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    assert run(monkeypatch, tmp_path, "--criteria", "magnitude", "--seeds", "0", "--ray") == 2
+    assert "Ray is not installed" in capsys.readouterr().err
