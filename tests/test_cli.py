@@ -32,6 +32,7 @@ COMMANDS = [
     ["train"],
     ["evaluate"],
     ["export"],
+    ["trim"],
     ["models", "list"],
     ["models", "show"],
     ["models", "verify"],

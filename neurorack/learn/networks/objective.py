@@ -14,6 +14,7 @@ And the latents of frames of many sounds are read: the teller must find in them 
 adversary must not find the knobs.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,7 @@ from neurorack.learn.networks.teller import Teller
 from neurorack.learn.networks.twins import Descriptors
 from neurorack.learn.trim.groups import Groups, fixed
 from neurorack.learn.trim.joined import join
+from neurorack.words import BAND_EDGES_HZ, BANDS
 
 _POOL = 4  # coarse frames averaged before descriptors are compared: 21 ms, a low note's ripple
 _INNER = slice(2, FRAMES - 2)  # the outer frames see beyond the clip
@@ -43,6 +45,7 @@ _AUDIBLE_DB = -60.0
 _COPY_LIMIT = 3.0
 _FAR = 3.0
 """A knob that is a third of its travel off counts twice: the ends of knobs are what players hear wander."""
+_LOW_BANDS = bisect_left(BAND_EDGES_HZ, 300)
 _CARE = (1.0, 3.0, 1.0, 1.0, 1.0)
 """Of the descriptors. Cared for like the others, the centroid goes along with sharpness by 0.2 of its travel at any
 width of the network, though gains are there that keep it: 0.13 so."""
@@ -54,6 +57,9 @@ class Weights:
 
     swap: float = 2.0
     still: float = 4.0
+    hush: float = 0.5
+    """Per share of a pitched sound's power that is noise below 300 Hz, where descriptors hear no difference between it
+    and a note's own harmonics: without it a bassoon's C2 had a sixth of its power there."""
     copy: float = 0.1
     kl: float = 1e-3
     """Per nat of latent and frame."""
@@ -163,7 +169,10 @@ class Objective(torch.nn.Module):
             "smooth": weights.smooth * (mean[:, 1:] - mean[:, :-1]).abs().mean(),
         }
         if self.still is not None:
-            losses["still"] = weights.still * self._still_off(self.still, glanced.detach(), lesson)
+            off, muddy = self._still_off(self.still, glanced.detach(), lesson)
+            losses["still"] = weights.still * off
+            if weights.hush and not self.modal:
+                losses["hush"] = weights.hush * muddy
         if weights.cycle or weights.critic:
             shown = self._features(obeyed)
         if weights.cycle:
@@ -199,14 +208,16 @@ class Objective(torch.nn.Module):
         frame = lesson.held.clamp(min=0)[:, None, None].expand(-1, 1, mixed.shape[2])
         return torch.where(lesson.held[:, None, None] >= 0, mixed.gather(1, frame), mixed)
 
-    def _still_off(self, still: Still, latent: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-        """How far knobs at rest are off, with latents [many, latent] of whatever sounds."""
+    def _still_off(self, still: Still, latent: torch.Tensor, lesson: Lesson) -> tuple[torch.Tensor, torch.Tensor]:
+        """How far knobs at rest are off, with latents [many, latent] of whatever sounds; and the share of low noise."""
         asked, pitch_oct = lesson.still_asked, lesson.still_pitch_oct
         latent = latent.unflatten(0, (len(asked), -1))[:, : asked.shape[1]]
         controls = torch.cat([pitch_oct.expand(-1, asked.shape[1], -1), asked, latent], -1)
         gains = self.decoder(controls, lesson.still_octaves)
         off = ((still(gains, pitch_oct, lesson.still_octaves) - asked) / lesson.still_travel).abs()
-        return (_felt(off) * (asked[..., :1] > _AUDIBLE_DB)).mean()
+        power = (gains / self.decoder.scale) ** 2
+        muddy = power[..., -BANDS : -BANDS + _LOW_BANDS].sum(-1) / power.sum(-1)
+        return (_felt(off) * (asked[..., :1] > _AUDIBLE_DB)).mean(), muddy.mean()
 
     def _copy(self, again: torch.Tensor, said: torch.Tensor, lesson: Lesson) -> torch.Tensor:
         """Descriptors of the copy against the clip's, of clips that were recorded far enough up to have them."""

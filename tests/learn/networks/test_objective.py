@@ -66,6 +66,7 @@ def witnessed(kind: str, lesson: Lesson, **weights: float) -> Witness:
 TEACHES = {
     "spectrum": {"decoder", "encoder", "room"},
     "swap": {"decoder"},
+    "hush": {"decoder"},
     "still": {"decoder"},
     "copy": {"decoder", "encoder"},
     "kl": {"encoder"},
