@@ -98,6 +98,9 @@ class Instrument:
         finally:
             objective.decoder, objective.encoder = learning
 
+    def show(self, model, batch):
+        self.loss(model, batch)
+
     def validation_loss(self, model):
         with torch.no_grad():
             return self.loss(model, self.batches(1, 1)[0]).item()
