@@ -187,7 +187,7 @@ def test_coarse_frames_reach_hops_on_straight_lines():
 def test_every_kind_gives_losses_that_are_numbers_and_can_be_followed(kind, quick):
     networks = objective(kind, critic=0.1)
     losses = networks(lesson_of(kind), 1.0)
-    assert set(losses) == set(TEACHES)
+    assert set(losses) == set(TEACHES) - ({"hush"} if kind == "percussive" else set())
     torch.stack(list(losses.values())).sum().backward()
     for name, parameter in networks.named_parameters():
         assert torch.isfinite(parameter.grad).all(), name
