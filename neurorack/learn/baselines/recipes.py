@@ -20,6 +20,7 @@ TILT = "tilt"
 OURS = {
     "ours": Weights(),
     "no-swap": Weights(swap=0.0),
+    "no-still": Weights(still=0.0),
     "no-cycle": Weights(cycle=0.0),
     "no-adversary": Weights(adversary=0.0),
     "mild": Weights(adversary=Weights.adversary / 4),
