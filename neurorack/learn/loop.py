@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -123,7 +123,7 @@ def _resume(training: Trains, folder: Path, say: Callable[[str], None]) -> float
         say(f"{damage}; going on from the one before")
     if found is None:
         return 0.0
-    if not _same(found["recipe"], training.recipe) or found["knobs"] != msgspec.json.encode(training.knobs).decode():
+    if not _same(found["recipe"], training.recipe) or not _near(found["knobs"], training.knobs):
         raise BadInput("the checkpoint is of another training", str(folder), "give another folder")
     training.load_state(found["state"])
     if training.step < training.recipe.steps:
@@ -138,6 +138,27 @@ def _same(text: str, recipe: Any) -> bool:
         return bool(msgspec.json.decode(text, type=type(recipe)) == recipe)
     except msgspec.DecodeError:
         return False
+
+
+def _near(text: str, knobs: Sequence[Knob]) -> bool:
+    """Whether scales are of the same sounds: fitted on as many threads as before, or on more, they differ by 1e-14."""
+    try:
+        before = msgspec.json.decode(text, type=list[Knob])
+    except msgspec.DecodeError:
+        return False
+    return len(before) == len(knobs) and all(
+        map(_alike, map(msgspec.to_builtins, before), map(msgspec.to_builtins, knobs))
+    )
+
+
+def _alike(before: Any, now: Any) -> bool:
+    if isinstance(before, dict) and isinstance(now, dict):
+        return before.keys() == now.keys() and all(_alike(before[k], now[k]) for k in before)
+    if isinstance(before, list) and isinstance(now, list):
+        return len(before) == len(now) and all(map(_alike, before, now))
+    if isinstance(before, float) and isinstance(now, float):
+        return math.isclose(before, now, rel_tol=1e-9, abs_tol=1e-9)
+    return bool(before == now)
 
 
 class _Keeper:

@@ -1,16 +1,19 @@
 """The loop: it resumes bit for bit, and ends well whatever happens."""
 
+import contextlib
 import csv
 import errno
 import os
 import signal
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from neurorack.bundle import Knob  # noqa: E402
 from neurorack.errors import BadInput  # noqa: E402
 from neurorack.learn import checkpoint, loop  # noqa: E402
 from neurorack.learn.log import TABLE  # noqa: E402
@@ -166,6 +169,19 @@ def test_a_recipe_of_before_a_word_was_added_goes_on_with_its_default(tmp_path, 
         checkpoint.write(tmp_path / "old", newest | {"recipe": text})
         with pytest.raises(BadInput, match="another training"):
             run(Line(Recipe(steps=STEPS)), tmp_path / "old")
+
+
+@pytest.mark.parametrize(("off", "same"), [(1e-13, True), (1e-3, False)])
+def test_scales_fitted_on_other_threads_are_the_same_scales_and_those_of_other_sounds_are_not(
+    tmp_path, through, off, same
+):
+    scale = Knob("rms", "dBFS", -60.0, -10.0, [], [[]], [0.0], [1.0], 1.0, [-60.0, -10.0])
+    newest = saved(tmp_path / "through")
+    checkpoint.write(tmp_path / "through", newest | {"knobs": msgspec.json.encode([scale]).decode()})
+    again = Line()
+    again.knobs = [msgspec.structs.replace(scale, location=[off])]
+    with contextlib.nullcontext() if same else pytest.raises(BadInput, match="another training"):
+        run(again, tmp_path / "through")
 
 
 def not_a_number(loss):
