@@ -168,7 +168,9 @@ def write_tiny_space(path: Path, size: float) -> None:
     described = points_size(TINY_LATENT, 0)
     heard = np.array([0.02, 3.0, 0.05, 0.05, 0.05, 0.05] + [0.3] * TINY_LATENT)
     scale = np.concatenate([np.tile(heard, KNOTS), [0.2] * STAGES])
-    ways = np.random.default_rng(5).normal(size=(3, described)) * scale * size
+    random, along = np.random.default_rng(5), np.linspace(0, np.pi, KNOTS)[:, None]
+    curves = [sum(random.normal(size=len(heard)) * np.cos(n * along) for n in range(3)).ravel() for _ in range(3)]
+    ways = np.column_stack([curves, random.normal(size=(3, STAGES))]) * scale * size
     f32, make, value = TensorProto.FLOAT, helper.make_node, helper.make_tensor_value_info
     constants = [numpy_helper.from_array(np.asarray(ways, np.float32), "ways")]
     constants.append(numpy_helper.from_array(np.zeros(1, np.float32), "nothing"))

@@ -15,7 +15,6 @@ from neurorack.patch.found import NEW, Kept, Map
 from neurorack.patch.voice import Voice
 from neurorack.words import HOP
 
-
 MAPS = 8
 """That are held on to, so that none of their 0.3 MB is given back inside the callback, which lets go of them last."""
 
@@ -82,7 +81,7 @@ class Player:
     @property
     def found(self) -> Kept:
         """What they have found: where they stand, and the change that makes; nothing in the middle."""
-        at, way = self._voice.found, self._ways[1]
+        at, way = self._voice.finding, self._ways[1]
         change = None if way is None else way.whole(*at)
         return Kept(at, NEW.change if change is None else change)
 

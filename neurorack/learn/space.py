@@ -138,7 +138,7 @@ def _descend(coder: Coder, scores: torch.Tensor) -> None:
 
 @torch.no_grad()
 def _sort(space: Space, of: np.ndarray) -> None:
-    """Coordinates in the order of how far decoding moves along each; up is where it gets louder or longer."""
+    """Coordinates in the order of how far decoding moves along each: their variance, as it is heard."""
     coordinates = space.coordinates(of)
     moved = []
     for column in range(COORDINATES):

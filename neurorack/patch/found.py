@@ -31,6 +31,9 @@ MIDDLE = GRID // 2
 ROOM = 0.01
 """Of a knob's travel, to either side of the middle: 0.1 V."""
 
+SEAM_BEND = np.float32(4.0)
+"""What goes round from its first row comes back to it in its last quarter."""
+
 FARTHEST_STAGE_OCT = 2.0
 """A stage lasts ¼ to 4 times as long as the chosen gesture's."""
 FARTHEST = np.array([2.0, 40.0, 1.0, 1.0, 1.0, 1.0], np.float32)
@@ -168,7 +171,7 @@ class Map:
             knots[_RELEASE_AT] = knots[_LOOP_AT]
         elif self._stages.turns:
             share = (knot_rows(self._stages)[:ATTACK] / self._stages.attack).astype(np.float32)
-            knots[:ATTACK] -= share[:, None] * (knots[ATTACK - 1] - knots[0])
+            knots[:ATTACK] -= share[:, None] ** SEAM_BEND * (knots[ATTACK - 1] - knots[0])
         rates = tuple(np.exp2(-whole[size : size + STAGES]).tolist())
         return Change(knots, rates, whole[size + STAGES :])
 

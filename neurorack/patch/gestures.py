@@ -145,7 +145,7 @@ class Walk:
         self._carries = False
         self._map: Map | None = None
         self._map_next: Map | None = None
-        self.found = 0.5, 0.5
+        self.finding = 0.5, 0.5
         """Where the knobs that find stand."""
         self._change: Change | None = None
         self._changed = np.zeros((hops, width), np.float32)
@@ -166,7 +166,7 @@ class Walk:
     @property
     def place(self) -> tuple[object, ...]:
         """Where between gestures it stands; what a strike sounds of changes with it alone."""
-        return self._now, self.morph, self._map, self.found
+        return self._now, self.morph, self._map, self.finding
 
     def choose(self, index: int, other: int = -1, way: Map | None = None) -> None:
         """Play this gesture from the next start on, with another, -1 for the next, at the far end of `morph`; `way` is
@@ -187,7 +187,7 @@ class Walk:
 
     def find(self, first: float, second: float) -> None:
         """Go on with what is found where the knobs, 0…1, stand."""
-        self.found = first, second
+        self.finding = first, second
         self._change = None if self._map is None else self._map.at(first, second)
 
     def _lay(self) -> Marks:
@@ -200,7 +200,7 @@ class Walk:
         self._marks = self._lay()
         if self._map is not self._map_next:
             self._map = self._map_next
-            self.find(*self.found)
+            self.find(*self.finding)
 
     @property
     def _nearer(self) -> Trajectory:

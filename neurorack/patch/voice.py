@@ -15,7 +15,8 @@ What is heard instead of a gesture, another sound's rows, goes the same way with
 
 Performance (`patch.performance`) acts where it belongs: morph, find, scrub and release on the walk along the gesture,
 freeze on the rows that come of it (`patch.frozen`), macros, variation and transient on the rows as they are heard,
-glide on the pitch. The gesture's envelope, where the patch routes it, moves all of them, one hop after the row it is of.
+glide on the pitch. The gesture's envelope, where the patch routes it, moves all of them, one hop after the row it is
+of.
 """
 
 import math
@@ -148,9 +149,9 @@ class Voice:
         return self._walk.trajectories
 
     @property
-    def found(self) -> tuple[float, float]:
+    def finding(self) -> tuple[float, float]:
         """Where the knobs that find stand, 0…1, at the newest hop."""
-        return self._walk.found
+        return self._walk.finding
 
     def choose(self, gesture: int, morph_to: int = -1, way: Map | None = None) -> None:
         """Play the gesture of this number, counted round, from the next gate on, and at the far end of `morph` another,
@@ -251,7 +252,7 @@ class Voice:
             row[:] = moved
         if (morph := float(row[MORPH])) != walk.morph:
             walk.blend(morph)
-        if (found := (float(row[FIND1]), float(row[FIND2]))) != walk.found:
+        if (found := (float(row[FIND1]), float(row[FIND2]))) != walk.finding:
             walk.find(*found)
         walk.scrub, walk.pace = float(row[SCRUB]), pace(float(row[RELEASE]))
 

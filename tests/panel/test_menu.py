@@ -142,7 +142,7 @@ def test_what_performs_is_patched_like_what_sounds(player: Player) -> None:
 
 
 def test_the_seed_of_what_is_found_is_beside_its_knobs(player: Player) -> None:
-    player.open("knobs", turn(PATCHABLE.index("find2")), PRESS, turn(1), PRESS, turn(12))
+    player.open("knobs", turn(PATCHABLE.index("find2")), PRESS, turn(9), PRESS, turn(12))
     assert player.desk.sound.find_seed == 12
 
 

@@ -95,7 +95,7 @@ class KnobPage(Fields):
         curve = [] if name == PITCH else [curve_field(instrument, name)]
         cables = [attenuverter_field(instrument, name, jack, jack) for jack in CV_JACKS]
         seed = [Field("seed", lambda s: str(instrument.sound.find_seed), self._turn_seed)] if name in FIND else []
-        super().__init__(name, [value, *seed, *cables, offset_field(instrument, name), *curve, *pot])
+        super().__init__(name, [value, *cables, offset_field(instrument, name), *curve, *pot, *seed])
 
     def step(self, state: PanelState) -> None:
         self._picked = state.picked
