@@ -76,7 +76,7 @@ class Shown:
 
     def __init__(self, gesture: str = "pluck") -> None:
         self.sound = Sound(bundle="fluid", gesture=2, knobs=PATCH)  # type: ignore[arg-type]
-        self.bundle_name, self.licence = "fluid", "MIT"
+        self.bundle_name, self.licence, self.finds = "fluid", "MIT", True
         self.gestures: Sequence[str] = ("bow", "breath", gesture, "swell")
         self.presets: Mapping[int, Preset] = {
             1: Preset(name="glass rain", sound=self.sound),

@@ -1,6 +1,6 @@
 """A bundle: one instrument as a folder with a card, a decoder and gestures.
 
-    models/NAME/card.json  decoder.onnx  [encoder.onnx]  gestures.safetensors
+    models/NAME/card.json  decoder.onnx  [encoder.onnx]  [space.onnx]  gestures.safetensors
 
 `load` reads everything once, into memory, and proves it before anything of it is used: a bundle from a stranger can be
 wrong, never dangerous. Sizes are bounded, files stay inside the folder and are plain files, sha256 must agree, nothing
@@ -22,7 +22,7 @@ import numpy as np
 
 from neurorack.errors import BadInput
 from neurorack.onnx_graph import Graph, Port, Refused, read_graph
-from neurorack.words import BANDS, BLOCKS, DESCRIPTORS, HOP, KINDS, SAMPLE_RATE_HZ
+from neurorack.words import BANDS, BLOCKS, DESCRIPTORS, HOP, KINDS, KNOTS, SAMPLE_RATE_HZ, STAGES
 
 SCHEMA = 2
 CARD = "card.json"
@@ -43,6 +43,9 @@ CONTROLS_BEFORE_LATENT = 1 + len(DESCRIPTORS)
 
 ENCODER_COLUMNS = 65
 """What an encoder is shown: the features of `ears.features`."""
+
+COORDINATES_MAX = 64
+"""Of a space of gestures; two at least."""
 
 PITCH_MAX_OCT = 8.0
 """How far from C4 a gesture's pitch may lie; an excitation plays from 8 Hz to 8 kHz, five octaves either way."""
@@ -151,7 +154,13 @@ class Card(msgspec.Struct, frozen=True, omit_defaults=True):
     cost: Cost
     quality: dict[str, float]
     encoder: Network | None = None
+    space: Network | None = None
     kind: str = "pitched"
+
+    @property
+    def networks(self) -> list[Network]:
+        """Every ONNX file of the bundle."""
+        return [network for network in (self.decoder, self.encoder, self.space) if network is not None]
 
 
 Ports = dict[str, tuple[int | str, ...]]
@@ -184,6 +193,7 @@ class Bundle:
     decoder_onnx: bytes
     encoder_onnx: bytes | None
     gestures: tuple[Gesture, ...]
+    space_onnx: bytes | None = None
 
     @property
     def name(self) -> str:
@@ -225,8 +235,12 @@ def load(name: str | Path) -> Bundle:
     if card.encoder is not None:
         encoder = read_file(folder, card.encoder.file, ONNX_BYTES_MAX, card.encoder.sha256, card.encoder.bytes)
         _check_encoder(card, card.encoder, encoder, folder)
+    space = None
+    if card.space is not None:
+        space = read_file(folder, card.space.file, ONNX_BYTES_MAX, card.space.sha256, card.space.bytes)
+        _check_space(card, card.space, space, folder)
     held = read_file(folder, card.gestures.file, GESTURES_BYTES_MAX, card.gestures.sha256, card.gestures.bytes)
-    return Bundle(folder, card, decoder, encoder, _gestures(card, held, folder / card.gestures.file))
+    return Bundle(folder, card, decoder, encoder, _gestures(card, held, folder / card.gestures.file), space)
 
 
 def read_card(folder: Path) -> Card:
@@ -410,6 +424,19 @@ def _check_encoder(card: Card, network: Network, data: bytes, folder: Path) -> N
     fail, inputs, outputs = _ports(network, data, folder)
     shown: Ports = {"features": ("frames", ENCODER_COLUMNS)}
     _compare(fail, inputs, shown, outputs, {"latent": ("frames", card.latent)})
+
+
+def _check_space(card: Card, network: Network, data: bytes, folder: Path) -> None:
+    """The space's graph says what the card says: gestures as `patch.found` describes them, a step in the space for
+    each, and out the change that makes."""
+    fail, inputs, outputs = _ports(network, data, folder)
+    modal = any(tensor.name == "partials" for tensor in card.decoder.inputs)
+    described = KNOTS * (CONTROLS_BEFORE_LATENT + card.latent) + STAGES + (card.harmonics if modal else 0)
+    steps = inputs.get("steps", ())
+    if len(steps) != 2 or not isinstance(steps[1], int) or not 2 <= steps[1] <= COORDINATES_MAX:
+        fail(f"a step in it must have 2…{COORDINATES_MAX} coordinates")
+    shown: Ports = {"points": ("frames", described), "steps": ("frames", *steps[1:])}
+    _compare(fail, inputs, shown, outputs, {"changes": ("frames", described)})
 
 
 def _ports(network: Network, data: bytes, folder: Path) -> tuple[Callable[[str], None], Ports, Ports]:

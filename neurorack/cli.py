@@ -225,6 +225,9 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
         "--scale", default="off", metavar="SCALE", help="notes for voct: off, major, minor, … or 101011010101 from C"
     )
     parser.add_argument(
+        "--find-seed", type=int, default=0, metavar="N", help="where the knobs find1 and find2 lead, 0…9999 (default 0)"
+    )
+    parser.add_argument(
         "--block", type=int, default=128, choices=BLOCKS, metavar="N", help="samples a block: 64, 128, 256 or 512"
     )
     _json(parser)
@@ -330,6 +333,7 @@ def _render(options: argparse.Namespace) -> int:
         morph_to=options.morph_to,
         gate2=options.gate2,
         scale=options.scale,
+        find_seed=options.find_seed,
         block=options.block,
         sound=options.sound,
     )
@@ -409,6 +413,7 @@ def _models_show(options: argparse.Namespace) -> int:
     for source in card.sources:
         _say(f"  from      {source.name} ({source.license}): {source.what}")
     _say(f"  gestures  {', '.join(card.gestures.names)}")
+    _say(f"  space     {'new ones by find1 and find2' if card.space else 'none: find1 and find2 do nothing'}")
     for knob in card.knobs:
         _say(f"  knob      {knob.name}, {knob.low:g} to {knob.high:g} {knob.unit}".rstrip())
     cost = card.cost

@@ -23,7 +23,7 @@ from neurorack.patch.scale import scale_of, scale_text
 from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
 from neurorack.statedir import calibration_path, state_dir
 from neurorack.terminal import complain
-from neurorack.words import BLOCKS, GATE2_TASKS, GATE_DELAY_S
+from neurorack.words import BLOCKS, FIND_SEED_MAX, GATE2_TASKS, GATE_DELAY_S
 
 if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
     import numpy as np
@@ -113,6 +113,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="notes for voct: off, major, minor, … or 101011010101 from C (default: the last, at first off)",
     )
     parser.add_argument(
+        "--find-seed",
+        type=find_seed,
+        metavar="N",
+        help=f"where the knobs find1 and find2 lead: 0…{FIND_SEED_MAX} (default: the last, at first 0)",
+    )
+    parser.add_argument(
         "--listen", action="store_true", help="play what comes in at the sound card instead of gestures"
     )
     parser.add_argument("--board", type=board_file, metavar="BOARD", help=BOARD_HELP)
@@ -157,6 +163,14 @@ def intonation(text: str) -> float:
     return value
 
 
+def find_seed(text: str) -> int:
+    """0…FIND_SEED_MAX."""
+    value = int(text)
+    if not 0 <= value <= FIND_SEED_MAX:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0…{FIND_SEED_MAX}")
+    return value
+
+
 def specimen(text: str) -> int:
     """0, 1, 2, …"""
     value = int(text)
@@ -174,6 +188,8 @@ def to_arguments(options: argparse.Namespace) -> list[str]:
         arguments += ["--gate2", options.gate2]
     if options.scale is not None:
         arguments += ["--scale", scale_text(options.scale)]
+    if options.find_seed is not None:
+        arguments += ["--find-seed", str(options.find_seed)]
     if options.rack is not None:
         arguments += ["--rack", *([options.rack] if options.rack else [])]
     if options.specimen:
@@ -225,6 +241,7 @@ class Daemon:
             intonation=options.intonation,
             gate2=options.gate2,
             scale=options.scale,
+            find_seed=options.find_seed,
         )
         bundle, first = self._desk.engine_options
         engine = [*common, *bundle, "--device", options.device, "--block", str(options.block)]

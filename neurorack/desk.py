@@ -38,8 +38,8 @@ ON_DISK_S = 5.0
 class Desk:
     """Once it is made it knows what to begin with; `begin` tells the others, `open` lets the player in.
 
-    `bundle`, `assignments`, `intonation`, `gate2` and `scale` are the command line's where it gives them: they overrule
-    what is remembered. `out_of_the_box` is the bundle of a module that remembers none.
+    `bundle`, `assignments`, `intonation`, `gate2`, `scale` and `find_seed` are the command line's where it gives them:
+    they overrule what is remembered. `out_of_the_box` is the bundle of a module that remembers none.
     """
 
     def __init__(
@@ -52,10 +52,11 @@ class Desk:
         intonation: float | None,
         gate2: Gate2Task | None = None,
         scale: int | None = None,
+        find_seed: int | None = None,
     ) -> None:
         self._memory = Memory(state_dir)
         self._out_of_the_box, self._assignments = out_of_the_box, assignments
-        given = {"intonation": intonation, "gate2": gate2, "scale": scale}
+        given = {"intonation": intonation, "gate2": gate2, "scale": scale, "find_seed": find_seed}
         self._given = {name: value for name, value in given.items() if value is not None}
         # A folder must be found again when the module is started from elsewhere.
         self._bundle = str(Path(bundle).resolve()) if bundle is not None and os.path.isdir(bundle) else bundle
@@ -85,7 +86,7 @@ class Desk:
         sound = found or self._memory.settings.playing
         sound = sound or Sound(bundle=self._out_of_the_box, knobs=knobs_of(patched([])))
         if self._bundle not in (None, sound.bundle):
-            sound = msgspec.structs.replace(sound, bundle=self._bundle, gesture=0, depth=1.0)
+            sound = msgspec.structs.replace(sound, bundle=self._bundle, gesture=0, depth=1.0, found=None)
         if self._assignments:
             record = patched(self._assignments)
             patch = {"knobs": knobs_of(record), "enveloped": enveloped_of(record)}
@@ -126,6 +127,11 @@ class Desk:
         return self._card.gestures.names if self._card is not None else ()
 
     @property
+    def finds(self) -> bool:
+        """Whether `find1` and `find2` lead anywhere."""
+        return self._card is not None and self._card.space is not None
+
+    @property
     def bundle_name(self) -> str:
         return self._card.name if self._card is not None else ""
 
@@ -150,8 +156,11 @@ class Desk:
         Raises BadInput, and nothing changes, where its bundle is not there.
         """
         assert self._playing is not None
-        if sound.bundle != self.sound.bundle:
+        before = self.sound
+        if sound.bundle != before.bundle:
             self._card = _card_of(sound.bundle)
+        if (sound.bundle, sound.gesture) != (before.bundle, before.gesture) and sound.found is before.found:
+            sound = msgspec.structs.replace(sound, found=None)  # it was found of the other one
         self._playing.play(sound, recall=recall)
 
     def preset(self, deed: str, number: int, name: str | None = None) -> None:
@@ -213,7 +222,11 @@ class Desk:
 
     def _apply(self, request: "Request") -> Settings:
         """The settings afterwards, not remembered yet; what is recalled plays already."""
-        settings = request.apply(self._memory.settings)
+        settings = self._memory.settings
+        if request.do == "save" and self._playing is not None:
+            stored = request.apply(msgspec.structs.replace(settings, playing=self._playing.keeping()))
+            return msgspec.structs.replace(stored, playing=settings.playing)
+        settings = request.apply(settings)
         if request.do == "recall" and settings.playing is not None:
             self.play(settings.playing, recall=True)
         return settings

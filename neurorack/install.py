@@ -66,9 +66,8 @@ def _take(read: Read, aside: Path, source: Path) -> None:
         card = bundle.read_card(aside)
     except BadInput as error:
         raise BadInput(error.what, f"{source}, {bundle.CARD}", "get the bundle again") from error
-    wanted = [(card.decoder.file, bundle.ONNX_BYTES_MAX), (card.gestures.file, bundle.GESTURES_BYTES_MAX)]
-    if card.encoder is not None:
-        wanted.append((card.encoder.file, bundle.ONNX_BYTES_MAX))
+    wanted = [(card.gestures.file, bundle.GESTURES_BYTES_MAX)]
+    wanted += [(network.file, bundle.ONNX_BYTES_MAX) for network in card.networks]
     for name, limit in wanted:
         if name != os.path.basename(name) or name in ("", ".", "..", bundle.CARD) or "\\" in name or "\0" in name:
             raise BadInput(f"the card names a file outside the bundle, {name[:60]!r}", str(source), "do not trust it")

@@ -40,7 +40,8 @@ from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.rack.world import World
 from neurorack.recorder import BYTES, pcm24
 from neurorack.sound_in import SoundIn
-from neurorack.words import GATE2_TASKS, GATE_DELAY_S, GATE_JACKS, SAMPLE_RATE_HZ
+from neurorack.terminal import complain
+from neurorack.words import FIND, FIND_SEED_MAX, GATE2_TASKS, GATE_DELAY_S, GATE_JACKS, PATCHABLE, SAMPLE_RATE_HZ
 
 BLOCK = 128
 LEAD = 6_144
@@ -70,6 +71,7 @@ class Module:
         intonation: float = 1.0,
         morph_to: int = -1,
         gate2: str = GATE2_TASKS[0],
+        find_seed: int = 0,
         block: int = BLOCK,
         gate_delay_s: float = GATE_DELAY_S,
         noisy: bool = True,
@@ -82,8 +84,8 @@ class Module:
         self.resets = 0
         """Times the decoder gave what is no number and was begun anew."""
         self.player = Player(bundle, block, seed, noisy=noisy)
-        self._gesture = (gesture, depth, intonation, morph_to)
-        self.player.set_gesture(*self._gesture)
+        self._gesture, self._find_seed = (gesture, depth, intonation, morph_to), find_seed
+        self._choose()
         self.player.set_task(gate2)
         self._steps = gate2 == "next gesture"
         if source is not None:
@@ -135,13 +137,17 @@ class Module:
             self.player.gate(offset, jack, level)
             if self._steps and jack == "gate2" and level:  # in the module it is the daemon that chooses
                 self._gesture = (self._gesture[0] + 1, *self._gesture[1:])
-                self.player.set_gesture(*self._gesture)
+                self._choose()
         self.player.render(self._sound, self._listen())
         if not self.stage.process(self._sound, self._sound):
             self.resets += 1
             self.player.reset()
             self.stage.open()
         return self._sound
+
+    def _choose(self) -> None:
+        self.player.find(self._gesture[0], self._find_seed)
+        self.player.set_gesture(*self._gesture)
 
     def _listen(self) -> np.ndarray | None:
         """What the next block of the source asks the voice to play."""
@@ -185,6 +191,7 @@ def render(
     morph_to: str | None = None,
     gate2: str = GATE2_TASKS[0],
     scale: str = "off",
+    find_seed: int = 0,
     block: int = BLOCK,
     noisy: bool = True,
     sound: Path | None = None,
@@ -197,7 +204,8 @@ def render(
     `timbre_latency_s` how far everything else nominally comes after the sound.
     `assignments` patch jacks to knobs, "cv1=centroid". `depth`, 0 to DEEPEST, is how far the gesture moves the knobs,
     `intonation`, 0 to FARTHEST, how far it moves the pitch. The knob `morph` goes towards the gesture `morph_to`, or
-    the next; `gate2` is the task of that jack, `scale` as `patch.scale` reads it.
+    the next; `gate2` is the task of that jack, `scale` as `patch.scale` reads it. `find_seed` says
+    where the knobs `find1` and `find2` lead.
     `noisy=False` takes the noise from converters and decoder. Raises BadInput.
     """
     begun_s = time.monotonic()
@@ -210,6 +218,8 @@ def render(
         raise BadInput(f"an intonation of {intonation:g}", "--intonation", mend)
     if gate2 not in GATE2_TASKS:
         raise BadInput(f"gate 2 has no task {gate2[:40]!r}", "--gate2", f"use one of {', '.join(GATE2_TASKS)}")
+    if not 0 <= find_seed <= FIND_SEED_MAX:
+        raise BadInput(f"a seed of {find_seed}", "--find-seed", f"give a whole number from 0 to {FIND_SEED_MAX}")
     patch = bare_patch()
     patch["scale"] = scale_of(scale)
     for assignment in assignments:
@@ -234,11 +244,14 @@ def render(
     for name in (gesture, morph_to):
         if name is not None and name not in names:
             raise BadInput(f"no gesture {name!r}", instrument.name, f"use one of {', '.join(names)}")
+    if instrument.card.space is None and any(patch["attenuverter"][PATCHABLE.index(name)].any() for name in FIND):
+        complain(f"neurorack: find1 and find2 do nothing: {instrument.name} has no space of gestures")
     number = names.index(gesture) if gesture else 0
     module = Module(
         instrument, world, patch,
         seed=seed, gesture=number, depth=depth, intonation=intonation, block=block, noisy=noisy, source=source,
         morph_to=names.index(morph_to) if morph_to else -1, gate2=gate2,
+        find_seed=find_seed,
     )  # fmt: skip
     with _unwound_by_signals(), _Wav(out, duration_s) as wav:
         _play(module, round(duration_s * SAMPLE_RATE_HZ), wav)
@@ -258,6 +271,7 @@ def render(
         "latency_s": _latency_s(instrument, LEVEL_DELAY) if source else None,
         "timbre_latency_s": _latency_s(instrument, TIMBRE_DELAY) if source else None,
         "seed": seed,
+        "find_seed": find_seed,
         "took_s": round(took_s, 3),
         "times_real_time": round(seconds / took_s, 2),
     }

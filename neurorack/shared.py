@@ -20,7 +20,17 @@ from pathlib import Path
 import numpy as np
 
 from neurorack.errors import BadInput
-from neurorack.words import CV_JACKS, DESCRIPTORS, GATE_JACKS, KNOBS, PATCHABLE, PERFORMANCE, POTS, SAMPLE_RATE_HZ
+from neurorack.words import (
+    CV_JACKS,
+    DESCRIPTORS,
+    GATE_JACKS,
+    KNOBS,
+    PATCHABLE,
+    PERFORMANCE,
+    POINTS_MAX,
+    POTS,
+    SAMPLE_RATE_HZ,
+)
 
 VOLTS = np.dtype(
     [
@@ -79,6 +89,10 @@ INTENT = np.dtype(
         ("gesture", "i4"),
         ("morph_to", "i4"),  # the gesture at the other end of `morph`; -1: the next
         ("gate2", "i1"),  # index into words.GATE2_TASKS
+        ("find_seed", "i4"),  # of where find1 and find2 lead
+        ("found_at", "f8", 2),  # where those stood when what is kept was found
+        ("found_size", "i4"),  # numbers of that; 0: nothing is kept
+        ("found", "f2", POINTS_MAX),
         ("depth", "f8"),  # of the gesture's descriptors around its medians
         ("intonation", "f8"),  # of the gesture's pitch
         ("gain_db", "f8"),
@@ -88,6 +102,16 @@ INTENT = np.dtype(
     ]
 )
 """What the player chose: written by the daemon, taken up by the engine's main thread."""
+
+FOUND = np.dtype(
+    [
+        ("intent", "u8"),  # number of the intent it follows
+        ("at", "f8", 2),  # where find1 and find2 stand
+        ("size", "i4"),  # numbers of the change; 0: the chosen gesture as it is
+        ("change", "f2", POINTS_MAX),  # `patch.found`
+    ]
+)
+"""What is found, to be kept: written by the engine's main thread, read by the daemon when a preset is stored."""
 
 HISTOGRAM_BINS = 128
 """Log-spaced: bin b counts durations in [1 µs · 2^(b/8), 1 µs · 2^((b+1)/8)), up to 65 ms."""
@@ -201,6 +225,11 @@ class Snapshot:
         self.record = np.frombuffer(self._bytes, dtype)[0:1].view(np.recarray)[0]
         """Fill its fields, then `publish`; after a successful `refresh` it holds the newest."""
         self._number = 0  # of what `record` holds
+
+    @property
+    def number(self) -> int:
+        """Of what `record` holds: one more with every `publish`."""
+        return self._number
 
     def field(self, name: str) -> np.ndarray:
         """One field of `record` as a view [1, …]: six times faster to write than by name."""

@@ -45,7 +45,10 @@ DESCRIPTORS = ("rms", "centroid", "bandwidth", "sharpness", "boominess")
 KNOBS = ("pitch", *DESCRIPTORS)
 """Knobs of the sound: what a frame asks of the decoder, and a bundle's card scales."""
 
-PERFORMANCE = ("morph", "scrub", "transient", "variation", "glide", "release", "macro1", "macro2", "freeze")
+PERFORMANCE = (
+    *("morph", "scrub", "transient", "variation", "glide", "release"),
+    *("macro1", "macro2", "find1", "find2", "freeze"),
+)
 """Knobs of how a gesture is played, which act in the voice; `patch.performance` says what their positions mean."""
 
 TUNING = ("octave", "fine")
@@ -53,6 +56,17 @@ TUNING = ("octave", "fine")
 
 PATCHABLE = (*KNOBS, *PERFORMANCE, *TUNING)
 """Everything a CV can be patched to, in the order of a patch's rows."""
+
+KNOTS, STAGES = 67, 3
+"""What `patch.found` describes a gesture by: rows, and lengths of stages."""
+POINTS_MAX = KNOTS * (len(KNOBS) + 64) + STAGES + 128
+"""Numbers of that at most, with the largest latent and the most partials of a bundle."""
+
+FIND = ("find1", "find2")
+"""Those of them that need a space of gestures."""
+
+FIND_SEED_MAX = 9_999
+"""Of the directions in which gestures are found."""
 
 GATE2_TASKS = ("freeze", "retrigger", "tap", "next gesture", "next preset")
 """What `gate2` can be set to; the first is a new module's."""

@@ -21,8 +21,9 @@ from neurorack.bundle import (
     write_card,
 )
 from neurorack.ears.features import BANDS, FEATURES
+from neurorack.patch.found import points_size
 from neurorack.words import BANDS as EXCITED
-from neurorack.words import HOP, SAMPLE_RATE_HZ
+from neurorack.words import HOP, KNOTS, SAMPLE_RATE_HZ, STAGES
 
 pytest_plugins = ["live", "struck"]
 
@@ -159,6 +160,30 @@ def write_tiny_encoder(path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
 
 
+def write_tiny_space(path: Path, size: float) -> None:
+    """points, steps [frames, 3] → changes that grow with the steps along three random directions; `size` times."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    described = points_size(TINY_LATENT, 0)
+    heard = np.array([0.02, 3.0, 0.05, 0.05, 0.05, 0.05] + [0.3] * TINY_LATENT)
+    scale = np.concatenate([np.tile(heard, KNOTS), [0.2] * STAGES])
+    random, along = np.random.default_rng(5), np.linspace(0, np.pi, KNOTS)[:, None]
+    curves = [sum(random.normal(size=len(heard)) * np.cos(n * along) for n in range(3)).ravel() for _ in range(3)]
+    ways = np.column_stack([curves, random.normal(size=(3, STAGES))]) * scale * size
+    f32, make, value = TensorProto.FLOAT, helper.make_node, helper.make_tensor_value_info
+    constants = [numpy_helper.from_array(np.asarray(ways, np.float32), "ways")]
+    constants.append(numpy_helper.from_array(np.zeros(1, np.float32), "nothing"))
+    nodes = [
+        make("MatMul", ["steps", "ways"], ["moved"]),
+        make("Mul", ["points", "nothing"], ["still"]),
+        make("Add", ["moved", "still"], ["changes"]),
+    ]
+    ports = [value(name, f32, ["frames", columns]) for name, columns in (("points", described), ("steps", 3))]
+    graph = helper.make_graph(nodes, "tiny space", ports, [value("changes", f32, ["frames", described])], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+
+
 def tiny_gestures() -> dict[str, np.ndarray]:
     """`hold`: 20 hops of attack, a loop of 100 and a release of 60, alive in level; `still`: nothing moves at all."""
     hops, loop = 180, (20, 120)
@@ -211,12 +236,15 @@ def tiny_knobs() -> list[Knob]:
     ]
 
 
-def write_tiny_bundle(folder: Path, *, encoder: bool = False, **decoder: float) -> Path:
-    """A whole bundle in `folder`, with or without an encoder; other options go to `write_tiny_decoder`."""
+def write_tiny_bundle(folder: Path, *, encoder: bool = False, space: float = 0.0, **decoder: float) -> Path:
+    """A whole bundle in `folder`, with or without an encoder and a space of gestures, of this size; other options go to
+    `write_tiny_decoder`."""
     folder.mkdir(parents=True)
     write_tiny_decoder(folder / "decoder.onnx", **decoder)  # type: ignore[arg-type]
     if encoder:
         write_tiny_encoder(folder / "encoder.onnx")
+    if space:
+        write_tiny_space(folder / "space.onnx", size=space)
     arrays = tiny_gestures()
     held = {
         name: np.ascontiguousarray(a, np.int32 if name.endswith("/marks") else np.float32) for name, a in arrays.items()
@@ -236,6 +264,7 @@ def write_tiny_bundle(folder: Path, *, encoder: bool = False, **decoder: float) 
         delay_samples=TINY_DELAY,
         decoder=describe_network(folder / "decoder.onnx"),
         encoder=describe_network(folder / "encoder.onnx") if encoder else None,
+        space=describe_network(folder / "space.onnx") if space else None,
         gestures=describe_gestures(folder / "gestures.safetensors", ["hold", "still"]),
         knobs=tiny_knobs(),
         cost=Cost(parameters=0, macs_per_s=2e6),
@@ -285,6 +314,12 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hearing_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny bundle that has an encoder."""
     return write_tiny_bundle(tmp_path_factory.mktemp("models") / "hearing", encoder=True)
+
+
+@pytest.fixture(scope="session")
+def finding_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny bundle that has a space of gestures."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("models") / "finding", space=1.0)
 
 
 @pytest.fixture(scope="session")

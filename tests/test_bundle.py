@@ -17,6 +17,9 @@ from safetensors.numpy import load_file, save_file
 
 from neurorack import bundle
 from neurorack.errors import BadInput
+from neurorack.patch.found import points_size
+
+POINTS = points_size(8, 0)
 
 
 @pytest.fixture
@@ -533,3 +536,44 @@ def test_an_encoder_of_other_ports_is_refused(
 ) -> None:
     write_encoder(folder, takes, gives)
     refused(folder, pattern)
+
+
+def test_a_space_is_kept_for_whoever_looks_for_gestures(finding_bundle: Path) -> None:
+    assert bundle.load(finding_bundle).space_onnx == (finding_bundle / "space.onnx").read_bytes()
+
+
+@pytest.fixture
+def finding(finding_bundle: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(finding_bundle, tmp_path / "finding")
+
+
+def test_a_space_that_was_changed_is_refused(finding: Path) -> None:
+    data = bytearray((finding / "space.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    (finding / "space.onnx").write_bytes(data)
+    refused(finding, "sha256")
+
+
+def test_a_space_that_is_missing_is_refused(finding: Path) -> None:
+    (finding / "space.onnx").unlink()
+    refused(finding, "a file of the bundle is missing")
+
+
+@pytest.mark.parametrize(
+    ("points", "steps", "pattern"),
+    [(POINTS - 1, 3, "'points' has shape"), (POINTS, 1, "2…64 coordinates"), (POINTS, 65, "2…64 coordinates")],
+)
+def test_a_space_of_other_ports_is_refused(finding: Path, points: int, steps: int, pattern: str) -> None:
+    value, f32 = helper.make_tensor_value_info, TensorProto.FLOAT
+    ports = [value(name, f32, ["frames", columns]) for name, columns in (("points", points), ("steps", steps))]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["points"], ["changes"])],
+        "space",
+        ports,
+        [value("changes", f32, ["frames", points])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, str(finding / "space.onnx"))
+    described = bundle.describe_network(finding / "space.onnx")
+    bundle.write_card(finding, msgspec.structs.replace(bundle.read_card(finding), space=described))
+    refused(finding, pattern)

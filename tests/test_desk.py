@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from disk import FULL, READ_ONLY, Refusing, settings
 
@@ -17,8 +18,9 @@ from neurorack import desk, statedir
 from neurorack.desk import Desk
 from neurorack.mailbox import ask
 from neurorack.rundir import Lock
-from neurorack.settings.model import Preset, Settings, Sound
+from neurorack.settings.model import Find, Preset, Settings, Sound
 from neurorack.settings.store import LOCK, Store
+from neurorack.shared import FOUND, INTENT, Snapshot
 
 
 class Asked:
@@ -212,3 +214,30 @@ def test_other_tasks_and_no_presets_change_nothing(make, task):
     before = msgspec.structs.replace(desk.sound)
     desk.hear([RISE, FALL, RISE])
     assert desk.sound == before
+
+
+KEPT = Find(at=(0.8, 0.3), change=np.float16([0.5, -2.0, 3.25]).tobytes())
+
+
+def test_a_preset_keeps_what_is_found_through_a_power_cut(make, tmp_path):
+    desk = make("freeze")
+    intent = Snapshot(tmp_path / "run" / "intent", INTENT)
+    assert intent.refresh()
+    told = Snapshot(tmp_path / "run" / "found", FOUND, create=True)
+    told.record["intent"], told.record["at"], told.record["size"] = intent.number, KEPT.at, 3
+    told.record["change"][:3] = np.frombuffer(KEPT.change, "f2")
+    told.publish()
+    desk.preset("save", 3, "moss")
+    assert desk.sound.found is None, "what plays goes on as it is"
+    desk.close()
+    assert Store(tmp_path / "state").load().preset(3).sound.found == KEPT
+
+
+def test_what_is_found_of_one_gesture_is_not_played_with_another(make):
+    desk = make("next gesture", _1=Sound(bundle="fluid", gesture=4, gate2="next gesture", found=KEPT))
+    desk.preset("recall", 1)
+    assert desk.sound.found == KEPT
+    desk.hear([RISE])
+    assert (desk.sound.gesture, desk.sound.found) == (5, None)
+    desk.preset("recall", 1)
+    assert (desk.sound.gesture, desk.sound.found) == (4, KEPT)

@@ -18,6 +18,7 @@ from neurorack.engine.meters import Meters
 from neurorack.engine.output import OutputStage
 from neurorack.engine.resample import InputConverter, RateConverter
 from neurorack.engine.timeline import GateSchedule, LockedTimeline
+from neurorack.patch.found import Kept
 from neurorack.patch.performance import PLAYED, RUNNING, at_rest
 from neurorack.realtime import flush_denormals, make_fifo, pin
 from neurorack.shared import AudioTap, EdgeRing, Snapshot
@@ -51,7 +52,15 @@ class Player(Protocol):
     @property
     def follower(self) -> Follower | None: ...
 
+    @property
+    def finds(self) -> bool: ...
+
+    @property
+    def found(self) -> Kept: ...
+
     def listen(self) -> None: ...
+
+    def find(self, gesture: int, seed: int, kept: Kept) -> None: ...
 
     def gate(self, offset: int, jack: str, level: int) -> None: ...
 

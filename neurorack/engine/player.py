@@ -1,6 +1,7 @@
 """One instrument, playing: voice → excitation → decoder → amplifier, a block at a time."""
 
 import math
+from collections import deque
 
 import numpy as np
 
@@ -9,8 +10,13 @@ from neurorack.ears.follower import Follower
 from neurorack.engine.decoder import Decoder
 from neurorack.engine.modes import Modes
 from neurorack.engine.source import source_for
+from neurorack.engine.space import Space
+from neurorack.patch.found import NEW, Kept, Map
 from neurorack.patch.voice import Voice
 from neurorack.words import HOP
+
+MAPS = 8
+"""That are held on to, so that none of their 0.3 MB is given back inside the callback, which lets go of them last."""
 
 
 class Player:
@@ -30,6 +36,9 @@ class Player:
         self._decoder = Decoder(bundle, hops)
         self._excitation = source_for(self._decoder, seed, noisy=noisy)
         self._voice = Voice(bundle, block, self._decoder.controls, seed)
+        self._space = Space(bundle, self._voice.trajectories)
+        self._ways: tuple[int, Map | None] = 0, None  # the gesture, and what is to be found from it
+        self._maps: deque[Map | None] = deque(maxlen=MAPS)
         for _ in range(2):  # touches every array; the noise so used up is given back by the reset
             self.render(np.zeros(block, np.float32))
         self.reset()
@@ -53,10 +62,34 @@ class Player:
         """Pitch and knob positions 0…1 from now on, as `Voice.set_targets` has them. Finite, and a pitch above 0."""
         self._voice.set_targets(pitch_hz, descriptors, performance, envelope)
 
+    def find(self, gesture: int, seed: int = 0, kept: Kept = NEW) -> None:
+        """Get ready what `find1` and `find2` lead to from this gesture, or from what is kept of an earlier search; the
+        next `set_gesture` takes it up. A millisecond or two, outside of the callback. Raises BadInput, and nothing is
+        found, where what is kept is of another instrument."""
+        way = None
+        try:
+            way = self._space.map(gesture, seed, kept)
+        finally:
+            self._maps.append(way)
+            self._ways = gesture, way
+
+    @property
+    def finds(self) -> bool:
+        """Whether those knobs lead anywhere."""
+        return self.bundle.space_onnx is not None
+
+    @property
+    def found(self) -> Kept:
+        """What they have found: where they stand, and the change that makes; nothing in the middle."""
+        at, way = self._voice.finding, self._ways[1]
+        change = None if way is None else way.whole(*at)
+        return Kept(at, NEW.change if change is None else change)
+
     def set_gesture(self, index: int, depth: float, intonation: float = 1.0, morph_to: int = -1) -> None:
         """The gesture to play from the next gate on, the one to morph to, and how far they move knobs and pitch from
         now on."""
-        self._voice.choose(index, morph_to)
+        gesture, way = self._ways
+        self._voice.choose(index, morph_to, way if gesture == index else None)
         self._voice.depth, self._voice.intonation = depth, intonation
 
     def set_task(self, gate2: str) -> None:

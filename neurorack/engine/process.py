@@ -23,15 +23,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
+
 from neurorack.engine.callback import AudioCallback, Player, Wishes
 from neurorack.engine.device import STDERR, Device, NullDevice, Refused, open_device
 from neurorack.engine.meters import Meters
 from neurorack.errors import BadInput
+from neurorack.patch.found import ROOM, Kept
 from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock, default_run_dir, open_run_dir
-from neurorack.shared import CONTROLS, INTENT, METERS, VOLTS, AudioTap, EdgeRing, Snapshot
-from neurorack.words import BLOCKS, GATE2_TASKS, GATE_JACKS, SAMPLE_RATE_HZ
+from neurorack.shared import CONTROLS, FOUND, INTENT, METERS, VOLTS, AudioTap, EdgeRing, Snapshot
+from neurorack.words import BLOCKS, GATE2_TASKS, GATE_JACKS, POINTS_MAX, SAMPLE_RATE_HZ
 
 TICK_S = 0.05
 """Between two looks of the main thread."""
@@ -132,7 +135,9 @@ class Engine:
             ) from held
         self._meters = Meters(Snapshot(self.run_dir / "meters", METERS, create=True), options.block)
         self._tap = AudioTap(self.run_dir / "tap", create=True)
+        self._found = Snapshot(self.run_dir / "found", FOUND, create=True)
         self._intent: Snapshot | None = None
+        self._finding = 0, 0, (0.5, 0.5), b""  # gesture, seed, where what is kept was found, its numbers
         self._inodes: dict[str, int] = {}
         self._wishes = Wishes(options.gain_db, round(options.gate_delay_s * SAMPLE_RATE_HZ), listen=options.listen)
         self._asked = ""
@@ -203,6 +208,7 @@ class Engine:
         name, player = self._make_player(bundle, self._options.block, self._options.seed)
         self._meters.describe(bundle=name)
         self._let_listen(player)
+        self._let_find(player)
         return player
 
     def _let_listen(self, player: Player) -> None:
@@ -212,6 +218,28 @@ class Engine:
                 player.listen()
             except BadInput as fault:
                 self._say(str(fault))
+
+    def _let_find(self, player: Player) -> None:
+        """Outside of the callback, what its knobs lead to: between two blocks they only have to look."""
+        gesture, seed, at, numbers = self._finding
+        try:
+            player.find(gesture, seed, Kept(at, np.frombuffer(numbers, "f2").astype(np.float32)))
+        except BadInput as fault:
+            self._say(str(fault))
+
+    def _tell_found(self, player: Player) -> None:
+        """What is found, for whoever stores it; and where nothing can be, that."""
+        found, record = player.found, self._found.record
+        number = 0 if self._intent is None else self._intent.number
+        size = len(found.change)
+        if not player.finds and any(abs(at - 0.5) > ROOM for at in found.at):
+            self._say("find1 and find2 do nothing: this instrument has no space of gestures")
+        change = found.change.astype("f2")
+        as_before = record["intent"] == number and record["size"] == size and tuple(record["at"]) == found.at
+        if not as_before or not np.array_equal(record["change"][:size], change):
+            record["intent"], record["at"], record["size"] = number, found.at, size
+            record["change"][:size] = change
+            self._found.publish()
 
     def _say_deaf(self) -> None:
         if self._wishes.listen and not self._device.notice:
@@ -249,15 +277,19 @@ class Engine:
         self._hand_over_files()
         self._open_intent()
         if self._intent is not None and self._intent.refresh():
-            listened = self._wishes.listen
+            listened, finding = self._wishes.listen, self._finding
             chosen = self._take_intent(self._intent)
             if self._wishes.listen and not listened:
                 self._say_deaf()
                 with computing():
                     self._let_listen(callback.player)
+            if self._finding != finding and chosen in ("", self._asked):
+                with computing():
+                    self._let_find(callback.player)
             callback.wishes = self._wishes
             if chosen and chosen != self._asked:
                 self._change(chosen)
+        self._tell_found(callback.player)
         if callback.outgoing is not None:
             callback.outgoing = None
             gc.collect()
@@ -299,6 +331,10 @@ class Engine:
             int(record["morph_to"]),
             GATE2_TASKS[int(record["gate2"]) % len(GATE2_TASKS)],
         )
+        size = min(max(int(record["found_size"]), 0), POINTS_MAX)
+        first, second = record["found_at"].tolist() if size else (0.5, 0.5)
+        numbers = record["found"][:size].tobytes()
+        self._finding = int(record["gesture"]), int(record["find_seed"]), (first, second), numbers
         return bytes(record["bundle"]).decode(errors="replace")
 
     def _change(self, bundle: str) -> None:

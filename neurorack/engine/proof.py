@@ -1,4 +1,4 @@
-"""Prove that an instrument's decoder plays, by playing it.
+"""Prove that an instrument's decoder plays, by playing it, and that its space of gestures finds some.
 
 What a graph says of itself shows neither weights that are no numbers nor an operator that fails at its first call.
 
@@ -11,6 +11,7 @@ from neurorack.bundle import Bundle
 from neurorack.engine.decoder import Decoder
 from neurorack.engine.excitation import excite
 from neurorack.engine.modes import ring
+from neurorack.engine.space import prove_space
 from neurorack.errors import BadInput
 from neurorack.onnx_session import bounded_memory
 from neurorack.patch.knobs import Scales
@@ -53,6 +54,7 @@ def prove(bundle: Bundle) -> None:
     difference = float(np.abs(streamed - in_blocks).max())
     if difference > DIFFERENCE_MAX * max(1.0, peak):
         fail(f"plays blocks of another size differently, by {difference:.2g}")
+    prove_space(bundle)
 
 
 def _controls(bundle: Bundle) -> np.ndarray:

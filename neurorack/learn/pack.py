@@ -43,11 +43,12 @@ from neurorack.learn.gestures import Cut, Encode, cut
 from neurorack.learn.loudness import even_medians
 from neurorack.learn.networks.decoder import Decoder
 from neurorack.learn.networks.encoder import Encoder
+from neurorack.learn.space import as_gesture, write_space
 from neurorack.patch.knobs import Scales
 from neurorack.place import put_in_place
 from neurorack.words import DESCRIPTORS, HOP, SAMPLE_RATE_HZ
 
-DECODER, ENCODER, GESTURES = "decoder.onnx", "encoder.onnx", "gestures.safetensors"
+DECODER, ENCODER, SPACE, GESTURES = "decoder.onnx", "encoder.onnx", "space.onnx", "gestures.safetensors"
 
 
 def pack(
@@ -63,8 +64,9 @@ def pack(
     say: Callable[[str], None] = lambda _: None,
     dense: Cost | None = None,
 ) -> Card:
-    """Write the bundle into `folder`, whose name becomes its name, with up to so many gestures cut from `corpus`; `say`
-    is told why there are fewer. `dense` is what the decoder did cost before it was trimmed.
+    """Write the bundle into `folder`, whose name becomes its name, with up to so many gestures cut from `corpus` and a
+    space of all that this has; `say` is told why there are fewer, or no space. `dense` is what the decoder did cost
+    before it was trimmed.
 
     A bundle that is there is replaced once the new one plays; what else lies beside its files stays. BadInput where it
     cannot be written or does not play.
@@ -81,7 +83,9 @@ def pack(
         ]
         export_decoder(decoder, part / DECODER)
         name = folder.resolve().name
-        about = _About(name, title, licence, corpus.kind, corpus.origins, quality or {}, _cost(decoder, dense))
+        found = write_space(corpus, own, encode, [as_gesture(each) for each in cuts], part / SPACE, say=say)
+        figures = (quality or {}) | found
+        about = _About(name, title, licence, corpus.kind, corpus.origins, figures, _cost(decoder, dense))
         _write(part, about, knobs, cuts)
         made = load(part)
         prove(made)
@@ -97,6 +101,8 @@ def revoice(source: Bundle, write: Callable[[Path], None], folder: Path, changes
         write(part / DECODER)
         if source.encoder_onnx is not None:
             (part / ENCODER).write_bytes(source.encoder_onnx)
+        if source.space_onnx is not None:
+            (part / SPACE).write_bytes(source.space_onnx)
         about = source.card.gestures
         held = read_file(source.folder, about.file, GESTURES_BYTES_MAX, about.sha256, about.bytes)
         (part / GESTURES).write_bytes(held)
@@ -107,7 +113,8 @@ def revoice(source: Bundle, write: Callable[[Path], None], folder: Path, changes
             version=__version__,
             decoder=network,
             harmonics=_harmonics(network),
-            encoder=describe_network(part / ENCODER) if source.encoder_onnx is not None else None,
+            encoder=_described(part / ENCODER),
+            space=_described(part / SPACE),
             gestures=describe_gestures(part / GESTURES, about.names),
             **changes,
         )
@@ -161,6 +168,10 @@ def _cost(decoder: Decoder, dense: Cost | None) -> Cost:
     return Cost(cost.parameters, cost.macs_per_s, dense.parameters, dense.macs_per_s)
 
 
+def _described(path: Path) -> Network | None:
+    return describe_network(path) if path.exists() else None
+
+
 def _harmonics(decoder: Network) -> int:
     return next((int(tensor.shape[2]) for tensor in decoder.inputs if tensor.name == "harmonics"), 0)
 
@@ -188,7 +199,8 @@ def _write(part: Path, about: _About, knobs: list[Knob], cuts: list[Cut]) -> Car
         knobs=knobs,
         cost=about.cost,
         quality=about.quality,
-        encoder=describe_network(part / ENCODER) if (part / ENCODER).exists() else None,
+        encoder=_described(part / ENCODER),
+        space=_described(part / SPACE),
         kind=about.kind,
     )
     write_card(part, card)
@@ -226,7 +238,7 @@ def _move(aside: Path, folder: Path) -> None:
     former = put_in_place(aside, folder)
     if former is None:
         return
-    for name in (CARD, DECODER, ENCODER, GESTURES):
+    for name in (CARD, DECODER, ENCODER, SPACE, GESTURES):
         (former / name).unlink(missing_ok=True)
     for other in former.iterdir():
         other.rename(folder / other.name)

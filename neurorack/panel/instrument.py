@@ -26,6 +26,10 @@ class Instrument(Protocol):
         """Names of what a gate can play."""
 
     @property
+    def finds(self) -> bool:
+        """Whether `find1` and `find2` lead anywhere."""
+
+    @property
     def presets(self) -> Mapping[int, Preset]:
         """By number from 1."""
 

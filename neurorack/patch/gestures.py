@@ -19,6 +19,9 @@ Two gestures can be walked at once. Each stage then lasts between what it lasts 
 stand at the same share of it, so that at either end of `morph` one of them is walked exactly as by itself.
 
 Scrubbed, time stands still: the place is `scrub` of the whole, and the gate's fall is the end.
+
+What is found (`patch.found`) is added to the rows of the chosen gesture, and its stages last longer or shorter: time
+goes along them faster or slower, so marks and positions stay those of the chosen one.
 """
 
 import enum
@@ -26,7 +29,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurorack.bundle import Gesture
+from neurorack.bundle import PARTIALS_OCT, Gesture
+from neurorack.patch.found import Change, Map, Stages
 from neurorack.words import DESCRIPTORS, HOP
 
 JOIN_HOPS = 16
@@ -93,6 +97,9 @@ class Trajectory:
         self.peak_db = float(self.rows[loudest, RMS])
         self.tail = float(loudest if self.is_one_shot else self.release)
         """From where on the release's pace counts: of a hit everything after its loudest row is release."""
+        turns = not self.is_one_shot and self.loop_start == 0
+        middle = self.tail if self.is_one_shot or turns else float(self.loop_start)
+        self.stages = Stages(middle, self.tail, float(self.last), turns, self.is_one_shot)
 
     def place(self, position: float, *, held: bool) -> tuple[int, int, float]:
         """Rows on either side of a position, and how far it is between them."""
@@ -115,7 +122,8 @@ class Trajectory:
 class Walk:
     """Where in its gesture a voice stands. Per hop: `advance` to each event and to the hop's end, then `mark`.
 
-    `morph` 0…1 is set with `blend`; `scrub` 0…1, below 0 where time runs; `pace`: rows a hop goes on in a release.
+    `morph` 0…1 is set with `blend`, what is found with `find`; `scrub` 0…1, below 0 where time runs; `pace`: rows a hop
+    goes on in a release.
     """
 
     def __init__(self, trajectories: list[Trajectory], hops: int) -> None:
@@ -135,24 +143,36 @@ class Walk:
         self._offset = np.zeros(width, np.float32)  # of the place that was left from the release's first row
         self._carried = np.zeros((hops, width), np.float32)  # what is left of it
         self._carries = False
-
-    @property
-    def playing(self) -> Trajectory:
-        """The gesture it stands in, at the near end of `morph`."""
-        return self._now
+        self._map: Map | None = None
+        self._map_next: Map | None = None
+        self.finding = 0.5, 0.5
+        """Where the knobs that find stand."""
+        self._change: Change | None = None
+        self._changed = np.zeros((hops, width), np.float32)
+        self._changes = False
 
     @property
     def partials(self) -> np.ndarray | None:
         """What a strike here sounds of."""
         here, there = self._now.partials, self._other.partials
-        if here is None or there is None or self.morph == 0.0:
+        if here is None or there is None:
             return here
-        between: np.ndarray = here + np.float32(self.morph) * (there - here)
-        return between
+        if self.morph:
+            here = here + np.float32(self.morph) * (there - here)
+        if self._change is not None:
+            here = np.sort(np.clip(here + self._change.partials, *PARTIALS_OCT)).astype(np.float32)
+        return here
 
-    def choose(self, index: int, other: int = -1) -> None:
-        """Play this gesture from the next start on, with another, -1 for the next, at the far end of `morph`."""
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where between gestures it stands; what a strike sounds of changes with it alone."""
+        return self._now, self.morph, self._map, self.finding
+
+    def choose(self, index: int, other: int = -1, way: Map | None = None) -> None:
+        """Play this gesture from the next start on, with another, -1 for the next, at the far end of `morph`; `way` is
+        what is to be found from it."""
         count = len(self.trajectories)
+        self._map_next = way
         self._next = self.trajectories[index % count]
         self._other_next = self.trajectories[(index + 1 if other < 0 else other) % count]
         if self.stage is Stage.SILENT:
@@ -165,6 +185,11 @@ class Walk:
         if self.stage is not Stage.SILENT:
             self.position = before.onto(self._marks, self.position, held=self.stage is Stage.HELD)
 
+    def find(self, first: float, second: float) -> None:
+        """Go on with what is found where the knobs, 0…1, stand."""
+        self.finding = first, second
+        self._change = None if self._map is None else self._map.at(first, second)
+
     def _lay(self) -> Marks:
         if self.morph in (0.0, 1.0):
             return (self._other if self.morph else self._now).marks
@@ -173,6 +198,9 @@ class Walk:
     def _take_up(self) -> None:
         self._now, self._other = self._next, self._other_next
         self._marks = self._lay()
+        if self._map is not self._map_next:
+            self._map = self._map_next
+            self.find(*self.finding)
 
     @property
     def _nearer(self) -> Trajectory:
@@ -203,11 +231,15 @@ class Walk:
 
     def _leave(self) -> None:
         now, marks = self._now, self._marks
-        self._offset[:] = now.at(marks.onto(now.marks, self.position, held=True), held=True) - now.rows[now.release]
+        here = marks.onto(now.marks, self.position, held=True)
+        self._offset[:] = now.at(here, held=True) - now.rows[now.release]
         if self.morph:
             other = self._other
             there = other.at(marks.onto(other.marks, self.position, held=True), held=True) - other.rows[other.release]
             self._offset += np.float32(self.morph) * (there - self._offset)
+        if self._change is not None:
+            self._offset += self._change.row(now.stages, here, held=True)
+            self._offset -= self._change.row(now.stages, now.release, held=False)
         self.stage, self.position, self._leaving = Stage.LEFT, float(marks.release), False
 
     def rest(self) -> None:
@@ -217,7 +249,8 @@ class Walk:
 
     def advance(self, samples: int) -> int:
         """Move on. Of these samples, how many lie after the gesture's end was reached here; -1 where it was not."""
-        marks, hops = self._marks, samples / HOP
+        marks, rate = self._marks, self._rate()
+        hops = samples / HOP * rate
         if self.scrub >= 0.0:
             if self.stage is Stage.LEFT or (self.stage is Stage.HELD and self._leaving):
                 self.stage, self.position = Stage.ENDED, marks.last
@@ -242,8 +275,16 @@ class Walk:
                 beyond = self._decay(hops)
             if beyond >= 0:
                 self.stage, self.position = Stage.ENDED, float(marks.last)
-                return min(samples, int(beyond * HOP))
+                return min(samples, int(beyond / rate * HOP))
         return -1
+
+    def _rate(self) -> float:
+        """Rows of the chosen gesture a hop goes on here."""
+        if self._change is None:
+            return 1.0
+        now = self._now
+        held = self.stage is Stage.HELD
+        return self._change.rates[now.stages.stage(self._marks.onto(now.marks, self.position, held=held))]
 
     def _decay(self, hops: float) -> float:
         """Go on at the release's pace, as recorded up to where it begins; hops beyond the end, or below 0."""
@@ -259,13 +300,14 @@ class Walk:
         held = self.stage is Stage.HELD and not scrubs
         if scrubs:
             self.position = self.scrub * marks.last
-        position = self.position
+        position = here = self.position
         if self.morph == 0.0:
             self._here.set(hop, now, position, held=held)
             if self._mixed:
                 self._mix[hop] = 0.0
         else:
-            self._here.set(hop, now, marks.onto(now.marks, position, held=held), held=held)
+            here = marks.onto(now.marks, position, held=held)
+            self._here.set(hop, now, here, held=held)
             self._there.set(hop, other, marks.onto(other.marks, position, held=held), held=held)
             self._mix[hop], self._mixed = self.morph, True
         if self.stage in (Stage.LEFT, Stage.ENDED) and not scrubs and not self._nearer.is_one_shot:
@@ -274,10 +316,15 @@ class Walk:
             carried[RMS] = self._offset[RMS]
         elif self._carries:
             self._carried[hop] = 0.0
+        if self._change is not None:
+            self._changed[hop], self._changes = self._change.row(now.stages, here, held=held), True
+        elif self._changes:
+            self._changed[hop] = 0.0
 
     def loudness(self, hop: int) -> float:
         """Of a marked hop: amplitude 0…1, 1 at the gesture's loudest."""
         below_db = self._here.rms_db(hop) - self._now.peak_db + float(self._carried[hop, RMS])
+        below_db += float(self._changed[hop, RMS])
         if self.morph:
             below_db += self.morph * (
                 self._there.rms_db(hop) - self._other.peak_db - self._here.rms_db(hop) + self._now.peak_db
@@ -296,6 +343,9 @@ class Walk:
         if self._carries:
             values += self._carried
             self._carries = bool(self._carried.any())
+        if self._changes:
+            values += self._changed
+            self._changes = bool(self._changed.any())
         return values
 
 

@@ -7,6 +7,7 @@ variation  0…1      of VARIES, at random, anew for every hit
 glide      0…1 s    time constant of the pitch, the square of the position
 release    ⅛…8      times the release's own time, 1 in the middle
 macro1, 2  −1…+1    times MACRO standard deviations along the latent's first two principal axes
+find1, 2   −1…+1    from what is chosen, or kept, to one end of what can be found (`patch.found`) and to the other
 freeze     20…500 ms, length of the loop, exponential
 """
 
@@ -38,7 +39,7 @@ GLIDE_MAX_S = 1.0
 RELEASE_OCT = 3.0
 FREEZE_MIN_S, FREEZE_MAX_S = 0.02, 0.5
 
-MORPH, SCRUB, TRANSIENT, VARIATION, GLIDE, RELEASE, MACRO1, MACRO2, FREEZE = range(len(PERFORMANCE))
+MORPH, SCRUB, TRANSIENT, VARIATION, GLIDE, RELEASE, MACRO1, MACRO2, FIND1, FIND2, FREEZE = range(len(PERFORMANCE))
 """Columns, in the order of words.PERFORMANCE."""
 
 PLAYED = len(KNOBS) + len(PERFORMANCE)
@@ -52,7 +53,7 @@ _AT_REST[SCRUB] = RUNNING
 
 
 def at_rest() -> np.ndarray:
-    """Positions [9] at which gestures play as they are."""
+    """Positions [11] at which gestures play as they are."""
     return _AT_REST.copy()
 
 
@@ -84,7 +85,7 @@ def onset(hops_since: np.ndarray) -> np.ndarray:
 
 
 class Slewed:
-    """The nine positions, hop by hop: `rows` [hops, 9] of the block. `scrub`, `glide` and `freeze` move at once, the
+    """The eleven positions, hop by hop: `rows` [hops, 11] of the block. `scrub`, `glide` and `freeze` move at once, the
     frames or the pitch they lead to are smooth by themselves."""
 
     def __init__(self, hops: int, lag: np.ndarray) -> None:
@@ -99,7 +100,7 @@ class Slewed:
         self._heard = False
 
     def set(self, positions: np.ndarray) -> None:
-        """Where to go [9]."""
+        """Where to go [11]."""
         if self._settled and self._heard and not (positions != self.target).any():
             return
         self.target[:] = positions

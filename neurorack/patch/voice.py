@@ -13,9 +13,10 @@ strike would be heard coming. The sound before it goes as the hop begins, and th
 
 What is heard instead of a gesture, another sound's rows, goes the same way with the gain open.
 
-Performance (`patch.performance`) acts where it belongs: morph, scrub and release on the walk along the gesture, freeze
-on the rows that come of it (`patch.frozen`), macros, variation and transient on the rows as they are heard, glide on
-the pitch. The gesture's envelope, where the patch routes it, moves all of them, one hop after the row it is of.
+Performance (`patch.performance`) acts where it belongs: morph, find, scrub and release on the walk along the gesture,
+freeze on the rows that come of it (`patch.frozen`), macros, variation and transient on the rows as they are heard,
+glide on the pitch. The gesture's envelope, where the patch routes it, moves all of them, one hop after the row it is
+of.
 """
 
 import math
@@ -23,12 +24,15 @@ import math
 import numpy as np
 
 from neurorack.bundle import Bundle
+from neurorack.patch.found import Map
 from neurorack.patch.frozen import Rows
 from neurorack.patch.gate2 import Gate2
 from neurorack.patch.gestures import LATENT, PITCH, Stage, Trajectory, Walk
 from neurorack.patch.glide import Glide
 from neurorack.patch.knobs import Scales
 from neurorack.patch.performance import (
+    FIND1,
+    FIND2,
     FREEZE,
     GLIDE,
     MORPH,
@@ -106,8 +110,7 @@ class Voice:
         self._delay = bundle.card.delay_samples
         self._percussive = bundle.card.kind == "percussive"
         self._open_samples = STRIKE_SAMPLES if self._percussive else OPEN_SAMPLES
-        self._struck: Trajectory | None = None  # whose partials sound
-        self._struck_at = 0.0  # and how far morphed
+        self._struck: tuple[object, ...] = ()  # the place between gestures whose partials sound
         self._hearing = False
         self._heard = np.zeros(LATENT + latent, np.float32)  # the newest row of another sound, until that has faded
         self._forget_in = 0  # samples until then
@@ -140,10 +143,20 @@ class Voice:
         """Whether anything of a gesture is still to be heard."""
         return self._walk.stage is not Stage.SILENT or self._vca.value > 0.0
 
-    def choose(self, gesture: int, morph_to: int = -1) -> None:
+    @property
+    def trajectories(self) -> list[Trajectory]:
+        """The gestures, as they are played."""
+        return self._walk.trajectories
+
+    @property
+    def finding(self) -> tuple[float, float]:
+        """Where the knobs that find stand, 0…1, at the newest hop."""
+        return self._walk.finding
+
+    def choose(self, gesture: int, morph_to: int = -1, way: Map | None = None) -> None:
         """Play the gesture of this number, counted round, from the next gate on, and at the far end of `morph` another,
-        -1 for the one that follows it."""
-        self._walk.choose(gesture, morph_to)
+        -1 for the one that follows it. `way` is what is to be found from the first."""
+        self._walk.choose(gesture, morph_to, way)
 
     def set_task(self, task: str) -> None:
         """What `gate2` does, of GATE2_TASKS. Those that choose something else to play are not for a voice to do."""
@@ -160,8 +173,8 @@ class Voice:
         performance: np.ndarray | None = None,
         envelope: np.ndarray | None = None,
     ) -> None:
-        """What knobs and jacks ask for from now on: pitch, positions 0…1 of descriptors [5] and of performance [9], and
-        what the gesture's envelope adds to these at its loudest [15]; None: as before."""
+        """What knobs and jacks ask for from now on: pitch, positions 0…1 of descriptors [5] and of performance [11],
+        and what the gesture's envelope adds to these at its loudest [17]; None: as before."""
         pitch_oct = math.log2(pitch_hz) - _LOG_C4
         if performance is not None:
             self._slewed.set(performance)
@@ -209,7 +222,7 @@ class Voice:
                 self._advance(at, offset)
                 at = offset
                 self._act(offset, jack, level)
-            if walk.stage is Stage.SILENT and (walk.playing is not self._struck or walk.morph != self._struck_at):
+            if walk.stage is Stage.SILENT and walk.place != self._struck:
                 self._strike(hop * HOP)  # unheard: the partials stand ready as the first row does
             self._advance(at, end)
             at = end
@@ -239,6 +252,8 @@ class Voice:
             row[:] = moved
         if (morph := float(row[MORPH])) != walk.morph:
             walk.blend(morph)
+        if (found := (float(row[FIND1]), float(row[FIND2]))) != walk.finding:
+            walk.find(*found)
         walk.scrub, walk.pace = float(row[SCRUB]), pace(float(row[RELEASE]))
 
     def _note(self, hop: int) -> None:
@@ -318,7 +333,7 @@ class Voice:
         self._strike(offset)
 
     def _strike(self, offset: int) -> None:
-        self._struck, self._struck_at = self._walk.playing, self._walk.morph
+        self._struck = self._walk.place
         if (partials := self._walk.partials) is not None:
             self.strikes.append((offset, partials))
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from neurorack.errors import BadInput
+from neurorack.words import FIND_SEED_MAX, POINTS_MAX
 
 PRESETS = 64
 NAME_CHARACTERS_MAX = 24
@@ -24,7 +25,7 @@ Number = Annotated[int, msgspec.Meta(ge=1, le=PRESETS)]
 JackName = Literal["voct", "cv1", "cv2", "cv3", "cv4"]
 KnobName = Literal[
     "pitch", "rms", "centroid", "bandwidth", "sharpness", "boominess",
-    "morph", "scrub", "transient", "variation", "glide", "release", "macro1", "macro2", "freeze",
+    "morph", "scrub", "transient", "variation", "glide", "release", "macro1", "macro2", "find1", "find2", "freeze",
     "octave", "fine",
 ]  # fmt: skip
 Gate2Task = Literal["freeze", "retrigger", "tap", "next gesture", "next preset"]
@@ -49,11 +50,20 @@ class Knob(_Kept, frozen=True):
     curve: CurveName = "linear"
 
 
+class Find(_Kept, frozen=True):
+    """A gesture that was found, kept as its difference from the chosen one: no later training of the instrument changes
+    it. `at` is where `find1` and `find2` stood, `change` the numbers of `patch.found`, float16, lowest byte first."""
+
+    at: tuple[Position, Position]
+    change: Annotated[bytes, msgspec.Meta(min_length=2, max_length=2 * POINTS_MAX)]
+
+
 class Sound(_Kept, frozen=True):
     """All that a preset brings back. `pots` is where the knobs of the pots stand, None where the pots themselves do.
 
     `morph_to` is the gesture at the far end of `morph`, −1 the next one. `enveloped` are jacks without a cable: their
     attenuverters get the gesture's envelope. `scale` has a bit for each note the pitch may take, bit 0 is C; 0: any.
+    `find_seed` says where `find1` and `find2` lead, `found` what they had found of this gesture when it was stored.
     """
 
     bundle: Annotated[str, msgspec.Meta(min_length=1, max_length=BUNDLE_CHARACTERS_MAX, pattern=_PRINTED)]
@@ -66,6 +76,8 @@ class Sound(_Kept, frozen=True):
     gate2: Gate2Task = "freeze"
     enveloped: tuple[JackName, ...] = ()
     scale: Annotated[int, msgspec.Meta(ge=0, le=0xFFF)] = 0
+    find_seed: Annotated[int, msgspec.Meta(ge=0, le=FIND_SEED_MAX)] = 0
+    found: Find | None = None
 
 
 class Preset(_Kept, frozen=True):
@@ -137,11 +149,12 @@ Document = dict[str, Any]
 
 
 def _as_it_was(document: Document) -> Document:
-    """Schema 2 adds knobs of performance, gate 2, scale and envelope: all have defaults that play as before."""
+    """Schema 2 adds knobs of performance, gate 2, scale and envelope, 3 what is found: all have defaults that play as
+    before."""
     return document
 
 
-MIGRATIONS: tuple[Callable[[Document], Document], ...] = (_as_it_was,)
+MIGRATIONS: tuple[Callable[[Document], Document], ...] = (_as_it_was, _as_it_was)
 """The first makes a document of schema 2 of one of schema 1, the next one of schema 3 of that, and so on."""
 
 

@@ -7,9 +7,10 @@ from typing import get_args
 import msgspec
 import numpy as np
 
+from neurorack.errors import BadInput
 from neurorack.patch.matrix import CURVES, empty_patch
-from neurorack.settings.model import CurveName, Gate2Task, JackName, Knob, KnobName, PotName, Sound
-from neurorack.shared import INTENT, PATCH, Snapshot
+from neurorack.settings.model import CurveName, Find, Gate2Task, JackName, Knob, KnobName, PotName, Sound
+from neurorack.shared import FOUND, INTENT, PATCH, Snapshot
 from neurorack.words import CV_JACKS, GATE2_TASKS, PATCHABLE, POTS
 
 STILL = 0.005
@@ -54,6 +55,14 @@ def enveloped_of(record: np.recarray) -> tuple[JackName, ...]:
     return tuple(jack for jack, envelope in zip(get_args(JackName), record["enveloped"], strict=True) if envelope)
 
 
+def _find(at: np.ndarray, change: np.ndarray) -> Find | None:
+    """What is kept of a search: `at` [2], `change` [points] float16; None where nothing was found."""
+    if not len(change):
+        return None
+    first, second = np.clip(at, 0.0, 1.0).tolist()
+    return Find(at=(first, second), change=change.astype("<f2").tobytes())
+
+
 class Playing:
     """The one writer of the run directory's `patch` and `intent`; `sound` is what they say.
 
@@ -64,6 +73,7 @@ class Playing:
         self._patch = Snapshot(run_dir / "patch", PATCH, create=True)
         self._intent = Snapshot(run_dir / "intent", INTENT, create=True)
         self._found = self._patch.refresh() and self._intent.refresh()
+        self._finds = run_dir / "found"
         intent = self._intent.record
         intent["gain_db"], intent["muted"] = 0.0, 0
         intent["gate_delay_s"], intent["listen"] = gate_delay_s, listen
@@ -83,6 +93,8 @@ class Playing:
             gate2=get_args(Gate2Task)[intent["gate2"]],
             enveloped=enveloped_of(patch),
             scale=int(patch["scale"]),
+            find_seed=int(intent["find_seed"]),
+            found=_find(intent["found_at"], intent["found"][: intent["found_size"]]),
             pots=None if np.isnan(patch["recalled"]).any() else tuple(map(float, patch["recalled"])),  # type: ignore[arg-type]
         )
 
@@ -99,8 +111,25 @@ class Playing:
         intent["bundle"] = sound.bundle.encode(errors="replace")
         intent["gesture"], intent["depth"], intent["intonation"] = sound.gesture, sound.depth, sound.intonation
         intent["morph_to"], intent["gate2"] = sound.morph_to, GATE2_TASKS.index(sound.gate2)
+        numbers = np.frombuffer(b"" if sound.found is None else sound.found.change, "<f2")
+        intent["find_seed"], intent["found_size"] = sound.find_seed, len(numbers)
+        intent["found"][: len(numbers)] = numbers
+        if sound.found is not None:
+            intent["found_at"] = sound.found.at
         self._intent.publish()
         self.sound = sound
+
+    def keeping(self) -> Sound:
+        """What plays, with what is found of it just now, as far as the engine has heard what plays."""
+        try:
+            found = Snapshot(self._finds, FOUND)
+        except BadInput:
+            return self.sound  # no engine has been here yet
+        heard, record = found.refresh(), found.record
+        found.close()
+        if not heard or record["intent"] != self._intent.number:
+            return self.sound
+        return msgspec.structs.replace(self.sound, found=_find(record["at"], record["change"][: record["size"]]))
 
     def look(self, volts: np.recarray) -> None:
         """Take up from a VOLTS record where the knobs of the pots stand, once the jacks know of the last recall."""

@@ -1,7 +1,9 @@
 """A bundle is there whole or not at all, says where its sounds come from, and plays its gestures equally loud."""
 
+import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -13,7 +15,8 @@ from neurorack import bundle  # noqa: E402
 from neurorack.bundle import Knob  # noqa: E402
 from neurorack.errors import BadInput  # noqa: E402
 from neurorack.learn import pack as packing  # noqa: E402
-from neurorack.learn import scales  # noqa: E402
+from neurorack.learn import scales, space  # noqa: E402
+from neurorack.learn.commands.space import add_space  # noqa: E402
 from neurorack.learn.corpus import Corpus  # noqa: E402
 from neurorack.learn.loudness import EVEN_PHON, heard_phon  # noqa: E402
 from neurorack.learn.networks.decoder import Decoder  # noqa: E402
@@ -142,3 +145,33 @@ def test_an_empty_folder_becomes_no_bundle(tmp_path):
     with pytest.raises(BadInput, match="missing"), set_aside(tmp_path / "empty"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def quickly(monkeypatch) -> None:
+    """A space of few gestures, in a moment."""
+    monkeypatch.setattr(space, "LEAST", 10)
+    monkeypatch.setattr(space, "STEPS", 20)
+
+
+def test_a_corpus_that_is_large_enough_gets_a_space(knobs, notes, tmp_path, quickly):
+    said: list[str] = []
+    pack(*networks(), knobs, corpus("pitched", notes.sounds * 3), tmp_path / "made", "Made", say=said.append)
+    made = bundle.load(tmp_path / "made")
+    assert made.space_onnx and made.card.space is not None
+    assert {"space_error", "space_error_of_nearest", "space_error_of_mean"} == set(made.card.quality)
+    assert not [line for line in said if "space" in line]
+
+
+def test_a_bundle_that_is_there_gets_a_space_and_stays_as_it_is(packed, notes, tmp_path, quickly):
+    folder = Path(shutil.copytree(packed.folder, tmp_path / "made"))
+    before = bundle.load(folder)
+    with pytest.raises(BadInput, match="it takes 10"):
+        add_space(before, notes)
+    assert contents(folder) == contents(packed.folder)
+    add_space(before, corpus("pitched", notes.sounds * 3))
+    after = bundle.load(folder)
+    assert after.space_onnx
+    assert {k: v for k, v in after.card.quality.items() if not k.startswith("space_")} == before.card.quality
+    assert msgspec.structs.replace(after.card, space=None, quality=before.card.quality) == before.card
+    assert contents(folder).items() >= {k: v for k, v in contents(packed.folder).items() if k != "card.json"}.items()

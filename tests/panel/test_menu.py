@@ -141,6 +141,11 @@ def test_what_performs_is_patched_like_what_sounds(player: Player) -> None:
     assert player.desk.sound.knobs["morph"].base == pytest.approx(0.1)  # type: ignore[index]
 
 
+def test_the_seed_of_what_is_found_is_beside_its_knobs(player: Player) -> None:
+    player.open("knobs", turn(PATCHABLE.index("find2")), PRESS, turn(9), PRESS, turn(12))
+    assert player.desk.sound.find_seed == 12
+
+
 def test_curve_and_offset_are_the_knobs(player: Player) -> None:
     player.open("patch", turn(2), PRESS, turn(2), PRESS, BACK, turn(1), PRESS, turn(7), PRESS, turn(1), PRESS, turn(1))
     knob = player.desk.sound.knobs["centroid"]

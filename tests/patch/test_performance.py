@@ -9,6 +9,8 @@ import pytest
 from neurorack import bundle
 from neurorack.patch.gestures import LATENT, Trajectory
 from neurorack.patch.performance import (
+    FIND1,
+    FIND2,
     FREEZE,
     GLIDE,
     MACRO1,
@@ -87,9 +89,9 @@ LONG = 40_000 // 512 * 512
 
 
 def test_words_and_columns_are_in_one_order() -> None:
-    columns = (MORPH, SCRUB, TRANSIENT, VARIATION, GLIDE, RELEASE, MACRO1, MACRO2, FREEZE)
+    columns = (MORPH, SCRUB, TRANSIENT, VARIATION, GLIDE, RELEASE, MACRO1, MACRO2, FIND1, FIND2, FREEZE)
     assert [PERFORMANCE[column].upper() for column in columns] == [
-        "MORPH", "SCRUB", "TRANSIENT", "VARIATION", "GLIDE", "RELEASE", "MACRO1", "MACRO2", "FREEZE",
+        "MORPH", "SCRUB", "TRANSIENT", "VARIATION", "GLIDE", "RELEASE", "MACRO1", "MACRO2", "FIND1", "FIND2", "FREEZE",
     ]  # fmt: skip
 
 

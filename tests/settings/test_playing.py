@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from neurorack.patch.matrix import Matrix, default_patch, patched
 from neurorack.patch.performance import RUNNING, SCRUB
-from neurorack.settings.model import CurveName, JackName, Knob, KnobName, PotName, Sound
+from neurorack.settings.model import CurveName, Find, JackName, Knob, KnobName, PotName, Sound
 from neurorack.settings.playing import STILL, Playing, knobs_of, patch_of
-from neurorack.shared import INTENT, PATCH, VOLTS, Snapshot
+from neurorack.shared import FOUND, INTENT, PATCH, VOLTS, Snapshot
 from neurorack.words import DESCRIPTORS, KNOBS
 
 PLAYED = settings(3).playing
@@ -88,6 +88,41 @@ def test_performance_goes_to_the_records_and_back(playing, tmp_path):
     assert (found.morph_to, found.gate2, found.enveloped, found.scale) == (2, "tap", ("cv1", "cv3"), 0b101011010101)
     assert found.knobs["morph"] == knobs["morph"]
     assert Matrix(patch_of(found)).play(np.zeros(5), np.zeros(4))[2][SCRUB] == RUNNING
+
+
+KEPT = Find(at=(0.8, 0.3), change=np.float16([0.5, -2.0, 3.25]).tobytes())
+
+
+def test_what_is_found_goes_to_the_engine_and_back(playing, tmp_path):
+    playing.play(replace(PLAYED, find_seed=9, found=KEPT))
+    found = Playing(tmp_path, gate_delay_s=0.0, listen=False).found()
+    assert found is not None
+    assert (found.find_seed, found.found) == (9, KEPT)
+    playing.play(replace(PLAYED, found=None))
+    found = Playing(tmp_path, gate_delay_s=0.0, listen=False).found()
+    assert found is not None and found.found is None
+
+
+def tell_found(tmp_path, intent: int) -> None:
+    """As the engine does."""
+    snapshot = Snapshot(tmp_path / "found", FOUND, create=True)
+    record = snapshot.record
+    record["intent"], record["at"], record["size"] = intent, KEPT.at, 3
+    record["change"][:3] = np.frombuffer(KEPT.change, "f2")
+    snapshot.publish()
+
+
+def test_what_the_engine_has_found_is_kept(playing, tmp_path):
+    assert playing.keeping() == PLAYED, "no engine has been here yet"
+    tell_found(tmp_path, Playing(tmp_path, gate_delay_s=0.0, listen=False)._intent.number)
+    assert playing.keeping() == replace(PLAYED, found=KEPT)
+    assert playing.sound == PLAYED
+
+
+def test_what_it_had_found_of_something_else_is_not(playing, tmp_path):
+    tell_found(tmp_path, playing._intent.number)
+    playing.play(replace(PLAYED, gesture=1))
+    assert playing.keeping().found is None
 
 
 def test_in_a_fresh_run_directory_it_finds_nothing(tmp_path):

@@ -75,7 +75,9 @@ def jumps(bundle: Bundle, count: int, seed: int = 0) -> list[Jump]:
     for turn in range(count):
         if turn % 50 == 0:
             player.gate(0, "gate1", 0)
-            player.set_gesture(int(random.integers(len(bundle.gestures))), 1.0)
+            gesture = int(random.integers(len(bundle.gestures)))
+            player.find(gesture)
+            player.set_gesture(gesture, 1.0)
             play(4)
             player.gate(0, "gate1", 1)
             play(JUMP)

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 
 from neurorack.errors import BadInput
+from neurorack.patch.found import NEW, Kept
 
 RATE_HZ = 48_000
 
@@ -31,6 +32,8 @@ class TonePlayer:
         self.gesture: tuple[int, float, float] | None = None
         self.task = ""
         self.resets = 0
+        self.finds = False
+        self.found = NEW
 
     def gate(self, offset: int, jack: str, level: int) -> None:
         self.gates.append((self.at + offset, jack, level))
@@ -48,6 +51,9 @@ class TonePlayer:
 
     def set_gesture(self, index: int, depth: float, intonation: float, morph_to: int) -> None:
         self.gesture = (index, depth, intonation)
+
+    def find(self, gesture: int, seed: int, kept: Kept) -> None:
+        self.found = kept
 
     def set_task(self, gate2: str) -> None:
         self.task = gate2

@@ -60,7 +60,7 @@ def copy_bundle(source: Bundle, folder: Path, title: str | None, licence: str | 
     card = source.card
     changes = {"name": folder.name, "title": title, "license": licence}
     with set_aside(folder) as part:
-        files: list[Network | Gestures] = [card.decoder, card.gestures, *([card.encoder] if card.encoder else [])]
+        files: list[Network | Gestures] = [card.gestures, *card.networks]
         for file in files:
             limit = max(bundle.ONNX_BYTES_MAX, bundle.GESTURES_BYTES_MAX)
             (part / file.file).write_bytes(read_file(source.folder, file.file, limit, file.sha256, file.bytes))

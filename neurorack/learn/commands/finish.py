@@ -16,6 +16,7 @@ from neurorack.bundle import CARD, Bundle, write_card
 from neurorack.engine.player import Player
 from neurorack.learn.corpus import Corpus
 from neurorack.learn.pack import pack
+from neurorack.learn.space import FIGURES
 from neurorack.words import C4_HZ, DESCRIPTORS, SAMPLE_RATE_HZ
 
 BLOCK = 512
@@ -42,9 +43,10 @@ def make_bundle(
 
 
 def write_figures(made: Bundle, figures: dict[str, float]) -> None:
-    """Make `figures` the quality on the bundle's card, whole or not at all."""
+    """Make `figures` the quality on the bundle's card, beside those of its space; whole or not at all."""
     with tempfile.TemporaryDirectory(prefix=".card-", dir=made.folder) as folder:
-        write_card(Path(folder), msgspec.structs.replace(made.card, quality=figures))
+        kept = {name: figure for name, figure in made.card.quality.items() if name.startswith(FIGURES)}
+        write_card(Path(folder), msgspec.structs.replace(made.card, quality=figures | kept))
         (Path(folder) / CARD).replace(made.folder / CARD)
 
 

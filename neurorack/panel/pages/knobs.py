@@ -21,7 +21,7 @@ from neurorack.panel.pages.editing import (
     tuned,
 )
 from neurorack.panel.state import PanelState, note
-from neurorack.words import CV_JACKS, PATCHABLE, POTS
+from neurorack.words import CV_JACKS, FIND, FIND_SEED_MAX, PATCHABLE, POTS
 
 
 class KnobsPage(Wheel):
@@ -49,6 +49,8 @@ class KnobsPage(Wheel):
         return c.pixels
 
     def _feeds(self, name: str, state: PanelState) -> str:
+        if name in FIND and not self._instrument.finds:
+            return "no space here: does nothing"
         knob = knob_of(self._instrument, name)
         cables = [f"{jack} {layout.signed(share)}" for jack, share in knob.attenuverter.items()]
         return "  ".join([base_word(self._instrument, name, state), *cables])
@@ -92,7 +94,8 @@ class KnobPage(Fields):
         )
         curve = [] if name == PITCH else [curve_field(instrument, name)]
         cables = [attenuverter_field(instrument, name, jack, jack) for jack in CV_JACKS]
-        super().__init__(name, [value, *cables, offset_field(instrument, name), *curve, *pot])
+        seed = [Field("seed", lambda s: str(instrument.sound.find_seed), self._turn_seed)] if name in FIND else []
+        super().__init__(name, [value, *cables, offset_field(instrument, name), *curve, *pot, *seed])
 
     def step(self, state: PanelState) -> None:
         self._picked = state.picked
@@ -113,6 +116,12 @@ class KnobPage(Fields):
         picked[number] = moved(picked[number], turn, 0.0, 1.0)
         self._picked = tuple(picked)
         instrument.play(msgspec.structs.replace(instrument.sound, pots=self._picked), recall=True)
+
+    def _turn_seed(self, turn: Turn) -> None:
+        """Both knobs that find lead elsewhere then, from the next start of the gesture on."""
+        sound = self._instrument.sound
+        seed = min(max(sound.find_seed + turn.detents, 0), FIND_SEED_MAX)
+        self._instrument.play(msgspec.structs.replace(sound, find_seed=seed))
 
     def _tune(self, turn: Turn) -> None:
         change(self._instrument, self._name, base=tuned(knob_of(self._instrument, self._name).base, turn))

@@ -33,7 +33,7 @@ class GesturesPage(Wheel):
         ]
 
     def _choose(self, number: int) -> None:
-        self._instrument.play(msgspec.structs.replace(self._instrument.sound, gesture=number))
+        self._instrument.play(msgspec.structs.replace(self._instrument.sound, gesture=number, found=None))
 
 
 class InstrumentsPage(Wheel):
