@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from neurorack.board import load_board
-from neurorack.bundle import Bundle, load
+from neurorack.bundle import Bundle, Gesture, load
 from neurorack.clock import SimulatedClock
 from neurorack.ears.follower import LEVEL_DELAY, TIMBRE_DELAY
 from neurorack.engine.output import OutputStage
@@ -40,6 +40,8 @@ from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.rack.world import World
 from neurorack.recorder import BYTES, pcm24
 from neurorack.sound_in import SoundIn
+from neurorack.statedir import state_dir
+from neurorack.takes import store
 from neurorack.words import GATE2_TASKS, GATE_DELAY_S, GATE_JACKS, SAMPLE_RATE_HZ
 
 BLOCK = 128
@@ -74,6 +76,7 @@ class Module:
         gate_delay_s: float = GATE_DELAY_S,
         noisy: bool = True,
         source: SoundIn | None = None,
+        takes: Sequence[Gesture] = (),
     ) -> None:
         board = load_board(rack=True)
         self.block = block
@@ -82,6 +85,7 @@ class Module:
         self.resets = 0
         """Times the decoder gave what is no number and was begun anew."""
         self.player = Player(bundle, block, seed, noisy=noisy)
+        self.player.offer(takes)
         self._gesture = (gesture, depth, intonation, morph_to)
         self.player.set_gesture(*self._gesture)
         self.player.set_task(gate2)
@@ -231,6 +235,10 @@ def render(
     world.state.noise = noisy
     instrument = load(bundle)
     names = [one.name for one in instrument.gestures]
+    takes: list[Gesture] = []
+    if not {gesture, morph_to} <= {None, *names}:  # without need nothing of this machine decides how it sounds
+        takes = store.load(state_dir(), instrument.card).gestures
+        names += [take.name for take in takes]
     for name in (gesture, morph_to):
         if name is not None and name not in names:
             raise BadInput(f"no gesture {name!r}", instrument.name, f"use one of {', '.join(names)}")
@@ -238,7 +246,7 @@ def render(
     module = Module(
         instrument, world, patch,
         seed=seed, gesture=number, depth=depth, intonation=intonation, block=block, noisy=noisy, source=source,
-        morph_to=names.index(morph_to) if morph_to else -1, gate2=gate2,
+        morph_to=names.index(morph_to) if morph_to else -1, gate2=gate2, takes=takes,
     )  # fmt: skip
     with _unwound_by_signals(), _Wav(out, duration_s) as wav:
         _play(module, round(duration_s * SAMPLE_RATE_HZ), wav)

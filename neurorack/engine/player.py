@@ -1,15 +1,19 @@
 """One instrument, playing: voice → excitation → decoder → amplifier, a block at a time."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from neurorack.bundle import Bundle
+from neurorack.bundle import Bundle, Gesture
 from neurorack.ears.follower import Follower
 from neurorack.engine.decoder import Decoder
 from neurorack.engine.modes import Modes
 from neurorack.engine.source import source_for
+from neurorack.patch.gestures import Trajectory
 from neurorack.patch.voice import Voice
+from neurorack.statedir import state_dir
+from neurorack.takes.store import load
 from neurorack.words import HOP
 
 
@@ -58,6 +62,19 @@ class Player:
         now on."""
         self._voice.choose(index, morph_to)
         self._voice.depth, self._voice.intonation = depth, intonation
+
+    def offer(self, takes: Sequence[Gesture]) -> None:
+        """Gestures behind the bundle's own from the next `set_gesture` on; from any thread."""
+        self._voice.offer([Trajectory(take) for take in takes])
+
+    def offer_takes(self) -> None:
+        """Those that were recorded with this bundle, as they lie in the state directory; who records them tells of what
+        is wrong there."""
+        self.offer(load(state_dir(), self.bundle.card).gestures)
+
+    def frames(self) -> np.ndarray:
+        """FRAMES [hops]: what the newest block asked of the decoder."""
+        return self._voice.frames()
 
     def set_task(self, gate2: str) -> None:
         """What `gate2` does, of GATE2_TASKS."""

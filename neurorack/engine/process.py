@@ -30,7 +30,7 @@ from neurorack.errors import BadInput
 from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock, default_run_dir, open_run_dir
-from neurorack.shared import CONTROLS, INTENT, METERS, VOLTS, AudioTap, EdgeRing, Snapshot
+from neurorack.shared import CONTROLS, INTENT, METERS, VOLTS, AudioTap, EdgeRing, FrameTap, Snapshot
 from neurorack.words import BLOCKS, GATE2_TASKS, GATE_JACKS, SAMPLE_RATE_HZ
 
 TICK_S = 0.05
@@ -132,6 +132,8 @@ class Engine:
             ) from held
         self._meters = Meters(Snapshot(self.run_dir / "meters", METERS, create=True), options.block)
         self._tap = AudioTap(self.run_dir / "tap", create=True)
+        self._frames = FrameTap(self.run_dir / "frames", create=True)
+        self._takes = 0  # of the intent: another number, and there are others
         self._intent: Snapshot | None = None
         self._inodes: dict[str, int] = {}
         self._wishes = Wishes(options.gain_db, round(options.gate_delay_s * SAMPLE_RATE_HZ), listen=options.listen)
@@ -183,7 +185,7 @@ class Engine:
             wishes=self._wishes,
             cpu=self._options.cpu,
         )
-        self._callback.tap = self._tap
+        self._callback.tap, self._callback.frames = self._tap, self._frames
         for name in ("controls", "edges"):
             self._inodes.pop(name, None)
         self._hand_over_files()
@@ -255,7 +257,11 @@ class Engine:
                 self._say_deaf()
                 with computing():
                     self._let_listen(callback.player)
-            callback.wishes = self._wishes
+            if self._takes != (takes := int(self._intent.record["takes"])):
+                self._takes = takes
+                with computing():
+                    callback.player.offer_takes()
+            callback.wishes = self._wishes  # they may choose one of those
             if chosen and chosen != self._asked:
                 self._change(chosen)
         if callback.outgoing is not None:
@@ -389,7 +395,9 @@ def make_player(bundle: str, block: int, seed: int) -> tuple[str, Player]:
     from neurorack.engine.player import Player as BundlePlayer
 
     loaded = load(bundle)
-    return loaded.name, BundlePlayer(loaded, block, seed)
+    player = BundlePlayer(loaded, block, seed)
+    player.offer_takes()
+    return loaded.name, player
 
 
 def main(arguments: Sequence[str], make_player: MakePlayer = make_player) -> int:

@@ -152,9 +152,10 @@ class Walk:
 
     def choose(self, index: int, other: int = -1) -> None:
         """Play this gesture from the next start on, with another, -1 for the next, at the far end of `morph`."""
-        count = len(self.trajectories)
-        self._next = self.trajectories[index % count]
-        self._other_next = self.trajectories[(index + 1 if other < 0 else other) % count]
+        trajectories = self.trajectories  # another thread may put others there
+        count = len(trajectories)
+        self._next = trajectories[index % count]
+        self._other_next = trajectories[(index + 1 if other < 0 else other) % count]
         if self.stage is Stage.SILENT:
             self._take_up()
 

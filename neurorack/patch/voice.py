@@ -19,6 +19,7 @@ the pitch. The gesture's envelope, where the patch routes it, moves all of them,
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -44,6 +45,7 @@ from neurorack.patch.performance import (
 from neurorack.patch.pitch import HIGHEST_HZ, LOWEST_HZ
 from neurorack.patch.touch import Touch
 from neurorack.patch.vca import Vca
+from neurorack.shared import FRAMES
 from neurorack.words import C4_HZ, DESCRIPTORS, HOP, KNOBS, SAMPLE_RATE_HZ
 
 OPEN_SAMPLES = 48
@@ -96,7 +98,8 @@ class Voice:
         """Of the gesture's descriptors about their medians."""
         self.intonation = 1.0
         """Of the gesture's pitch: 0 plays exactly the pitch that knobs and jacks ask for."""
-        self._walk = Walk([Trajectory(gesture) for gesture in bundle.gestures], hops)
+        self._own = [Trajectory(gesture) for gesture in bundle.gestures]
+        self._walk = Walk(self._own, hops)
         self._vca = Vca(block)
         self.gain = self._vca.gain
         self._scales = Scales.from_card(bundle.card)
@@ -134,11 +137,21 @@ class Voice:
         self._held = False  # gate 1 is up
         self._frozen, self._smooth = [False] * hops, [False] * hops
         self._noted = self._scrubbed = False  # something in these; the newest hop was scrubbed
+        self._gates, self._goes_on = [False] * hops, [False] * hops  # of every hop: gate 1 is up; there is a gesture
+        self._frames = np.zeros(hops, FRAMES)
+        self._to_ends = np.arange(1, hops + 1) * HOP
 
     @property
     def sounding(self) -> bool:
         """Whether anything of a gesture is still to be heard."""
         return self._walk.stage is not Stage.SILENT or self._vca.value > 0.0
+
+    def offer(self, takes: Sequence[Trajectory]) -> None:
+        """Gestures behind the bundle's own, in place of those offered before; from the next `choose` on.
+
+        May be called from another thread: it is one assignment.
+        """
+        self._walk.trajectories = [*self._own, *takes]
 
     def choose(self, gesture: int, morph_to: int = -1) -> None:
         """Play the gesture of this number, counted round, from the next gate on, and at the far end of `morph` another,
@@ -214,11 +227,23 @@ class Voice:
             self._advance(at, end)
             at = end
             walk.mark(hop)
+            self._gates[hop], self._goes_on[hop] = self._held, walk.stage in (Stage.HELD, Stage.LEFT)
             if performs or self._gate2.freezes:
                 self._note(hop)
         self._fill_controls(self._rows(heard))
         self._vca.render()
         self._sample += len(self.gain)
+
+    def frames(self) -> np.ndarray:
+        """FRAMES [hops] of the newest block; overwritten by the next call."""
+        frames, controls = self._frames, self.controls
+        since = self._sample - len(self.gain) - self._started
+        np.minimum(self._to_ends + since, 0x7FFFFFFF, out=frames["age"], casting="unsafe")
+        frames["asked_oct"] = self._pitch_oct
+        frames["gate"] = self._gates
+        frames["sounds"] = self._gates if self._hearing else self._goes_on
+        frames["controls"][:, : controls.shape[1]] = controls
+        return frames
 
     def _add_ticks(self) -> None:
         """Ticks of the tapped clock that fall into the coming block."""
@@ -321,6 +346,7 @@ class Voice:
         self._struck, self._struck_at = self._walk.playing, self._walk.morph
         if (partials := self._walk.partials) is not None:
             self.strikes.append((offset, partials))
+            self._frames["partials"][:, : len(partials)] = partials
 
     def _advance(self, begin: int, end: int) -> None:
         """Let the gesture go on over these samples; where it ends, plan the fade. Frozen, it stands still."""

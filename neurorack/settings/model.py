@@ -28,6 +28,7 @@ KnobName = Literal[
     "octave", "fine",
 ]  # fmt: skip
 Gate2Task = Literal["freeze", "retrigger", "tap", "next gesture", "next preset"]
+TakeId = Annotated[str, msgspec.Meta(pattern="\\A([0-9a-f]{12})?\\Z")]
 PotName = Literal["pot1", "pot2", "pot3", "pot4"]
 CurveName = Literal["linear", "exponential", "logarithmic", "s-curve"]
 
@@ -54,6 +55,8 @@ class Sound(_Kept, frozen=True):
 
     `morph_to` is the gesture at the far end of `morph`, −1 the next one. `enveloped` are jacks without a cable: their
     attenuverters get the gesture's envelope. `scale` has a bit for each note the pitch may take, bit 0 is C; 0: any.
+
+    `take` and `morph_take` are ids of gestures recorded live; `gesture` and `morph_to` are then where those stand.
     """
 
     bundle: Annotated[str, msgspec.Meta(min_length=1, max_length=BUNDLE_CHARACTERS_MAX, pattern=_PRINTED)]
@@ -66,6 +69,8 @@ class Sound(_Kept, frozen=True):
     gate2: Gate2Task = "freeze"
     enveloped: tuple[JackName, ...] = ()
     scale: Annotated[int, msgspec.Meta(ge=0, le=0xFFF)] = 0
+    take: TakeId = ""
+    morph_take: TakeId = ""
 
 
 class Preset(_Kept, frozen=True):
@@ -74,10 +79,12 @@ class Preset(_Kept, frozen=True):
 
 
 class Settings(_Kept, frozen=True):
-    """`playing` is None in a module just out of its box. Presets are numbered from 1."""
+    """`playing` is None in a module just out of its box. Presets are numbered from 1. `encoder_swapped`: it turns the
+    other way than the board says."""
 
     playing: Sound | None = None
     presets: dict[Number, Preset] = {}
+    encoder_swapped: bool = False
 
     def preset(self, number: int) -> Preset:
         """Raises BadInput where there is none."""
@@ -124,11 +131,11 @@ def check_number(number: int) -> None:
 
 
 def named(name: str) -> str:
-    """A preset's name with single spaces. Raises BadInput where no display could hold it."""
+    """A preset's or a gesture's name with single spaces. Raises BadInput where no display could hold it."""
     name = " ".join(name.split())
     if not name or len(name) > NAME_CHARACTERS_MAX or not name.isprintable():
         mend = f"use 1 to {NAME_CHARACTERS_MAX} printable characters"
-        raise BadInput("a preset cannot be called that", repr(name[:40]), mend)
+        raise BadInput("that cannot be a name", repr(name[:40]), mend)
     return name
 
 
@@ -137,11 +144,12 @@ Document = dict[str, Any]
 
 
 def _as_it_was(document: Document) -> Document:
-    """Schema 2 adds knobs of performance, gate 2, scale and envelope: all have defaults that play as before."""
+    """Schema 2 adds knobs of performance, gate 2, scale and envelope, schema 3 gestures recorded live and the encoder's
+    direction: all have defaults that play as before."""
     return document
 
 
-MIGRATIONS: tuple[Callable[[Document], Document], ...] = (_as_it_was,)
+MIGRATIONS: tuple[Callable[[Document], Document], ...] = (_as_it_was, _as_it_was)
 """The first makes a document of schema 2 of one of schema 1, the next one of schema 3 of that, and so on."""
 
 

@@ -11,6 +11,8 @@ import sys
 import numpy as np
 
 from neurorack.errors import BadInput
+from neurorack.shared import FRAMES
+from neurorack.words import HOP
 
 RATE_HZ = 48_000
 
@@ -30,6 +32,7 @@ class TonePlayer:
         self.performed: list[tuple[np.ndarray, np.ndarray]] = []
         self.gesture: tuple[int, float, float] | None = None
         self.task = ""
+        self.takes = 0
         self.resets = 0
 
     def gate(self, offset: int, jack: str, level: int) -> None:
@@ -51,6 +54,12 @@ class TonePlayer:
 
     def set_task(self, gate2: str) -> None:
         self.task = gate2
+
+    def offer_takes(self) -> None:
+        self.takes += 1
+
+    def frames(self) -> np.ndarray:
+        return np.zeros(self.block // HOP, FRAMES)
 
     def listen(self) -> None:
         raise BadInput("tone cannot listen, it has no encoder", "tests", "choose another bundle")
