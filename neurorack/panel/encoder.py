@@ -56,6 +56,10 @@ class Quadrature:
         self._sign = -1 if reverse else 1
         self._state = self._quarters = 0
 
+    def reverse(self, *, reverse: bool) -> None:
+        """Turn that way round from now on."""
+        self._sign = -1 if reverse else 1
+
     def edge(self, jack: str, level: int) -> int:
         """Take one edge of `encoder_a` or `encoder_b`; ±1 where it completes a step, + clockwise, else 0."""
         bit = 0b10 if jack == "encoder_a" else 0b01

@@ -54,14 +54,14 @@ class Recording:
         if self._tap.missed:
             self.phase = Phase.LOST
             return
-        over = frames["sounds"] == 0
+        ended, struck = frames["sounds"] == 0, begins(frames)
+        if not self._hops:  # the start itself, and the onset that stood ready before it
+            ended[: 1 + int(np.argmax(struck))] = struck[: 1 + int(np.argmax(struck))] = False
+        length = _first(ended) + 1  # with the one that stands on the gesture's end
         if self._percussive:
-            over |= begins(frames)
-        if not self._hops:
-            over[: 1 + int(np.argmax(begins(frames)))] = False  # the start itself, and the onset that stood before it
-        length = int(np.argmax(over)) if over.any() else len(frames)
+            length = min(length, _first(struck))
         self._keep(frames[: min(length, TAKE_HOPS - self._hops)])
-        if over.any() or self._hops == TAKE_HOPS:
+        if length <= len(frames) or self._hops == TAKE_HOPS:
             self.phase = Phase.DONE
 
     def stop(self) -> None:
@@ -86,3 +86,8 @@ class Recording:
     def _keep(self, frames: np.ndarray) -> None:
         self._parts.append(frames)
         self._hops += len(frames)
+
+
+def _first(of: np.ndarray) -> int:
+    """Where the first True is, far away where there is none."""
+    return int(np.argmax(of)) if of.any() else TAKE_HOPS

@@ -7,7 +7,8 @@ A target is knob + depth × (gesture − median). So the median is where the kno
 counts from what the jacks asked for at the start: with cables out and pots where they are, depth 1 and intonation 1,
 the same gate plays the same frames again. Of what was heard only the 1 ms of a retrigger's dip is not in them.
 
-A gate falls between two frames, so the first row is that of the nearer one, 32 samples off at most.
+A gate rises between two frames: the first row is that of the nearer one, 32 samples off at most. The release begins
+with the last frame before the fall.
 """
 
 import numpy as np
@@ -68,7 +69,7 @@ def _order(frames: np.ndarray, *, one_shot: bool) -> tuple[np.ndarray, int, int]
     """(which frame each row of the gesture is of, where its loop starts and ends)."""
     rows = np.arange(len(frames))
     held = np.nonzero(frames["gate"])[0]
-    turn = min(int(held[-1]) + 1, len(rows) - 1) if len(held) else 0
+    turn = int(held[-1]) if len(held) else 0
     if one_shot or turn == 0:
         return rows, len(rows), len(rows)
     length = min(max(turn - TRIGGER_HOPS, 1), LOOP_HOPS)  # not into the attack

@@ -201,6 +201,7 @@ def test_a_vibrato_in_the_gesture_is_heard(instrument: bundle.Bundle) -> None:
 
 def test_a_strike_costs_no_more_than_a_note(struck: bundle.Bundle, instrument: bundle.Bundle) -> None:
     """Both of decoders that do next to nothing."""
+
     def fastest_s(made: Player) -> float:
         made.gate(3, "gate1", 1)
         out, times = np.zeros(128, np.float32), []

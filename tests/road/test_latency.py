@@ -14,6 +14,7 @@ from neurorack.words import C4_HZ
 LOW_HZ, HIGH_HZ = 240.0, 320.0
 """200 and 150 samples a period: a sample differs from the one a period before only where something has changed."""
 
+
 def volts(pitch_hz: float) -> float:
     return float(np.log2(pitch_hz / C4_HZ))
 

@@ -1,12 +1,10 @@
 """What is recorded is what is played again: the same frames, and the same sound."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from struck import write_struck_bundle
 
 from neurorack import bundle
 from neurorack.engine.player import Player
@@ -16,7 +14,7 @@ from neurorack.settings.model import Knob, Sound
 from neurorack.settings.playing import resting
 from neurorack.shared import FrameTap
 from neurorack.takes.recording import Phase, Recording
-from neurorack.takes.take import LOOP_HOPS, TAKE_HOPS, gesture_of
+from neurorack.takes.take import TAKE_HOPS, gesture_of
 from neurorack.words import BLOCKS, C4_HZ, DESCRIPTORS, HOP, PERFORMANCE, SAMPLE_RATE_HZ
 
 KNOBS = np.array([0.6, 0.4, 0.5, 0.55, 0.45])
@@ -47,7 +45,12 @@ class Bench:
         self.player.set_gesture(0, 1.0)
 
     def play(
-        self, samples: int, edges: Sequence[Edge], depth: float = 1.0, base_hz: float = C4_HZ, recording: Recording | None = None
+        self,
+        samples: int,
+        edges: Sequence[Edge],
+        depth: float = 1.0,
+        base_hz: float = C4_HZ,
+        recording: Recording | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         controls, gain, sound = [], [], []
         for start in range(0, samples, self.block):
@@ -69,7 +72,9 @@ class Bench:
             sound.append(out)
         return np.concatenate(controls), np.concatenate(gain), np.concatenate(sound)
 
-    def record(self, samples: int, edges: Sequence[Edge], **options: float) -> tuple[bundle.Gesture, np.ndarray, np.ndarray]:
+    def record(
+        self, samples: int, edges: Sequence[Edge], **options: float
+    ) -> tuple[bundle.Gesture, np.ndarray, np.ndarray]:
         """(gesture, controls and sound of the recorded)."""
         reader = FrameTap(self.tap._file.path)
         recording = Recording(reader, percussive=self.instrument.card.kind == "percussive")
@@ -98,16 +103,125 @@ def bench(instrument: bundle.Bundle, tmp_path: Path) -> Bench:
 
 
 SECOND = SAMPLE_RATE_HZ // 512 * 512
-NOTE = ((640, "gate1", 1), (640 + SECOND, "gate1", 0))
+RISE = 20 * 512
+"""Long enough for the knobs to have come to where they stand."""
+NOTE = ((RISE, "gate1", 1), (RISE + SECOND, "gate1", 0))
+LONG = RISE + SECOND + SECOND // 2
+
+
+def asked_hz(sample: int, block: int) -> float:
+    """What the jack asked for at this sample."""
+    return float(C4_HZ * 2.0 ** sweep(sample // block * block)["pitch"])
+
+
+def length(gesture: bundle.Gesture) -> int:
+    """Hops of what was recorded, without what is played only while a gate is held longer."""
+    return len(gesture.latent) - (gesture.loop_end - gesture.loop_start)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_played_again_it_asks_the_decoder_for_the_same_frames(instrument, tmp_path, block):
+def test_played_again_it_asks_the_decoder_for_the_same_frames_and_sounds_the_same(instrument, tmp_path, block):
     bench = Bench(instrument, tmp_path / "frames", block)
-    gesture, recorded, sound = bench.record(3 * SECOND, NOTE)
-    played, _, again = bench.again(gesture).play(3 * SECOND, NOTE, depth=0.0)
-    hops = slice(640 // HOP + 1, 640 // HOP + len(gesture.latent) - 2 * LOOP_HOPS // 2)
-    sounding = slice(640 // HOP, (640 + SECOND) // HOP)
-    assert np.abs(played[sounding] - recorded[sounding]).max() < 2e-3
-    assert hops.stop > sounding.stop
-    assert np.sqrt(np.mean((again - sound) ** 2)) < 1e-3 * np.sqrt(np.mean(sound**2)), "60 dB below it"
+    gesture, recorded, sound = bench.record(LONG, NOTE)
+    played, _, again = bench.again(gesture).play(LONG, NOTE, depth=0.0, base_hz=asked_hz(RISE, block))
+    heard = slice(RISE // HOP, RISE // HOP + length(gesture) - 1)
+    assert heard.stop * HOP > RISE + SECOND, "the release, too"
+    assert np.ptp(recorded[heard], axis=0)[[1, 2, 4, LATENT]].min() > 0.05, "it moves"
+    assert np.abs(played[heard] - recorded[heard]).max() < 1e-5
+    first, last = RISE, heard.stop * HOP
+    difference = again[first:last] - sound[first:last]
+    assert np.sqrt(np.mean(difference**2)) < 1e-3 * np.sqrt(np.mean(sound[first:last] ** 2)), "60 dB below it"
+
+
+@pytest.mark.parametrize(("offset", "earlier"), [(1, 0), (31, 0), (32, 1), (63, 1)])
+def test_a_gate_between_two_frames_is_off_by_half_a_hop_at_most(bench, offset, earlier):
+    gesture, recorded, _ = bench.record(LONG, tuple((sample + offset, jack, level) for sample, jack, level in NOTE))
+    played = bench.again(gesture).play(LONG, NOTE, depth=0.0, base_hz=asked_hz(RISE, 64))[0]
+    begin, hops = RISE // HOP + 2, SECOND // HOP - 10
+    assert np.abs(played[begin - earlier :][:hops] - recorded[begin:][:hops])[:, 1:].max() < 1e-5
+
+
+def test_another_key_transposes_it_and_another_pot_shifts_it(bench):
+    gesture, recorded, _ = bench.record(LONG, NOTE)
+    played = bench.again(gesture).play(LONG, NOTE, depth=0.0, base_hz=2 * asked_hz(RISE, 64))[0]
+    heard = slice(RISE // HOP, (RISE + SECOND) // HOP)
+    assert np.abs(played[heard, 0] - recorded[heard, 0] - 1.0).max() < 1e-5
+
+
+def test_a_gate_that_is_held_longer_goes_round_without_a_jump(bench):
+    gesture, recorded, _ = bench.record(LONG, NOTE)
+    longer = ((RISE, "gate1", 1),)
+    played = bench.again(gesture).play(RISE + 4 * SECOND, longer, depth=0.0, base_hz=asked_hz(RISE, 64))[0]
+    fall, end = (RISE + SECOND) // HOP, (RISE + 4 * SECOND) // HOP
+    fastest = np.abs(np.diff(recorded[RISE // HOP + 80 : fall], axis=0)).max(axis=0)
+    assert np.all(np.abs(np.diff(played[fall - 1 : end], axis=0)).max(axis=0) < 1.01 * fastest + 1e-6)
+    assert np.ptp(played[fall:end, 2]) > 0.5 * np.ptp(recorded[RISE // HOP : fall, 2]), "and it goes on moving"
+
+
+def test_a_stroke_is_one_shot_with_the_partials_that_were_struck(struck_bundle, tmp_path):
+    bench = Bench(bundle.load(struck_bundle), tmp_path / "frames")
+    gesture, _, sound = bench.record(LONG, ((RISE, "gate1", 1), (RISE + 640, "gate1", 0)))
+    drum = bench.instrument.gestures[0]
+    assert gesture.loop_start == gesture.loop_end == len(gesture.latent) == len(drum.latent)
+    assert np.array_equal(gesture.partials, drum.partials)
+    again = bench.again(gesture).play(LONG, ((RISE, "gate1", 1),), depth=0.0, base_hz=asked_hz(RISE, 64))[2]
+    heard = slice(RISE, RISE + (len(drum.latent) - 2) * HOP)
+    difference = np.sqrt(np.mean((again[heard] - sound[heard]) ** 2))
+    assert difference < 1e-3 * np.sqrt(np.mean(sound[heard] ** 2))
+
+
+def test_the_next_stroke_ends_the_take_and_a_slur_does_not(struck_bundle, instrument, tmp_path):
+    twice = (*((RISE, "gate1", 1), (RISE + 1280, "gate1", 0)), *((RISE + 2560, "gate1", 1), (RISE + 3840, "gate1", 0)))
+    hit, _, _ = Bench(bundle.load(struck_bundle), tmp_path / "one").record(LONG, twice)
+    slur, _, _ = Bench(instrument, tmp_path / "two").record(LONG, twice)
+    assert len(hit.latent) == 2560 // HOP + 1, "with the onset that stood ready"
+    assert slur.loop_start == 3840 // HOP
+
+
+def test_what_waits_takes_nothing_before_its_gate(bench):
+    recording = Recording(FrameTap(bench.tap._file.path), percussive=False)
+    bench.play(RISE, (), recording=recording)
+    assert recording.phase is Phase.WAITING
+    bench.play(4 * HOP, ((HOP, "gate1", 1),), recording=recording)
+    assert recording.phase is Phase.RECORDING and len(recording.frames) == 4
+
+
+def test_a_note_that_sounds_already_is_not_the_one_that_is_waited_for(bench):
+    bench.play(RISE, ((0, "gate1", 1),))
+    recording = Recording(FrameTap(bench.tap._file.path), percussive=False)
+    bench.play(RISE, (), recording=recording)
+    assert recording.phase is Phase.WAITING
+
+
+def test_after_twenty_seconds_it_is_over(bench):
+    recording = Recording(FrameTap(bench.tap._file.path), percussive=False)
+    bench.player.gate(0, "gate1", 1)
+    out = np.zeros(64, np.float32)
+    bench.player.render(out)
+    frames = bench.player.frames().copy()
+    bench.tap.write(frames)
+    recording.step()
+    frames["age"] += HOP
+    while recording.phase is Phase.RECORDING:
+        bench.tap.write(np.repeat(frames, 500))
+        recording.step()
+    assert recording.phase is Phase.DONE and len(recording.frames) == TAKE_HOPS and recording.left_s == 0
+
+
+def test_what_was_not_heard_whole_is_lost(bench):
+    recording = Recording(FrameTap(bench.tap._file.path), percussive=False)
+    bench.play(RISE, ((0, "gate1", 1),), recording=recording)
+    bench.play(3 * SECOND, ())
+    recording.step()
+    assert recording.phase is Phase.LOST
+
+
+def test_knobs_rest_where_pots_and_menu_put_them():
+    sound = Sound(
+        bundle="b",
+        knobs={
+            "rms": Knob(base=0.1, pot="pot1", attenuverter={"cv1": 1.0}),
+            "centroid": Knob(base=0.3, attenuverter={"cv2": -1.0}, offset=0.1),
+        },
+    )
+    assert resting(sound, (0.8, 0.5, 0.5, 0.5)) == pytest.approx([0.8, 0.4, 0.5, 0.5, 0.5])

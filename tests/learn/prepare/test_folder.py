@@ -188,7 +188,6 @@ def test_of_equal_silences_it_is_told_that_they_are_silent(tmp_path):
         prepare(folder, tmp_path / "cache", progress=False)
 
 
-
 def test_little_is_warned_of(recordings, tmp_path):
     (recordings / "take0.wav").unlink()
     assert "warning: less than 30 s" in prepare(recordings, tmp_path / "cache", kind="pitched", progress=False).report
