@@ -45,7 +45,7 @@ class ScalePage(Wheel):
             Row(name, lambda notes=notes: choose_scale(self._instrument, notes), "✓" if notes == scale else "")  # type: ignore[misc]
             for name, notes in SCALES.items()
         ]
-        return [*rows, Row("note by note", lambda: NotesPage(self._instrument), "" if scale in NAMES else "✓")]
+        return [*rows, Row("own notes", lambda: NotesPage(self._instrument), "" if scale in NAMES else "✓")]
 
 
 class NotesPage(Wheel):

@@ -55,11 +55,11 @@ class RecordPage(Page):
             self._tell(c, "ready", "waiting for gate 1")
         elif progress.stage is Stage.RECORDING:
             if state.t_s % 1 < 0.6:
-                c.fill(4, 18, 8, 8)
-            self._tell(c, f"{progress.left_s:.1f} s left", "")
+                c.fill(0, 18, 8, 8)
+            c.text(16, 14, f"{progress.left_s:.1f} s left", 2)
             layout.bar(c, 0, 36, WIDTH, 1 - progress.left_s / TAKE_S, 10)
         elif progress.stage is Stage.KEPT:
-            self._tell(c, progress.name, "is kept. Now without cables!")
+            self._tell(c, progress.name, "is kept. With the CVs out it plays as it was.")
         elif progress.stage is Stage.FAILED:
             for row, line in enumerate(font.wrap(f"⚠ {progress.fault}", WIDTH)[:4]):
                 c.text(0, 13 + 10 * row, line)
@@ -70,12 +70,12 @@ class RecordPage(Page):
 
     @staticmethod
     def _tell(c: Canvas, large: str, small: str) -> None:
-        room = WIDTH if font.width(large, 2) <= WIDTH else 0
-        if room:
+        if font.width(large, 2) <= WIDTH:
             c.text_centre(WIDTH // 2, 14, large, 2)
         else:
             layout.big(c, 0, 14, large, WIDTH)
-        c.text_centre(WIDTH // 2, 38, small)
+        for row, line in enumerate(font.wrap(small, WIDTH)[:2]):
+            c.text_centre(WIDTH // 2, 34 + 10 * row, line)
 
 
 class TakesPage(Wheel):
