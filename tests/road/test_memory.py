@@ -211,7 +211,9 @@ def test_a_preset_whose_instrument_is_gone_is_refused_and_all_plays_on(start, st
     assert bytes(intent(module)["bundle"]) == b"tiny"
 
 
-@pytest.mark.parametrize("letter", [b"", b"{}", b"\xff\x00", b"[" * 60_000, b'{"ask":"presets","do":"list","number":1e99}'])
+@pytest.mark.parametrize(
+    "letter", [b"", b"{}", b"\xff\x00", b"[" * 60_000, b'{"ask":"presets","do":"list","number":1e99}']
+)
 def test_a_letter_that_is_no_request_is_answered_and_all_plays_on(start, letter):
     module = start()
     wait_for(lambda: b"refusal" in (ask(module.run_dir, letter) or b""), PATIENCE_S)
