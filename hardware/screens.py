@@ -208,7 +208,7 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "knob-tune": lambda: shown(KnobPage(Shown(), "pitch"), PRESS, Turn(7, 7, fine=True)),
     "patch": lambda: shown(PatchPage(Shown()), right(4)),
     "patch-unused": lambda: shown(PatchPage(Shown()), right(0), state=replace(PLAYING, volts=(-1.5,) * 5)),
-    "jack": lambda: shown(JackPage(Shown(), "cv4"), right(2)),
+    "jack": lambda: shown(JackPage(Shown(), "cv4")),
     "cable": lambda: shown(cable_page(Shown(), "cv4", "centroid"), Turn(3, 3, fine=True)),
     "cable-curve": lambda: shown(cable_page(Shown(), "cv4", "sharpness"), BACK, right(2)),
     "gestures": lambda: shown(GesturesPage(Shown())),

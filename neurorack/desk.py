@@ -270,7 +270,11 @@ class Desk:
         if self._shelf is None:
             return
         picked = (0.5,) * len(POTS) if volts is None else tuple(map(float, volts["picked"]))
-        if self._shelf.step(lambda: resting(self.sound, picked)):
+        before = self._shelf.progress
+        changed = self._shelf.step(lambda: resting(self.sound, picked))
+        if (fault := self._shelf.progress.fault) and not before.fault:
+            self._notices.append(f"recorded gestures: {fault}")
+        if changed:
             assert self._playing is not None
             self._playing.tell_takes()
             self._settle()

@@ -1,4 +1,4 @@
-"""Recorded gestures at the desk, by command and in presets: what is named comes back, or it is said that it does not."""
+"""Recorded gestures at the desk, by command and in presets: what is named comes back, or that it does not is said."""
 
 import dataclasses
 import json
@@ -288,7 +288,7 @@ def test_render_plays_a_take_by_its_name(tiny_bundle, state_dir, tmp_path):
     (tmp_path / "take.csv").write_text("t,gate1\n0,5\n0.5,0\n0.6,0")
 
     def play(name: str) -> bytes:
-        render(tiny_bundle, tmp_path / f"{name}.wav", cv=tmp_path / "take.csv", gesture=name)
+        render(tiny_bundle, tmp_path / "take.csv", tmp_path / f"{name}.wav", gesture=name)
         return (tmp_path / f"{name}.wav").read_bytes()
 
     assert play("take 1") != play(card.gestures.names[0])
