@@ -96,7 +96,7 @@ LATENT_MAX, PARTIALS_MAX = 64, 128
 
 FRAMES = np.dtype(
     [
-        ("age", "i4"),  # samples from the newest start of a gesture to this frame, at most 2^31 − 1
+        ("age", "i4"),  # samples from the newest start of a gesture to this frame, as far as a number holds them
         ("asked_oct", "f4"),  # the pitch that knobs and jacks ask for, octaves re C4
         ("gate", "u1"),  # gate 1 is up
         ("sounds", "u1"),  # the gesture goes on, or in its place another sound while the gate is up
@@ -332,6 +332,8 @@ class _Tap:
         at = self._file.offset
         self._count = np.frombuffer(self._file.map, "u8", 1, at)
         self._ring = np.frombuffer(self._file.map, item, length, at + 8)
+        self._plain = f"V{item.itemsize}" if item.names else item  # field by field records take several times as long
+        self._in = self._ring.view(self._plain)
         self._length, self._spare = length, spare
         self._read = self.position
         self.missed = 0
@@ -344,11 +346,11 @@ class _Tap:
 
     def write(self, items: np.ndarray) -> None:
         """Append `items` [n], no more than the ring holds."""
-        start = self.position % self._length
+        start, items = self.position % self._length, items.view(self._plain)
         first = min(len(items), self._length - start)
-        self._ring[start : start + first] = items[:first]
+        self._in[start : start + first] = items[:first]
         if first < len(items):
-            self._ring[: len(items) - first] = items[first:]
+            self._in[: len(items) - first] = items[first:]
         self._count[0] += len(items)
 
     def read(self) -> np.ndarray:

@@ -69,7 +69,11 @@ RMS_MAX_DB, RMS_MIN_DB = -3.0, -120.0
 ONCE_SAMPLES = 960
 """20 ms. Starts of the two gates that are nearer than that are one: both mean the same beat."""
 
+OLD_SAMPLES = 1 << 30
+"""What has begun longer ago than that, 6 hours, is no older in a frame."""
+
 _TICK = "tick"
+_GOING = (Stage.HELD, Stage.LEFT)
 _MANY = 8
 """Hops in a block from which on arrays are faster: 16 take 60 µs, one by one 160."""
 
@@ -137,9 +141,11 @@ class Voice:
         self._held = False  # gate 1 is up
         self._frozen, self._smooth = [False] * hops, [False] * hops
         self._noted = self._scrubbed = False  # something in these; the newest hop was scrubbed
-        self._gates, self._goes_on = [False] * hops, [False] * hops  # of every hop: gate 1 is up; there is a gesture
-        self._frames = np.zeros(hops, FRAMES)
-        self._to_ends = np.arange(1, hops + 1) * HOP
+        self._frames = frames = np.zeros(hops, FRAMES)
+        self._ages, self._asked_oct, self._asked = frames["age"], frames["asked_oct"], frames["controls"]
+        self._asked = self._asked[:, : self.controls.shape[1]]
+        self._gates, self._goes_on = frames["gate"], frames["sounds"]
+        self._to_ends = np.arange(1, hops + 1, dtype=np.int32) * HOP
 
     @property
     def sounding(self) -> bool:
@@ -227,7 +233,8 @@ class Voice:
             self._advance(at, end)
             at = end
             walk.mark(hop)
-            self._gates[hop], self._goes_on[hop] = self._held, walk.stage in (Stage.HELD, Stage.LEFT)
+            self._gates[hop] = self._held
+            self._goes_on[hop] = self._held if self._hearing else walk.stage in _GOING
             if performs or self._gate2.freezes:
                 self._note(hop)
         self._fill_controls(self._rows(heard))
@@ -236,14 +243,11 @@ class Voice:
 
     def frames(self) -> np.ndarray:
         """FRAMES [hops] of the newest block; overwritten by the next call."""
-        frames, controls = self._frames, self.controls
         since = self._sample - len(self.gain) - self._started
-        np.minimum(self._to_ends + since, 0x7FFFFFFF, out=frames["age"], casting="unsafe")
-        frames["asked_oct"] = self._pitch_oct
-        frames["gate"] = self._gates
-        frames["sounds"] = self._gates if self._hearing else self._goes_on
-        frames["controls"][:, : controls.shape[1]] = controls
-        return frames
+        np.add(self._to_ends, min(since, OLD_SAMPLES), out=self._ages)
+        self._asked_oct.fill(self._pitch_oct)
+        self._asked[:] = self.controls
+        return self._frames
 
     def _add_ticks(self) -> None:
         """Ticks of the tapped clock that fall into the coming block."""

@@ -32,7 +32,6 @@ class TonePlayer:
         self.performed: list[tuple[np.ndarray, np.ndarray]] = []
         self.gesture: tuple[int, float, float] | None = None
         self.task = ""
-        self.takes = 0
         self.resets = 0
 
     def gate(self, offset: int, jack: str, level: int) -> None:
@@ -56,7 +55,8 @@ class TonePlayer:
         self.task = gate2
 
     def offer_takes(self) -> None:
-        self.takes += 1
+        """It is heard that it was asked for: half as loud."""
+        self.level /= 2
 
     def frames(self) -> np.ndarray:
         return np.zeros(self.block // HOP, FRAMES)
