@@ -342,12 +342,13 @@ class Desk:
         """At once: who waits for the end of a recording asks again."""
         from neurorack import gestures
 
-        assert self._shelf is not None and self._card is not None
+        assert self._shelf is not None
         try:
             request.apply(self._shelf, self._frames)
         except BadInput as error:
             return gestures.Reply.refused(error)
-        return gestures.Reply.of(self._shelf, self.bundle_name, list(self._card.gestures.names))
+        own = [] if self._card is None else self._card.gestures.names
+        return gestures.Reply.of(self._shelf, self.bundle_name, own)
 
     def _saved(self, waiting: "tuple[Request, bytes | None, float]", before: Settings, fault: str) -> None:
         """Tell whoever still waits. A preset that is not on the disk is none: as it was before."""

@@ -124,7 +124,7 @@ def _at_rest(wanted: Request, bundle: str) -> Reply:
     shelf = Shelf(state_dir())
     notices = shelf.turn_to(card)
     wanted.apply(shelf, None)
-    shelf.finish()
+    shelf.finish(None)
     shelf.step(lambda: np.full(5, 0.5))
     reply = Reply.of(shelf, card.name, list(card.gestures.names))
     return msgspec.structs.replace(reply, fault=reply.fault or "; ".join(notices))

@@ -266,6 +266,12 @@ def test_without_a_module_it_lists_and_changes_what_lies_in_the_state_directory(
     assert len(command("list")[1].splitlines()) == own
 
 
+def test_a_module_without_its_bundle_answers_too(module, command):
+    module.desk._card = None
+    with Loop(module):
+        assert command("list")[:2] == (0, "")
+
+
 def test_interrupted_it_keeps_what_there_is(module, monkeypatch):
     asked: list[str] = []
     replies = iter([gestures.Reply(stage="recording"), gestures.Reply(stage="keeping"), gestures.Reply(stage="kept")])

@@ -69,6 +69,7 @@ class Shelf:
         """Take up another bundle's; a recording of the one before is given up. Lines for the player."""
         self.cancel()
         self._card = card
+        self._done = lambda: store.load(self._state, card).takes  # what is being kept may be the other's
         self.takes, _, notices = store.load(self._state, card)
         return notices
 
@@ -138,10 +139,10 @@ class Shelf:
         self.progress = Progress(Stage.KEPT, name=self.progress.name)
         return True
 
-    def finish(self) -> None:
-        """Wait for the disk, as long as it answers in time."""
+    def finish(self, wait_s: float | None = END_S) -> None:
+        """Wait for the disk, so long or for as long as it takes."""
         if self._thread is not None:
-            self._thread.join(END_S)
+            self._thread.join(wait_s)
 
     def _free(self) -> Card:
         if self._card is None:

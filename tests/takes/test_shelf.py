@@ -4,6 +4,7 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from frames import frames
@@ -99,6 +100,20 @@ def test_another_instrument_ends_the_recording(bench):
     bench.shelf.record(bench.path)
     bench.shelf.turn_to(bench.card)
     assert not bench.shelf.busy
+
+
+def test_what_is_being_kept_when_the_instrument_changes_is_not_the_next_ones(bench, monkeypatch):
+    go = threading.Event()
+    sync = statedir._sync_folder
+    monkeypatch.setattr(statedir, "_sync_folder", lambda path: (go.wait(30), sync(path)))
+    bench.shelf.record(bench.path)
+    bench.engine.write(frames())
+    bench.until(Stage.KEEPING)
+    decoder = msgspec.structs.replace(bench.card.decoder, sha256="2" * 64)
+    bench.shelf.turn_to(msgspec.structs.replace(bench.card, decoder=decoder))
+    go.set()
+    bench.until(Stage.KEPT)
+    assert bench.names == [] and len(bench.fresh().takes) == 1
 
 
 def test_one_is_renamed_and_removed(bench):
