@@ -216,7 +216,7 @@ class Desk:
             return (own + ids.index(take), take) if take in ids else None
         if own <= number < own + len(ids):
             return number, ids[number - own]
-        return (number % own if number >= own else number), ""
+        return number, ""
 
     def preset(self, deed: str, number: int, name: str | None = None) -> None:
         """Save, recall, rename or clear a preset. Raises BadInput, and nothing changes, where that cannot be."""

@@ -133,7 +133,7 @@ class Panel:
     def _listen(self, now_ns: int) -> bool:
         """Hand what the encoder did to the page; whether it did anything."""
         ring = self._edges.get()
-        self._turns.reverse(reverse=self._board.encoder.reversed != self._instrument.encoder_swapped)
+        self._turns.reverse = self._board.encoder.reversed != self._instrument.encoder_swapped
         events = self._encoder.read(ring.read() if ring else [], now_ns)
         t_s = self._watch.t_s
         for event in events:

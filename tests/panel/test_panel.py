@@ -195,6 +195,14 @@ def test_a_turn_chooses_the_gesture(module: Module) -> None:
     assert is_home(module, "swell")
 
 
+def test_a_swapped_encoder_turns_the_other_way_at_once(module: Module) -> None:
+    module.run(1.5)
+    module.instrument.swap_encoder()
+    module.turn(1)
+    module.run(0.1)
+    assert module.chosen == [len(GESTURES) - 1]
+
+
 def test_a_gesture_that_the_engine_does_not_take_up_is_not_claimed(module: Module) -> None:
     module.run(1.5)
     module.turn(2)
