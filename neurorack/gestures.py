@@ -32,11 +32,9 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     gesture: str = ""
     name: str = ""
 
-    def apply(self, shelf: "Shelf", frames: Path | None) -> None:
+    def apply(self, shelf: "Shelf", frames: Path) -> None:
         """Begin it. Raises BadInput, and nothing has changed, where that cannot be. `frames` is the engine's."""
         if self.do == "record":
-            if frames is None:
-                raise BadInput("no module runs", str(default_run_dir()), "start it with `neurorack run`")
             shelf.record(frames, self.name)
         elif self.do == "stop":
             shelf.stop()
@@ -84,6 +82,8 @@ def request(wanted: Request, run_dir: Path | None, bundle: str, tell: Callable[[
     place = run_dir or default_run_dir()
     reply = _ask(wanted, place)
     if reply is None:
+        if wanted.do == "record":
+            raise BadInput("no module runs", str(place), "start it with `neurorack run`, or give its --run-dir")
         reply = _at_rest(wanted, bundle)
     while reply.goes_on:
         tell(reply)
@@ -123,7 +123,7 @@ def _at_rest(wanted: Request, bundle: str) -> Reply:
     card = read_card(find(bundle if playing is None else playing.bundle))
     shelf = Shelf(state_dir())
     notices = shelf.turn_to(card)
-    wanted.apply(shelf, None)
+    wanted.apply(shelf, default_run_dir() / "frames")
     shelf.finish(None)
     shelf.step(lambda: np.full(5, 0.5))
     reply = Reply.of(shelf, card.name, list(card.gestures.names))
