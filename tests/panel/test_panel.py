@@ -270,7 +270,7 @@ def test_from_a_turn_to_its_last_pixel_it_takes_50_ms_at_most(module: Module) ->
 def test_even_while_the_scope_is_being_sent_a_turn_is_seen_within_50_ms(module: Module) -> None:
     """The worst there is: noise all over the display, and the touch comes when the encoder has just been looked at."""
     module.run(2.0)
-    open_row(module, 6)
+    open_row(module, 9)
     assert module.page() == "ScopePage"
     waits_ms = []
     for way in (1, -1) * 20:
