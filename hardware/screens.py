@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from PIL import Image
 
@@ -25,13 +26,17 @@ from neurorack.panel.pages.home import HomePage
 from neurorack.panel.pages.knobs import KnobPage, KnobsPage
 from neurorack.panel.pages.meters import MetersPage, TunerPage
 from neurorack.panel.pages.patch import JackPage, PatchPage, cable_page
+from neurorack.panel.pages.performing import Gate2Page, MorphPage, NotesPage, ScalePage
 from neurorack.panel.pages.presets import PresetPage, PresetsPage
+from neurorack.panel.pages.recording import RecordPage, TakesPage
 from neurorack.panel.pages.scope import HEARD, ScopePage, SpectrumPage
 from neurorack.panel.pages.sounds import GesturesPage, InstrumentsPage
 from neurorack.panel.pages.system import AboutPage, CalibrationPage, GoodbyePage, Service, SystemPage
 from neurorack.panel.panel import menu_rows
 from neurorack.panel.state import CalibrationView, Engine, PanelState
+from neurorack.patch.scale import SCALES
 from neurorack.settings.model import Knob, Preset, Sound
+from neurorack.takes.shelf import Progress, Stage
 from neurorack.words import SAMPLE_RATE_HZ
 
 FOLDER = Path(__file__).parent / "pictures" / "screens"
@@ -74,10 +79,14 @@ PLAYING = PanelState(
 class Shown:
     """An instrument that plays what it is told, and no more."""
 
-    def __init__(self, gesture: str = "pluck") -> None:
+    recording = Progress()
+    encoder_swapped = False
+
+    def __init__(self, gesture: str = "pluck", takes: Sequence[str] = ()) -> None:
         self.sound = Sound(bundle="fluid", gesture=2, knobs=PATCH)  # type: ignore[arg-type]
         self.bundle_name, self.licence, self.finds = "fluid", "MIT", True
-        self.gestures: Sequence[str] = ("bow", "breath", gesture, "swell")
+        self.gestures: Sequence[str] = ("bow", "breath", gesture, "swell", *takes)
+        self.takes = takes
         self.presets: Mapping[int, Preset] = {
             1: Preset(name="glass rain", sound=self.sound),
             3: Preset(name="low brass", sound=self.sound),
@@ -91,6 +100,12 @@ class Shown:
 
     def preset(self, deed: str, number: int, name: str | None = None) -> None:
         pass
+
+    def take(self, deed: str, gesture: str = "", name: str = "") -> None:
+        pass
+
+    def swap_encoder(self) -> None:
+        self.encoder_swapped = not self.encoder_swapped
 
     def reset(self) -> None:
         pass
@@ -143,6 +158,22 @@ def loading(*, said: str = "") -> np.ndarray:
     return pile.draw(state)
 
 
+def recording(stage: Stage, *, left_s: float = 0.0, name: str = "", fault: str = "") -> np.ndarray:
+    instrument = Shown()
+    instrument.recording = Progress(stage, left_s, name, fault)
+    return shown(RecordPage(instrument))
+
+
+def with_takes() -> Shown:
+    return Shown(takes=("take 1", "slow opening"))
+
+
+def playing(**values: object) -> Shown:
+    instrument = Shown()
+    instrument.sound = msgspec.structs.replace(instrument.sound, **values)
+    return instrument
+
+
 def meters(state: PanelState = PLAYING, warmest_c: float | None = 51.4) -> MetersPage:
     return MetersPage(lambda: warmest_c, lambda: [("eth0", "192.168.1.17")])
 
@@ -177,11 +208,26 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "knob-tune": lambda: shown(KnobPage(Shown(), "pitch"), PRESS, Turn(7, 7, fine=True)),
     "patch": lambda: shown(PatchPage(Shown()), right(4)),
     "patch-unused": lambda: shown(PatchPage(Shown()), right(0), state=replace(PLAYING, volts=(-1.5,) * 5)),
-    "jack": lambda: shown(JackPage(Shown(), "cv4"), right(2)),
+    "jack": lambda: shown(JackPage(Shown(), "cv4")),
     "cable": lambda: shown(cable_page(Shown(), "cv4", "centroid"), Turn(3, 3, fine=True)),
     "cable-curve": lambda: shown(cable_page(Shown(), "cv4", "sharpness"), BACK, right(2)),
     "gestures": lambda: shown(GesturesPage(Shown())),
     "gestures-long": lambda: shown(GesturesPage(Shown("bowed double bass, far away"))),
+    "gestures-record": lambda: shown(GesturesPage(with_takes()), right(5)),
+    "record-waiting": lambda: recording(Stage.WAITING),
+    "record": lambda: recording(Stage.RECORDING, left_s=13.7),
+    "record-keeping": lambda: recording(Stage.KEEPING),
+    "record-kept": lambda: recording(Stage.KEPT, name="take 3"),
+    "record-kept-long": lambda: recording(Stage.KEPT, name="slow opening of a filter"),
+    "record-failed": lambda: recording(Stage.FAILED, fault="the disk refuses: No space left on device"),
+    "recorded": lambda: shown(TakesPage(with_takes())),
+    "recorded-deeds": lambda: shown(TakesPage(with_takes()), PRESS),
+    "recorded-remove": lambda: shown(TakesPage(with_takes()), PRESS, right(1), PRESS),
+    "gate2": lambda: shown(Gate2Page(playing(gate2="tap"))),
+    "scale": lambda: shown(ScalePage(playing(scale=SCALES["minor"]))),
+    "scale-own": lambda: shown(ScalePage(playing(scale=0b10010001))),
+    "scale-notes": lambda: shown(NotesPage(playing(scale=0b10010001)), right(7)),
+    "morph-to": lambda: shown(MorphPage(playing(morph_to=1))),
     "instruments": lambda: shown(InstrumentsPage(Shown())),
     "instruments-loading": loading,
     "instruments-refused": lambda: loading(said="skins: the decoder is of another version"),
@@ -207,11 +253,12 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "details-nothing-yet": lambda: shown(meters(), right(1), state=PanelState(version="0.1.0")),
     "system": lambda: shown(SystemPage(Shown(), Service())),
     "about": lambda: shown(AboutPage(Shown())),
-    "shut-down": lambda: shown(SystemPage(Shown(), Service()), right(1), PRESS, right(1)),
+    "encoder-swapped": lambda: shown(SystemPage(Shown(), Service()), right(1), PRESS),
+    "shut-down": lambda: shown(SystemPage(Shown(), Service()), right(2), PRESS, right(1)),
     "good-bye": lambda: shown(GoodbyePage()),
-    "reset": lambda: shown(SystemPage(Shown(), Service()), right(2), PRESS),
-    "reset-really": lambda: shown(SystemPage(Shown(), Service()), right(2), PRESS, right(1), PRESS),
-    "forget-calibration": lambda: shown(SystemPage(Shown(), Service()), right(3), PRESS),
+    "reset": lambda: shown(SystemPage(Shown(), Service()), right(3), PRESS),
+    "reset-really": lambda: shown(SystemPage(Shown(), Service()), right(3), PRESS, right(1), PRESS),
+    "forget-calibration": lambda: shown(SystemPage(Shown(), Service()), right(4), PRESS),
     "refused": lambda: screens.error(
         BadInput("no bundle 'bells'", "models", "give a folder or one of: fluid, skins, tongues"), title="⚠ not done"
     ),

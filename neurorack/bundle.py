@@ -12,7 +12,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -240,7 +240,9 @@ def load(name: str | Path) -> Bundle:
         space = read_file(folder, card.space.file, ONNX_BYTES_MAX, card.space.sha256, card.space.bytes)
         _check_space(card, card.space, space, folder)
     held = read_file(folder, card.gestures.file, GESTURES_BYTES_MAX, card.gestures.sha256, card.gestures.bytes)
-    return Bundle(folder, card, decoder, encoder, _gestures(card, held, folder / card.gestures.file), space)
+    names = {name: name for name in card.gestures.names}
+    gestures = read_gestures(card, held, folder / card.gestures.file, names)
+    return Bundle(folder, card, decoder, encoder, gestures, space)
 
 
 def read_card(folder: Path) -> Card:
@@ -467,7 +469,9 @@ def _as_tensor(port: Port) -> tuple[str, tuple[int | str, ...], str]:
     return port.name, port.shape, port.dtype
 
 
-def _gestures(card: Card, data: bytes, path: Path) -> tuple[Gesture, ...]:
+def read_gestures(card: Card, data: bytes, path: Path, names: Mapping[str, str]) -> tuple[Gesture, ...]:
+    """The gestures that a safetensors file holds for this bundle, every number of them checked. `names` has for each,
+    as its tensors call it, what it is called. Raises BadInput."""
     import safetensors  # a module that only lists bundles does without
     import safetensors.numpy
 
@@ -491,7 +495,7 @@ def _gestures(card: Card, data: bytes, path: Path) -> tuple[Gesture, ...]:
     modal = any(port.name == "partials" for port in card.decoder.inputs)
     lowest, highest = PARTIALS_OCT
     gestures = []
-    for name in card.gestures.names:
+    for name, called in names.items():
         latent = part(name, "latent", (None, card.latent), "f4")
         descriptors = part(name, "descriptors", (len(latent), len(DESCRIPTORS)), "f4")
         median = part(name, "median", (len(DESCRIPTORS),), "f4")
@@ -507,5 +511,5 @@ def _gestures(card: Card, data: bytes, path: Path) -> tuple[Gesture, ...]:
             np.all(np.diff(partials) >= 0) and lowest <= partials[0] and partials[-1] <= highest
         ):
             raise fault(name, f"its partials must rise within {lowest:g}…{highest:g} octaves")
-        gestures.append(Gesture(name, latent, descriptors, median, start, end, pitch, partials))
+        gestures.append(Gesture(called, latent, descriptors, median, start, end, pitch, partials))
     return tuple(gestures)

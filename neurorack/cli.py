@@ -85,6 +85,9 @@ def build_parser() -> argparse.ArgumentParser:
     presets = command(
         "presets", _presets, "list, save, recall, rename and clear presets", "neurorack presets save 3 --name rain"
     )
+    gestures = command(
+        "gestures", _gestures, "record gestures live; list, rename and remove them", "neurorack gestures record"
+    )
     models = command(
         "models", _models_list, "list, show, verify and install instruments", "neurorack models show fluid"
     )
@@ -108,6 +111,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     install.add_argument("--replace", action="store_true", help="replace an installed one of the same name")
     _json(install)
+    commands = gestures.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_gestures(command)
     commands = presets.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_presets(command)
     return parser
@@ -167,6 +172,27 @@ def _add_presets(command: Callable[..., argparse.ArgumentParser]) -> None:
             made.add_argument("number", type=int, metavar="NUMBER", help="1 to 64")
         if name in ("save", "rename"):
             made.add_argument("--name" if name == "save" else "name", metavar="NAME", help="at most 24 characters")
+        made.add_argument(
+            "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
+        )
+        _json(made)
+
+
+def _add_gestures(command: Callable[..., argparse.ArgumentParser]) -> None:
+    from neurorack.daemon import folder
+
+    for name, what, example in (
+        ("list", "list what a gate can play, recorded gestures last", "list"),
+        ("record", "record the knobs from the next gate to the end of its sound, 20 s at most", "record --name sweep"),
+        ("rename", "give a recorded gesture another name", "rename 'take 1' sweep"),
+        ("remove", "throw a recorded gesture away", "remove sweep"),
+    ):
+        made = command(name, _gestures, what, f"neurorack gestures {example}")
+        made.set_defaults(do=name, gesture="", name="")
+        if name in ("rename", "remove"):
+            made.add_argument("gesture", metavar="GESTURE", help="its name")
+        if name in ("record", "rename"):
+            made.add_argument("--name" if name == "record" else "name", metavar="NAME", help="at most 24 characters")
         made.add_argument(
             "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
         )
@@ -467,6 +493,34 @@ def _presets(options: argparse.Namespace) -> int:
         done = {"save": "stored", "recall": "recalled", "rename": "renamed", "clear": "cleared"}[options.do]
         when = "" if live or options.do != "recall" else ": it plays when the module is started"
         _say(f"{done} preset {options.number}{when}")
+    return 0
+
+
+def _gestures(options: argparse.Namespace) -> int:
+    from neurorack import gestures
+    from neurorack.daemon import BUNDLE
+
+    told = ""
+
+    def tell_progress(reply: gestures.Reply) -> None:
+        nonlocal told
+        if reply.stage != told:
+            told = reply.stage
+            hint = ": Ctrl-C ends and keeps it" if told == "recording" else ""
+            complain(f"neurorack: {told}{hint}")
+
+    wanted = gestures.Request(options.do, options.gesture, options.name)
+    reply = gestures.request(wanted, options.run_dir, BUNDLE, tell_progress)
+    if options.json:
+        names = [*((name, False) for name in reply.own), *((name, True) for name in reply.takes)]
+        _print([{"name": name, "recorded": recorded} for name, recorded in names])
+    elif options.do == "list":
+        for number, name in enumerate([*reply.own, *reply.takes], 1):
+            _say(f"{number}\t{name}" + ("\trecorded" if number > len(reply.own) else ""))
+    elif options.do == "record":
+        _say(f"kept as {reply.name}" if reply.stage == "kept" else "nothing was recorded")
+    else:
+        _say(f"{options.do}d {options.gesture}")
     return 0
 
 

@@ -331,6 +331,7 @@ class Daemon:
         while True:
             self._step_panel()
             self._hear_gate2()
+            self._desk.follow(self._newest_volts())
             if self._shutting_down:
                 return SHUT_DOWN
             now_s = time.monotonic()

@@ -20,15 +20,19 @@ import msgspec
 from neurorack.errors import BadInput
 from neurorack.settings.memory import Memory
 from neurorack.settings.model import Gate2Task, Settings, Sound
+from neurorack.words import POTS
 
 if TYPE_CHECKING:  # with numpy, which `Desk` alone does without: the engine waits for what it says
     import numpy as np
 
     from neurorack.bundle import Card
+    from neurorack.gestures import Reply as TakesReply
+    from neurorack.gestures import Request as TakesRequest
     from neurorack.mailbox import Mailbox
     from neurorack.presets import Reply, Request
     from neurorack.settings.model import Preset
     from neurorack.settings.playing import Playing
+    from neurorack.takes.shelf import Progress, Shelf
 
 
 ON_DISK_S = 5.0
@@ -54,7 +58,7 @@ class Desk:
         scale: int | None = None,
         find_seed: int | None = None,
     ) -> None:
-        self._memory = Memory(state_dir)
+        self._memory, self._state_dir = Memory(state_dir), state_dir
         self._out_of_the_box, self._assignments = out_of_the_box, assignments
         given = {"intonation": intonation, "gate2": gate2, "scale": scale, "find_seed": find_seed}
         self._given = {name: value for name, value in given.items() if value is not None}
@@ -63,6 +67,7 @@ class Desk:
         self._playing: Playing | None = None
         self._mailbox: Mailbox | None = None
         self._card: Card | None = None
+        self._shelf: Shelf | None = None
         self._notices: list[str] = []
         self._preset = 0  # the one that gate 2 has come to
         self._waiting: tuple[Request, bytes | None, float] | None = None  # what, whom to answer, until when (monotonic)
@@ -101,19 +106,23 @@ class Desk:
         One that is remembered, but there no more, gives way to that of a module out of its box, as in the engine.
         """
         from neurorack.mailbox import Mailbox
+        from neurorack.takes.shelf import Shelf
 
+        self._frames, self._shelf = run_dir / "frames", Shelf(self._state_dir)
         try:
             self._mailbox = Mailbox(run_dir)
         except OSError as error:
             self._notices.append(f"presets cannot be asked for from outside: {error.strerror}")
         sound = self.sound
         try:
-            self._card = _card_of(sound.bundle)
+            self._turn_to(sound.bundle)
         except BadInput as error:
             if self._bundle is not None or sound.bundle == self._out_of_the_box:
                 raise
             self._notices.append(f"plays {self._out_of_the_box}: {error}")
             self.play(msgspec.structs.replace(sound, bundle=self._out_of_the_box, gesture=0))
+        else:
+            self._settle()
 
     @property
     def sound(self) -> Sound:
@@ -124,7 +133,28 @@ class Desk:
     @property
     def gestures(self) -> Sequence[str]:
         """Names of what a gate can play."""
-        return self._card.gestures.names if self._card is not None else ()
+        if self._card is None or self._shelf is None:
+            return ()
+        return (*self._card.gestures.names, *self.takes)
+
+    @property
+    def takes(self) -> Sequence[str]:
+        """Names of those that were recorded live: they are the last."""
+        return [take.name for take in self._shelf.takes] if self._shelf is not None else []
+
+    @property
+    def recording(self) -> "Progress":
+        """How far the newest recording, renaming or removal is."""
+        from neurorack.takes.shelf import Progress
+
+        return self._shelf.progress if self._shelf is not None else Progress()
+
+    def take(self, deed: str, gesture: str = "", name: str = "") -> None:
+        """Record, stop, cancel, rename or remove a gesture: `recording` says how far that is. Raises BadInput."""
+        from neurorack.gestures import Request
+
+        assert self._shelf is not None
+        Request(deed, gesture, name).apply(self._shelf, self._frames)  # type: ignore[arg-type]
 
     @property
     def finds(self) -> bool:
@@ -158,10 +188,46 @@ class Desk:
         assert self._playing is not None
         before = self.sound
         if sound.bundle != before.bundle:
-            self._card = _card_of(sound.bundle)
-        if (sound.bundle, sound.gesture) != (before.bundle, before.gesture) and sound.found is before.found:
+            self._turn_to(sound.bundle)
+        sound = self._settled(sound, by_id=recall)
+        if _chosen(sound) != _chosen(before) and sound.found is before.found:
             sound = msgspec.structs.replace(sound, found=None)  # it was found of the other one
         self._playing.play(sound, recall=recall)
+
+    def _turn_to(self, bundle: str) -> None:
+        from neurorack.bundle import find, read_card
+
+        self._card = read_card(find(bundle))
+        if self._shelf is not None:
+            self._notices += self._shelf.turn_to(self._card)
+
+    def _settle(self) -> None:
+        """Play on after takes have come or gone, each by its id."""
+        assert self._playing is not None
+        if (sound := self._settled(self.sound, by_id=True)) != self.sound:
+            self._playing.play(sound)
+
+    def _settled(self, sound: Sound, *, by_id: bool) -> Sound:
+        """With numbers and ids that agree: `by_id`, the numbers where those ids are now; else the other way round."""
+        gesture = self._place(sound.gesture, sound.take if by_id else "")
+        morph_to = self._place(sound.morph_to, sound.morph_take if by_id else "")
+        if gesture is None or morph_to is None:
+            self._notices.append(f"a recorded gesture is gone, or {self.bundle_name} is another version: plays its own")
+        number, take = gesture or (0, "")
+        far, far_take = morph_to or (-1, "")
+        found = sound.found if gesture else None
+        return msgspec.structs.replace(sound, gesture=number, take=take, morph_to=far, morph_take=far_take, found=found)
+
+    def _place(self, number: int, take: str) -> tuple[int, str] | None:
+        """(number, id of the take or "") of a gesture; None where the take is gone."""
+        if self._card is None or self._shelf is None:
+            return number, take
+        own, ids = len(self._card.gestures.names), [one.id for one in self._shelf.takes]
+        if take:
+            return (own + ids.index(take), take) if take in ids else None
+        if own <= number < own + len(ids):
+            return number, ids[number - own]
+        return number, ""
 
     def preset(self, deed: str, number: int, name: str | None = None) -> None:
         """Save, recall, rename or clear a preset. Raises BadInput, and nothing changes, where that cannot be."""
@@ -176,7 +242,15 @@ class Desk:
         from neurorack.settings.playing import knobs_of
 
         self.play(Sound(bundle=self._out_of_the_box, knobs=knobs_of(patched([]))))
-        self._memory.remember(Settings(playing=self.sound))
+        self._memory.remember(Settings(playing=self.sound, encoder_swapped=self._memory.settings.encoder_swapped))
+
+    @property
+    def encoder_swapped(self) -> bool:
+        """Whether the encoder turns the other way than the board says."""
+        return self._memory.settings.encoder_swapped
+
+    def swap_encoder(self) -> None:
+        self._memory.remember(msgspec.structs.replace(self._memory.settings, encoder_swapped=not self.encoder_swapped))
 
     def hear(self, edges: Sequence[tuple[int, str, int]]) -> None:
         """Do what gate 2 asks for with these edges (t_ns, jack, level), where it is not the voice that does it."""
@@ -199,6 +273,22 @@ class Desk:
             else:
                 self._preset = number
                 return
+
+    def follow(self, volts: "np.recarray | None") -> None:
+        """Let a recording hear what was played since. Returns at once."""
+        from neurorack.settings.playing import resting
+
+        if self._shelf is None:
+            return
+        picked = (0.5,) * len(POTS) if volts is None else tuple(map(float, volts["picked"]))
+        before = self._shelf.progress
+        changed = self._shelf.step(lambda: resting(self.sound, picked))
+        if (fault := self._shelf.progress.fault) and not before.fault:
+            self._notices.append(f"recorded gestures: {fault}")
+        if changed:
+            assert self._playing is not None
+            self._playing.tell_takes()
+            self._settle()
 
     def step(self, volts: "np.recarray | None") -> None:
         """Let the memory have what plays now; `volts` is the newest record of the jacks. Returns at once."""
@@ -238,6 +328,7 @@ class Desk:
 
     def answer(self, volts: "np.recarray | None") -> None:
         """Do what a command asks for, and tell it: of a changed preset once that outlives the power."""
+        from neurorack import gestures
         from neurorack.presets import Reply, read_request
 
         letter = self._mailbox.take() if self._mailbox is not None else None
@@ -246,6 +337,9 @@ class Desk:
         raw, whom = letter
         try:
             request = read_request(raw)
+            if isinstance(request, gestures.Request):
+                self._post(whom, self._answer_take(request))
+                return
             self.step(volts)
             before, settings = self._memory.settings, self._apply(request)
         except BadInput as error:
@@ -258,6 +352,18 @@ class Desk:
         self._waiting = request, whom, time.monotonic() + ON_DISK_S
         self._memory.save(settings, partial(self._saved, self._waiting, before))
         self._memory.step()
+
+    def _answer_take(self, request: "TakesRequest") -> "TakesReply":
+        """At once: who waits for the end of a recording asks again."""
+        from neurorack import gestures
+
+        assert self._shelf is not None
+        try:
+            request.apply(self._shelf, self._frames)
+        except BadInput as error:
+            return gestures.Reply.refused(error)
+        own = [] if self._card is None else self._card.gestures.names
+        return gestures.Reply.of(self._shelf, self.bundle_name, own)
 
     def _saved(self, waiting: "tuple[Request, bytes | None, float]", before: Settings, fault: str) -> None:
         """Tell whoever still waits. A preset that is not on the disk is none: as it was before."""
@@ -285,7 +391,7 @@ class Desk:
     def _where(self, request: "Request") -> str:
         return f"preset {request.number}, {self._memory.folder}"
 
-    def _post(self, whom: bytes | None, reply: "Reply") -> None:
+    def _post(self, whom: bytes | None, reply: "Reply | TakesReply") -> None:
         assert self._mailbox is not None
         self._mailbox.answer(whom, msgspec.json.encode(reply))
 
@@ -297,12 +403,13 @@ class Desk:
     def close(self) -> None:
         """Save what is not saved yet, and leave nobody waiting."""
         self._memory.close()
+        if self._shelf is not None:
+            self._shelf.finish()
         if self._waiting is not None:
             mend = "start the module again and look with `neurorack presets list`"
             self._refuse(BadInput("the module ends before the disk is done", self._where(self._waiting[0]), mend))
 
 
-def _card_of(bundle: str) -> "Card":
-    from neurorack.bundle import find, read_card
-
-    return read_card(find(bundle))
+def _chosen(sound: Sound) -> tuple[str, int | str]:
+    """The gesture that is played, by what names it for good."""
+    return sound.bundle, sound.take or sound.gesture

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from neurorack import gestures
 from neurorack.errors import BadInput
 from neurorack.mailbox import ask
 from neurorack.rundir import default_run_dir, open_run_dir
@@ -19,7 +20,7 @@ from neurorack.statedir import state_dir
 Deed = Literal["list", "save", "recall", "rename", "clear"]
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ask", tag="presets"):
     do: Deed
     number: int = 0
     name: str | None = None
@@ -62,10 +63,10 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
         return cls(refusal=(error.what, error.where, error.mend))
 
 
-def read_request(raw: bytes) -> Request:
+def read_request(raw: bytes) -> Request | gestures.Request:
     """Raises BadInput where it is none."""
     try:
-        return msgspec.json.decode(raw, type=Request)
+        return msgspec.json.decode(raw, type=Request | gestures.Request)  # type: ignore[arg-type]
     except ValueError as error:
         raise BadInput(f"not a request: {error}", "mailbox", "use the same version as the module") from error
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from neurorack.board import load_board
-from neurorack.bundle import Bundle, load
+from neurorack.bundle import Bundle, Gesture, load
 from neurorack.clock import SimulatedClock
 from neurorack.ears.follower import LEVEL_DELAY, TIMBRE_DELAY
 from neurorack.engine.output import OutputStage
@@ -40,6 +40,8 @@ from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.rack.world import World
 from neurorack.recorder import BYTES, pcm24
 from neurorack.sound_in import SoundIn
+from neurorack.statedir import state_dir
+from neurorack.takes import store
 from neurorack.terminal import complain
 from neurorack.words import FIND, FIND_SEED_MAX, GATE2_TASKS, GATE_DELAY_S, GATE_JACKS, PATCHABLE, SAMPLE_RATE_HZ
 
@@ -76,6 +78,7 @@ class Module:
         gate_delay_s: float = GATE_DELAY_S,
         noisy: bool = True,
         source: SoundIn | None = None,
+        takes: Sequence[Gesture] = (),
     ) -> None:
         board = load_board(rack=True)
         self.block = block
@@ -84,6 +87,7 @@ class Module:
         self.resets = 0
         """Times the decoder gave what is no number and was begun anew."""
         self.player = Player(bundle, block, seed, noisy=noisy)
+        self.player.offer(takes)
         self._gesture, self._find_seed = (gesture, depth, intonation, morph_to), find_seed
         self._choose()
         self.player.set_task(gate2)
@@ -241,6 +245,10 @@ def render(
     world.state.noise = noisy
     instrument = load(bundle)
     names = [one.name for one in instrument.gestures]
+    takes: list[Gesture] = []
+    if not {gesture, morph_to} <= {None, *names}:  # without need nothing of this machine decides how it sounds
+        takes = store.load(state_dir(), instrument.card).gestures
+        names += [take.name for take in takes]
     for name in (gesture, morph_to):
         if name is not None and name not in names:
             raise BadInput(f"no gesture {name!r}", instrument.name, f"use one of {', '.join(names)}")
@@ -250,8 +258,7 @@ def render(
     module = Module(
         instrument, world, patch,
         seed=seed, gesture=number, depth=depth, intonation=intonation, block=block, noisy=noisy, source=source,
-        morph_to=names.index(morph_to) if morph_to else -1, gate2=gate2,
-        find_seed=find_seed,
+        morph_to=names.index(morph_to) if morph_to else -1, gate2=gate2, takes=takes, find_seed=find_seed,
     )  # fmt: skip
     with _unwound_by_signals(), _Wav(out, duration_s) as wav:
         _play(module, round(duration_s * SAMPLE_RATE_HZ), wav)

@@ -5,6 +5,7 @@ Three shapes, each with one writer:
 `Snapshot`   the newest value of something; a torn or absent one leaves the reader's previous in force
 `EdgeRing`   every edge in order, with the kernel's timestamp; each reader keeps its own place
 `AudioTap`   the last seconds of sound, for recorders and scopes
+`FrameTap`   the last seconds of what the decoder was asked for, for who records gestures
 
 A slot is proven whole by its number at both ends *and* a checksum, since on Arm two stores may become
 visible in either order. Space is reserved with `posix_fallocate`, so a full tmpfs is an error at open
@@ -24,6 +25,7 @@ from neurorack.words import (
     CV_JACKS,
     DESCRIPTORS,
     GATE_JACKS,
+    HOP,
     KNOBS,
     PATCHABLE,
     PERFORMANCE,
@@ -99,6 +101,7 @@ INTENT = np.dtype(
         ("gate_delay_s", "f8"),
         ("muted", "u1"),
         ("listen", "u1"),  # play what comes in at the card instead of the gesture
+        ("takes", "u4"),  # another number: gestures recorded live have come or gone, read them again
     ]
 )
 """What the player chose: written by the daemon, taken up by the engine's main thread."""
@@ -112,6 +115,20 @@ FOUND = np.dtype(
     ]
 )
 """What is found, to be kept: written by the engine's main thread, read by the daemon when a preset is stored."""
+LATENT_MAX, PARTIALS_MAX = 64, 128
+"""What a bundle may have."""
+
+FRAMES = np.dtype(
+    [
+        ("age", "i4"),  # samples from the newest start of a gesture to this frame, as far as a number holds them
+        ("asked_oct", "f4"),  # the pitch that knobs and jacks ask for, octaves re C4
+        ("gate", "u1"),  # gate 1 is up
+        ("sounds", "u1"),  # the gesture goes on, or in its place another sound while the gate is up
+        ("controls", "f4", 1 + len(DESCRIPTORS) + LATENT_MAX),  # pitch in octaves re C4, descriptors in units, latent
+        ("partials", "f4", PARTIALS_MAX),  # what was struck, octaves above the pitch; of modal decoders
+    ]
+)
+"""What the decoder was asked for, one a hop: written by the engine, read by who records a gesture."""
 
 HISTOGRAM_BINS = 128
 """Log-spaced: bin b counts durations in [1 µs · 2^(b/8), 1 µs · 2^((b+1)/8)), up to 65 ms."""
@@ -330,41 +347,63 @@ class EdgeRing:
         self._file.close()
 
 
-class AudioTap:
-    """The last four seconds the engine played, mono float32, written whole blocks at a time.
+class _Tap:
+    """The last `length` items of a stream, written whole blocks at a time.
 
     The reader is far behind the writer by design, so a position is enough: what it reads is old and stands still.
+    `spare` items ahead of the writer are not read any more.
     """
+
+    def __init__(
+        self, path: Path, item: np.dtype, length: int, layout: bytes, *, spare: int, create: bool = False
+    ) -> None:
+        self._file = _File(path, 8 + item.itemsize * length, layout, create=create)
+        at = self._file.offset
+        self._count = np.frombuffer(self._file.map, "u8", 1, at)
+        self._ring = np.frombuffer(self._file.map, item, length, at + 8)
+        self._plain = f"V{item.itemsize}" if item.names else item  # field by field records take several times as long
+        self._in = self._ring.view(self._plain)
+        self._length, self._spare = length, spare
+        self._read = self.position
+        self.missed = 0
+        """Items that were overwritten before this reader came to them."""
+
+    @property
+    def position(self) -> int:
+        """Items written since the ring began."""
+        return int(self._count[0])
+
+    def write(self, items: np.ndarray) -> None:
+        """Append `items` [n], no more than the ring holds."""
+        start, items = self.position % self._length, items.view(self._plain)
+        first = min(len(items), self._length - start)
+        self._in[start : start + first] = items[:first]
+        if first < len(items):
+            self._in[: len(items) - first] = items[first:]
+        self._count[0] += len(items)
+
+    def read(self) -> np.ndarray:
+        """Items since the last call [n]."""
+        end = self.position
+        begin = max(self._read, end - self._length + self._spare)
+        self.missed += begin - self._read
+        self._read = end
+        return self._ring[np.arange(begin, end) % self._length].copy()
+
+
+class AudioTap(_Tap):
+    """The last four seconds the engine played, mono float32."""
 
     SAMPLES = 4 * SAMPLE_RATE_HZ
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
-        self._file = _File(path, 8 + 4 * self.SAMPLES, b"tap 1", create=create)
-        at = self._file.offset
-        self._count = np.frombuffer(self._file.map, "u8", 1, at)
-        self._ring = np.frombuffer(self._file.map, "f4", self.SAMPLES, at + 8)
-        self._read = self.position
-        self.missed = 0
-        """Samples that were overwritten before this reader came to them."""
+        super().__init__(path, np.dtype("f4"), self.SAMPLES, b"tap 1", spare=SAMPLE_RATE_HZ // 4, create=create)
 
-    @property
-    def position(self) -> int:
-        """Samples written since the ring began."""
-        return int(self._count[0])
 
-    def write(self, samples: np.ndarray) -> None:
-        """Append `samples` [n], n ≤ SAMPLES."""
-        start = self.position % self.SAMPLES
-        first = min(len(samples), self.SAMPLES - start)
-        self._ring[start : start + first] = samples[:first]
-        if first < len(samples):
-            self._ring[: len(samples) - first] = samples[first:]
-        self._count[0] += len(samples)
+class FrameTap(_Tap):
+    """The last two seconds of FRAMES."""
 
-    def read(self) -> np.ndarray:
-        """Samples since the last call [n]."""
-        end = self.position
-        begin = max(self._read, end - self.SAMPLES + SAMPLE_RATE_HZ // 4)  # the writer needs room ahead of it
-        self.missed += begin - self._read
-        self._read = end
-        return self._ring[np.arange(begin, end) % self.SAMPLES].copy()
+    HOPS = 2 * SAMPLE_RATE_HZ // HOP
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        super().__init__(path, FRAMES, self.HOPS, repr(FRAMES).encode(), spare=self.HOPS // 8, create=create)

@@ -17,8 +17,9 @@ WORDS |= {"onnx_graph", "onnx_session", "mailbox"}
 ALLOWED = {
     "jacks": {"rack"},
     "patch": set(),
-    "engine": {"patch", "ears"},
-    "panel": {"jacks", "patch", "settings", "rack"},
+    "engine": {"patch", "ears", "takes"},
+    "takes": {"patch", "settings"},
+    "panel": {"jacks", "patch", "settings", "takes", "rack"},
     "rack": {"jacks", "panel"},
     "frontend": {"jacks", "patch", "rack"},
     "settings": {"patch"},

@@ -39,6 +39,8 @@ COMMANDS = [
     ["models", "install"],
     ["presets"],
     *(["presets", deed] for deed in ("list", "save", "recall", "rename", "clear")),
+    ["gestures"],
+    *(["gestures", deed] for deed in ("list", "record", "rename", "remove")),
 ]
 
 
@@ -154,6 +156,10 @@ BAD = [
     ["presets", "recall", "one"],
     ["presets", "clear", "65"],
     ["presets", "rename", "0", "none"],
+    ["gestures", "record"],
+    ["gestures", "record", "--name", "x" * 25],
+    ["gestures", "rename", "nobody", "somebody"],
+    ["gestures", "remove", "nobody"],
 ]
 
 

@@ -28,7 +28,9 @@ class Asked:
 
     def __init__(self, run_dir: Path, **request: Any) -> None:
         self.reply: dict[str, Any] | None = None
-        self._thread = threading.Thread(target=self._ask, args=(run_dir, json.dumps(request).encode()))
+        self._thread = threading.Thread(
+            target=self._ask, args=(run_dir, json.dumps({"ask": "presets", **request}).encode())
+        )
         self._thread.start()
 
     def _ask(self, run_dir: Path, request: bytes) -> None:

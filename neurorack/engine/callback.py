@@ -21,7 +21,7 @@ from neurorack.engine.timeline import GateSchedule, LockedTimeline
 from neurorack.patch.found import Kept
 from neurorack.patch.performance import PLAYED, RUNNING, at_rest
 from neurorack.realtime import flush_denormals, make_fifo, pin
-from neurorack.shared import AudioTap, EdgeRing, Snapshot
+from neurorack.shared import AudioTap, EdgeRing, FrameTap, Snapshot
 from neurorack.words import C4_HZ, DESCRIPTORS, GATE2_TASKS, GATE_JACKS, SAMPLE_RATE_HZ
 
 WARM_S = 0.02
@@ -76,6 +76,10 @@ class Player(Protocol):
 
     def set_task(self, gate2: str) -> None: ...
 
+    def offer_takes(self) -> None: ...
+
+    def frames(self) -> NDArray[np.void]: ...
+
     def render(self, out: NDArray[np.float32], heard: NDArray[np.float32] | None = None) -> None: ...
 
     def reset(self) -> None: ...
@@ -100,7 +104,7 @@ class AudioCallback:
     """Hand it to a device as its callback. Public attributes may be set by the main thread at any time.
 
     block      samples the device asks for at `rate_hz`, and of an engine block at 48 kHz
-    controls, edges, tap   mapped files, or None until they are there
+    controls, edges, tap, frames   mapped files, or None until they are there
     held       gate jacks that were up before there were edges to read; taken
     wishes     taken up at the next block
     incoming   a warm player to fade over to; taken, and the old one left in `outgoing`
@@ -124,6 +128,7 @@ class AudioCallback:
         self.edges: EdgeRing | None = None
         self.held: tuple[str, ...] = ()
         self.tap: AudioTap | None = None
+        self.frames: FrameTap | None = None
         self.wishes = wishes or Wishes()
         self.incoming: Player | None = None
         self.outgoing: Player | None = None
@@ -237,6 +242,8 @@ class AudioCallback:
             self._stage.close()
         if self.tap is not None:
             self.tap.write(out)
+        if self.frames is not None:
+            self.frames.write(self._player.frames())
         self._meters.sound(self._stage.rms, self._stage.peak, self._stage.bent)
         self._meters.gates(self._schedule.count, self._schedule.late)
         self._meters.voice(self._pitch_hz, max(self._levels.values()), self.wishes.gesture)

@@ -2,17 +2,21 @@
 
 import math
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
-from neurorack.bundle import Bundle
+from neurorack.bundle import Bundle, Gesture
 from neurorack.ears.follower import Follower
 from neurorack.engine.decoder import Decoder
 from neurorack.engine.modes import Modes
 from neurorack.engine.source import source_for
 from neurorack.engine.space import Space
 from neurorack.patch.found import NEW, Kept, Map
+from neurorack.patch.gestures import Trajectory
 from neurorack.patch.voice import Voice
+from neurorack.statedir import state_dir
+from neurorack.takes.store import load
 from neurorack.words import HOP
 
 MAPS = 8
@@ -68,7 +72,8 @@ class Player:
         found, where what is kept is of another instrument."""
         way = None
         try:
-            way = self._space.map(gesture, seed, kept)
+            played = self._voice.trajectories
+            way = self._space.map(played[gesture % len(played)], seed, kept)
         finally:
             self._maps.append(way)
             self._ways = gesture, way
@@ -91,6 +96,19 @@ class Player:
         gesture, way = self._ways
         self._voice.choose(index, morph_to, way if gesture == index else None)
         self._voice.depth, self._voice.intonation = depth, intonation
+
+    def offer(self, takes: Sequence[Gesture]) -> None:
+        """Gestures behind the bundle's own from the next `set_gesture` on; from any thread."""
+        self._voice.offer([Trajectory(take) for take in takes])
+
+    def offer_takes(self) -> None:
+        """Those that were recorded with this bundle, as they lie in the state directory; who records them tells of what
+        is wrong there."""
+        self.offer(load(state_dir(), self.bundle.card).gestures)
+
+    def frames(self) -> np.ndarray:
+        """FRAMES [hops]: what the newest block asked of the decoder."""
+        return self._voice.frames()
 
     def set_task(self, gate2: str) -> None:
         """What `gate2` does, of GATE2_TASKS."""

@@ -33,7 +33,7 @@ from neurorack.patch.found import ROOM, Kept
 from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock, default_run_dir, open_run_dir
-from neurorack.shared import CONTROLS, FOUND, INTENT, METERS, VOLTS, AudioTap, EdgeRing, Snapshot
+from neurorack.shared import CONTROLS, FOUND, INTENT, METERS, VOLTS, AudioTap, EdgeRing, FrameTap, Snapshot
 from neurorack.words import BLOCKS, GATE2_TASKS, GATE_JACKS, POINTS_MAX, SAMPLE_RATE_HZ
 
 TICK_S = 0.05
@@ -136,6 +136,8 @@ class Engine:
         self._meters = Meters(Snapshot(self.run_dir / "meters", METERS, create=True), options.block)
         self._tap = AudioTap(self.run_dir / "tap", create=True)
         self._found = Snapshot(self.run_dir / "found", FOUND, create=True)
+        self._frames = FrameTap(self.run_dir / "frames", create=True)
+        self._takes = 0  # of the intent: another number, and there are others
         self._intent: Snapshot | None = None
         self._finding = 0, 0, (0.5, 0.5), b""  # gesture, seed, where what is kept was found, its numbers
         self._inodes: dict[str, int] = {}
@@ -188,7 +190,7 @@ class Engine:
             wishes=self._wishes,
             cpu=self._options.cpu,
         )
-        self._callback.tap = self._tap
+        self._callback.tap, self._callback.frames = self._tap, self._frames
         for name in ("controls", "edges"):
             self._inodes.pop(name, None)
         self._hand_over_files()
@@ -277,16 +279,20 @@ class Engine:
         self._hand_over_files()
         self._open_intent()
         if self._intent is not None and self._intent.refresh():
-            listened, finding = self._wishes.listen, self._finding
+            listened, finding, others = self._wishes.listen, self._finding, False
             chosen = self._take_intent(self._intent)
             if self._wishes.listen and not listened:
                 self._say_deaf()
                 with computing():
                     self._let_listen(callback.player)
-            if self._finding != finding and chosen in ("", self._asked):
+            if self._takes != (takes := int(self._intent.record["takes"])):
+                self._takes, others = takes, True
+                with computing():
+                    callback.player.offer_takes()
+            if (others or self._finding != finding) and chosen in ("", self._asked):
                 with computing():
                     self._let_find(callback.player)
-            callback.wishes = self._wishes
+            callback.wishes = self._wishes  # they may choose one of those
             if chosen and chosen != self._asked:
                 self._change(chosen)
         self._tell_found(callback.player)
@@ -425,7 +431,9 @@ def make_player(bundle: str, block: int, seed: int) -> tuple[str, Player]:
     from neurorack.engine.player import Player as BundlePlayer
 
     loaded = load(bundle)
-    return loaded.name, BundlePlayer(loaded, block, seed)
+    player = BundlePlayer(loaded, block, seed)
+    player.offer_takes()
+    return loaded.name, player
 
 
 def main(arguments: Sequence[str], make_player: MakePlayer = make_player) -> int:

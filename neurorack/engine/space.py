@@ -27,7 +27,6 @@ class Space:
     """
 
     def __init__(self, bundle: Bundle, trajectories: Sequence[Trajectory]) -> None:
-        self._trajectories = trajectories
         self._session = None
         if bundle.space_onnx is None or bundle.card.space is None:
             return
@@ -42,12 +41,11 @@ class Space:
                 self._session = open_session(bundle.space_onnx, GRID * GRID)
         except Exception as error:  # ONNX Runtime has a class for each kind, all of them plain Exceptions
             raise self._fault(error) from error
-        self.map(0)
+        self.map(trajectories[0])
 
-    def map(self, gesture: int, seed: int = 0, kept: Kept = NEW) -> Map | None:
-        """What is to be found from this gesture, counted round, along the directions of a seed; None where nothing is.
-        In a millisecond or two. BadInput where what is kept is of another instrument, or the network fails."""
-        played = self._trajectories[gesture % len(self._trajectories)]
+    def map(self, played: Trajectory, seed: int = 0, kept: Kept = NEW) -> Map | None:
+        """What is to be found from this gesture along the directions of a seed; None where nothing is. In a millisecond
+        or two. BadInput where what is kept is of another instrument, or the network fails."""
         described = points(played.rows, played.stages, played.partials)
         if len(kept.change) and (len(kept.change) != len(described) or not np.isfinite(kept.change).all()):
             raise BadInput("what was found is of another instrument", "preset", "find it again, and store it anew")
@@ -84,6 +82,7 @@ class Space:
 
 def prove_space(bundle: Bundle) -> None:
     """Ask for what every gesture leads to. BadInput says what is wrong with it. 2 ms a gesture."""
-    space = Space(bundle, [Trajectory(gesture) for gesture in bundle.gestures])
-    for gesture in range(len(bundle.gestures)):
-        space.map(gesture)
+    trajectories = [Trajectory(gesture) for gesture in bundle.gestures]
+    space = Space(bundle, trajectories)
+    for trajectory in trajectories:
+        space.map(trajectory)

@@ -25,7 +25,7 @@ from neurorack.engine.timeline import GAP_ENTRIES, LockedTimeline
 from neurorack.errors import BadInput
 from neurorack.realtime import WATCH_PRIORITY, lock_memory, make_fifo, settle
 from neurorack.rundir import open_run_dir
-from neurorack.shared import CONTROLS, HISTOGRAM_BINS, METERS, AudioTap, EdgeRing, Snapshot
+from neurorack.shared import CONTROLS, HISTOGRAM_BINS, METERS, AudioTap, EdgeRing, FrameTap, Snapshot
 from neurorack.words import SAMPLE_RATE_HZ
 
 SEGMENT_S = 0.5
@@ -110,6 +110,7 @@ def measure(run_dir: Path, bundle: str, block: int, seconds: float, wanted: str,
     meters.play_at(device.rate_hz)
     callback = AudioCallback(player, block, meters, channels=device.channels, rate_hz=device.rate_hz, cpu=cpu)
     callback.tap = AudioTap(run_dir / "tap", create=True)
+    callback.frames = FrameTap(run_dir / "frames", create=True)
     callback.controls, callback.edges = Snapshot(run_dir / "controls", CONTROLS), EdgeRing(run_dir / "edges")
     alternation = Alternation(callback, block, seconds)
     unlocked = lock_memory()

@@ -51,9 +51,9 @@ class Quadrature:
     """Turns, in detents. A level of 1 is a closed contact."""
 
     def __init__(self, quarters_per_detent: int = 4, *, reverse: bool = False) -> None:
+        self.reverse = reverse
         self._detent = quarters_per_detent
         self._rests = _RESTS[quarters_per_detent]
-        self._sign = -1 if reverse else 1
         self._state = self._quarters = 0
 
     def edge(self, jack: str, level: int) -> int:
@@ -65,7 +65,8 @@ class Quadrature:
         if state not in self._rests:
             return 0
         quarters, self._quarters = self._quarters, 0
-        return self._sign * ((2 * quarters >= self._detent) - (2 * quarters <= -self._detent))
+        way = (2 * quarters >= self._detent) - (2 * quarters <= -self._detent)
+        return -way if self.reverse else way
 
 
 class Button:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from neurorack.settings.model import Preset, Sound
+from neurorack.takes.shelf import Progress
 
 
 class Instrument(Protocol):
@@ -33,6 +34,24 @@ class Instrument(Protocol):
     def presets(self) -> Mapping[int, Preset]:
         """By number from 1."""
 
+    @property
+    def takes(self) -> Sequence[str]:
+        """Those of `gestures` that were recorded live: they are the last."""
+
+    @property
+    def recording(self) -> Progress:
+        """How far the newest recording is, or the newest deed of `take`."""
+
+    def take(self, deed: str, gesture: str = "", name: str = "") -> None:
+        """Record, stop, cancel, rename or remove a gesture; only begins it."""
+
+    @property
+    def encoder_swapped(self) -> bool:
+        """Whether the encoder turns the other way than the board says."""
+
+    def swap_encoder(self) -> None:
+        """Let it turn the other way from now on."""
+
     def play(self, sound: Sound, *, recall: bool = False) -> None:
         """Change what plays. With `recall` the pots' knobs go where `sound` has them, until a pot passes that."""
 
@@ -43,4 +62,5 @@ class Instrument(Protocol):
         """Save, recall, rename or clear a preset."""
 
     def reset(self) -> None:
-        """Play and remember what a module out of its box does, without a preset. Calibration stays."""
+        """Play and remember what a module out of its box does, without a preset. Calibration, recorded gestures and the
+        encoder's direction stay."""

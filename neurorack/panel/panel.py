@@ -31,6 +31,7 @@ from neurorack.panel.pages.home import HomePage
 from neurorack.panel.pages.knobs import KnobsPage
 from neurorack.panel.pages.meters import MetersPage, TunerPage
 from neurorack.panel.pages.patch import PatchPage
+from neurorack.panel.pages.performing import Gate2Page, MorphPage, ScalePage
 from neurorack.panel.pages.presets import PresetsPage
 from neurorack.panel.pages.scope import Ear, Listener, ScopePage, SpectrumPage
 from neurorack.panel.pages.sounds import GesturesPage, InstrumentsPage
@@ -64,6 +65,9 @@ def menu_rows(
         Row("presets", lambda: PresetsPage(instrument)),
         Row("instruments", lambda: InstrumentsPage(instrument)),
         Row("patch", lambda: PatchPage(instrument)),
+        Row("gate 2", lambda: Gate2Page(instrument)),
+        Row("scale", lambda: ScalePage(instrument)),
+        Row("morph to", lambda: MorphPage(instrument)),
         Row("tuner", TunerPage),
         Row("scope", lambda: ScopePage(ear())),
         Row("spectrum", lambda: SpectrumPage(ear())),
@@ -87,7 +91,8 @@ class Panel:
         self._board, self._clock, self._instrument = board, clock, instrument
         self._watch = Watch(run_dir, clock)
         self._edges = Opened(lambda: EdgeRing(run_dir / "edges"), clock)
-        self._encoder = Encoder(Quadrature(board.encoder.steps_per_detent, reverse=board.encoder.reversed), Button())
+        self._turns = Quadrature(board.encoder.steps_per_detent)
+        self._encoder = Encoder(self._turns, Button())
         buses = {
             name: Opened(lambda name=name: open_bus(board.buses[name].device, clock, run_dir), clock)  # type: ignore[misc]
             for name in {board.oled.bus, board.leds.bus}
@@ -128,6 +133,7 @@ class Panel:
     def _listen(self, now_ns: int) -> bool:
         """Hand what the encoder did to the page; whether it did anything."""
         ring = self._edges.get()
+        self._turns.reverse = self._board.encoder.reversed != self._instrument.encoder_swapped
         events = self._encoder.read(ring.read() if ring else [], now_ns)
         t_s = self._watch.t_s
         for event in events:

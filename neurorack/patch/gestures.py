@@ -171,10 +171,11 @@ class Walk:
     def choose(self, index: int, other: int = -1, way: Map | None = None) -> None:
         """Play this gesture from the next start on, with another, -1 for the next, at the far end of `morph`; `way` is
         what is to be found from it."""
-        count = len(self.trajectories)
+        trajectories = self.trajectories  # another thread may put others there
+        count = len(trajectories)
         self._map_next = way
-        self._next = self.trajectories[index % count]
-        self._other_next = self.trajectories[(index + 1 if other < 0 else other) % count]
+        self._next = trajectories[index % count]
+        self._other_next = trajectories[(index + 1 if other < 0 else other) % count]
         if self.stage is Stage.SILENT:
             self._take_up()
 

@@ -20,6 +20,7 @@ of.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -48,6 +49,7 @@ from neurorack.patch.performance import (
 from neurorack.patch.pitch import HIGHEST_HZ, LOWEST_HZ
 from neurorack.patch.touch import Touch
 from neurorack.patch.vca import Vca
+from neurorack.shared import FRAMES
 from neurorack.words import C4_HZ, DESCRIPTORS, HOP, KNOBS, SAMPLE_RATE_HZ
 
 OPEN_SAMPLES = 48
@@ -71,7 +73,11 @@ RMS_MAX_DB, RMS_MIN_DB = -3.0, -120.0
 ONCE_SAMPLES = 960
 """20 ms. Starts of the two gates that are nearer than that are one: both mean the same beat."""
 
+OLD_SAMPLES = 1 << 30
+"""What has begun longer ago than that, 6 hours, is no older in a frame."""
+
 _TICK = "tick"
+_GOING = (Stage.HELD, Stage.LEFT)
 _MANY = 8
 """Hops in a block from which on arrays are faster: 16 take 60 µs, one by one 160."""
 
@@ -100,7 +106,8 @@ class Voice:
         """Of the gesture's descriptors about their medians."""
         self.intonation = 1.0
         """Of the gesture's pitch: 0 plays exactly the pitch that knobs and jacks ask for."""
-        self._walk = Walk([Trajectory(gesture) for gesture in bundle.gestures], hops)
+        self._own = [Trajectory(gesture) for gesture in bundle.gestures]
+        self._walk = Walk(self._own, hops)
         self._vca = Vca(block)
         self.gain = self._vca.gain
         self._scales = Scales.from_card(bundle.card)
@@ -137,6 +144,11 @@ class Voice:
         self._held = False  # gate 1 is up
         self._frozen, self._smooth = [False] * hops, [False] * hops
         self._noted = self._scrubbed = False  # something in these; the newest hop was scrubbed
+        self._frames = frames = np.zeros(hops, FRAMES)
+        self._ages, self._asked_oct, self._asked = frames["age"], frames["asked_oct"], frames["controls"]
+        self._asked = self._asked[:, : self.controls.shape[1]]
+        self._gates, self._goes_on = frames["gate"], frames["sounds"]
+        self._to_ends = np.arange(1, hops + 1, dtype=np.int32) * HOP
 
     @property
     def sounding(self) -> bool:
@@ -152,6 +164,13 @@ class Voice:
     def finding(self) -> tuple[float, float]:
         """Where the knobs that find stand, 0…1, at the newest hop."""
         return self._walk.finding
+
+    def offer(self, takes: Sequence[Trajectory]) -> None:
+        """Gestures behind the bundle's own, in place of those offered before; from the next `choose` on.
+
+        May be called from another thread: it is one assignment.
+        """
+        self._walk.trajectories = [*self._own, *takes]
 
     def choose(self, gesture: int, morph_to: int = -1, way: Map | None = None) -> None:
         """Play the gesture of this number, counted round, from the next gate on, and at the far end of `morph` another,
@@ -227,11 +246,21 @@ class Voice:
             self._advance(at, end)
             at = end
             walk.mark(hop)
+            self._gates[hop] = self._held
+            self._goes_on[hop] = self._held if self._hearing else walk.stage in _GOING
             if performs or self._gate2.freezes:
                 self._note(hop)
         self._fill_controls(self._rows(heard))
         self._vca.render()
         self._sample += len(self.gain)
+
+    def frames(self) -> np.ndarray:
+        """FRAMES [hops] of the newest block; overwritten by the next call."""
+        since = self._sample - len(self.gain) - self._started
+        np.add(self._to_ends, min(since, OLD_SAMPLES), out=self._ages)
+        self._asked_oct.fill(self._pitch_oct)
+        self._asked[:] = self.controls
+        return self._frames
 
     def _add_ticks(self) -> None:
         """Ticks of the tapped clock that fall into the coming block."""
@@ -336,6 +365,7 @@ class Voice:
         self._struck = self._walk.place
         if (partials := self._walk.partials) is not None:
             self.strikes.append((offset, partials))
+            self._frames["partials"][:, : len(partials)] = partials
 
     def _advance(self, begin: int, end: int) -> None:
         """Let the gesture go on over these samples; where it ends, plan the fade. Frozen, it stands still."""

@@ -1,8 +1,13 @@
 """Hands on the virtual module as a terminal has them: keys that are pressed and never let go.
 
 A terminal says when a key goes down and repeats while it is held, and never that it came up. So a note ends when its
-key has not repeated for a while, and a push ends after its time; `step` looks after both.
+key has not repeated for a while, and a push ends after its time; `step` looks after both. What is typed at the encoder
+meanwhile waits for its turn, as the one hand would.
 """
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 from neurorack.clock import Clock
 from neurorack.rack.control import FAULTY, RackControl
@@ -16,6 +21,9 @@ FIRST_S, REPEAT_S = 0.7, 0.2
 """How long a note lasts after its key was tapped (keyboards wait up to 0.66 s before they repeat), and repeated."""
 
 PRESS_S, LONG_PRESS_S = 0.1, 0.7
+PAUSE_S = 0.05
+"""Between two pushes."""
+WAITING_MAX = 16
 GRIP_S, GRIPPED_S = 0.35, 0.02
 """How long the encoder stays pushed for a turn, and when it may turn: a push that bounces is heard after 5 ms."""
 
@@ -35,6 +43,8 @@ class Hands:
         self._note_ends_ns = 0
         self._press_ends_ns: int | None = None
         self._turns_to_come, self._turn_due_ns = 0, 0  # with the encoder pushed
+        self._waiting: deque[Callable[[], None]] = deque(maxlen=WAITING_MAX)  # for the encoder
+        self._free_ns = 0  # when it may be pushed again
         self._before: dict[str, str] = {}  # cables that the keyboard replaced
 
     def step(self) -> None:
@@ -48,19 +58,31 @@ class Hands:
             self._turns_to_come, self._press_ends_ns = 0, now_ns + round(GRIP_S * 1e9)
         if self._press_ends_ns is not None and now_ns >= self._press_ends_ns:
             self._control.press_encoder(False)
-            self._press_ends_ns = None
+            self._press_ends_ns, self._free_ns = None, now_ns + round(PAUSE_S * 1e9)
+        if self._waiting and self._free:
+            self._waiting.popleft()()
+
+    @property
+    def _free(self) -> bool:
+        return self._press_ends_ns is None and self._clock.now_ns() >= self._free_ns
 
     def turn(self, detents: int) -> None:
-        self._control.turn_encoder(detents)
+        if self._free:
+            self._control.turn_encoder(detents)
+        else:
+            self._waiting.append(partial(self.turn, detents))
 
     def press(self, seconds: float = PRESS_S) -> None:
-        if self._press_ends_ns is None:
+        if self._free:
             self._control.press_encoder(True)
             self._press_ends_ns = self._clock.now_ns() + round(seconds * 1e9)
+        else:
+            self._waiting.append(partial(self.press, seconds))
 
     def turn_pushed(self, detents: int) -> None:
         """Push the encoder and turn it; `step` turns, and lets go a while after the last turn."""
         if self._press_ends_ns is None:
+            self._free_ns = 0
             self.press(GRIP_S)
             self._turn_due_ns = self._clock.now_ns() + round(GRIPPED_S * 1e9)
         self._turns_to_come += detents

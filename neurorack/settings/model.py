@@ -29,6 +29,7 @@ KnobName = Literal[
     "octave", "fine",
 ]  # fmt: skip
 Gate2Task = Literal["freeze", "retrigger", "tap", "next gesture", "next preset"]
+TakeId = Annotated[str, msgspec.Meta(pattern="\\A([0-9a-f]{12})?\\Z")]
 PotName = Literal["pot1", "pot2", "pot3", "pot4"]
 CurveName = Literal["linear", "exponential", "logarithmic", "s-curve"]
 
@@ -64,6 +65,8 @@ class Sound(_Kept, frozen=True):
     `morph_to` is the gesture at the far end of `morph`, −1 the next one. `enveloped` are jacks without a cable: their
     attenuverters get the gesture's envelope. `scale` has a bit for each note the pitch may take, bit 0 is C; 0: any.
     `find_seed` says where `find1` and `find2` lead, `found` what they had found of this gesture when it was stored.
+
+    `take` and `morph_take` are ids of gestures recorded live; `gesture` and `morph_to` are then where those stand.
     """
 
     bundle: Annotated[str, msgspec.Meta(min_length=1, max_length=BUNDLE_CHARACTERS_MAX, pattern=_PRINTED)]
@@ -78,6 +81,8 @@ class Sound(_Kept, frozen=True):
     scale: Annotated[int, msgspec.Meta(ge=0, le=0xFFF)] = 0
     find_seed: Annotated[int, msgspec.Meta(ge=0, le=FIND_SEED_MAX)] = 0
     found: Find | None = None
+    take: TakeId = ""
+    morph_take: TakeId = ""
 
 
 class Preset(_Kept, frozen=True):
@@ -86,10 +91,12 @@ class Preset(_Kept, frozen=True):
 
 
 class Settings(_Kept, frozen=True):
-    """`playing` is None in a module just out of its box. Presets are numbered from 1."""
+    """`playing` is None in a module just out of its box. Presets are numbered from 1. `encoder_swapped`: it turns the
+    other way than the board says."""
 
     playing: Sound | None = None
     presets: dict[Number, Preset] = {}
+    encoder_swapped: bool = False
 
     def preset(self, number: int) -> Preset:
         """Raises BadInput where there is none."""
@@ -136,11 +143,11 @@ def check_number(number: int) -> None:
 
 
 def named(name: str) -> str:
-    """A preset's name with single spaces. Raises BadInput where no display could hold it."""
+    """A preset's or a gesture's name with single spaces. Raises BadInput where no display could hold it."""
     name = " ".join(name.split())
     if not name or len(name) > NAME_CHARACTERS_MAX or not name.isprintable():
         mend = f"use 1 to {NAME_CHARACTERS_MAX} printable characters"
-        raise BadInput("a preset cannot be called that", repr(name[:40]), mend)
+        raise BadInput("that cannot be a name", repr(name[:40]), mend)
     return name
 
 
@@ -149,8 +156,8 @@ Document = dict[str, Any]
 
 
 def _as_it_was(document: Document) -> Document:
-    """Schema 2 adds knobs of performance, gate 2, scale and envelope, 3 what is found: all have defaults that play as
-    before."""
+    """Schema 2 adds knobs of performance, gate 2, scale and envelope, schema 3 gestures recorded live and found, and
+    the encoder's direction: all have defaults that play as before."""
     return document
 
 

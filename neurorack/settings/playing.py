@@ -1,6 +1,7 @@
 """What plays: from a remembered sound to the records by which engine and jacks hear of it, and back."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -8,10 +9,10 @@ import msgspec
 import numpy as np
 
 from neurorack.errors import BadInput
-from neurorack.patch.matrix import CURVES, empty_patch
+from neurorack.patch.matrix import CURVES, empty_patch, standing
 from neurorack.settings.model import CurveName, Find, Gate2Task, JackName, Knob, KnobName, PotName, Sound
 from neurorack.shared import FOUND, INTENT, PATCH, Snapshot
-from neurorack.words import CV_JACKS, GATE2_TASKS, PATCHABLE, POTS
+from neurorack.words import CV_JACKS, DESCRIPTORS, GATE2_TASKS, PATCHABLE, POTS
 
 STILL = 0.005
 """A pot that moved less has not been moved: its noise must not wear the flash out."""
@@ -48,6 +49,17 @@ def knobs_of(record: np.recarray) -> dict[KnobName, Knob]:
         )
         for row, name in enumerate(get_args(KnobName))
     }
+
+
+def resting(sound: Sound, picked: Sequence[float]) -> np.ndarray:
+    """Where the descriptors' knobs stand without a cable, 0…1 [5]; `picked` [4] are those of the pots."""
+    none = [0.0] * len(CV_JACKS)
+    positions = []
+    for name in DESCRIPTORS:
+        knob = sound.knobs.get(name, Knob(base=0.5))  # type: ignore[call-overload]
+        base = knob.base if knob.pot is None else picked[POTS.index(knob.pot)]
+        positions.append(standing(base, none, none, knob.offset, CURVES.index(knob.curve)))
+    return np.array(positions)
 
 
 def enveloped_of(record: np.recarray) -> tuple[JackName, ...]:
@@ -130,6 +142,11 @@ class Playing:
         if not heard or record["intent"] != self._intent.number:
             return self.sound
         return msgspec.structs.replace(self.sound, found=_find(record["at"], record["change"][: record["size"]]))
+
+    def tell_takes(self) -> None:
+        """Let the engine read anew which gestures were recorded."""
+        self._intent.record["takes"] += np.uint32(1)
+        self._intent.publish()
 
     def look(self, volts: np.recarray) -> None:
         """Take up from a VOLTS record where the knobs of the pots stand, once the jacks know of the last recall."""

@@ -1,7 +1,7 @@
 """Two generations of the settings in a folder, of which a loss of power leaves the old or the new.
 
-    settings-2.a  settings-2.b       generations of schema 2, written in turns
-    settings-2.a.damaged             what stood in a's place and could not be used
+    settings-3.a  settings-3.b       generations of schema 3, written in turns
+    settings-3.a.damaged             what stood in a's place and could not be used
     settings.lock                    who keeps them
 
 A file is one line, then JSON, readable by a person:

@@ -10,7 +10,8 @@ from neurorack.engine import callback as module
 from neurorack.engine.callback import AudioCallback, Wishes
 from neurorack.engine.meters import Meters
 from neurorack.patch.performance import RUNNING, SCRUB
-from neurorack.shared import CONTROLS, METERS, AudioTap, EdgeRing, Snapshot
+from neurorack.shared import CONTROLS, METERS, AudioTap, EdgeRing, FrameTap, Snapshot
+from neurorack.words import HOP
 
 BLOCK = 128
 PERIOD_NS = BLOCK * 1_000_000_000 // 48_000
@@ -254,6 +255,13 @@ def test_the_tap_hears_what_the_card_gets(card: Card, run_dir: Path):
     tap = AudioTap(run_dir / "tap")
     audio = card.play(60)
     assert np.array_equal(tap.read(), audio)
+
+
+def test_every_hop_leaves_a_frame_for_who_records(card: Card, run_dir: Path):
+    card.callback.frames = FrameTap(run_dir / "frames", create=True)
+    frames = FrameTap(run_dir / "frames")
+    card.play(60)
+    assert len(frames.read()) == 60 * BLOCK // HOP
 
 
 def test_late_callbacks_are_misses_and_skipped_ones_lost(card: Card, run_dir: Path):

@@ -237,7 +237,7 @@ def test_all_that_a_shipped_instrument_finds_can_be_played(name: str) -> None:
     described = [points(t.rows, t.stages, t.partials)[: KNOTS * width].reshape(KNOTS, width) for t in trajectories]
     everywhere = [[*rows] for rows in np.random.default_rng(0).random((8, 2))] + [[0.0, 0.0], [1.0, 1.0], [1.0, 0.0]]
     for number in range(len(trajectories)):
-        way = space.map(number, seed=number % 3)
+        way = space.map(trajectories[number], seed=number % 3)
         assert way is not None
         for first, second in everywhere:
             at = way.at(first, second)

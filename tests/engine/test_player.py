@@ -52,6 +52,23 @@ def test_every_block_size_plays_the_same(instrument: bundle.Bundle, block: int) 
     np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+def test_gestures_offered_while_it_plays_change_nothing_until_one_is_chosen(instrument: bundle.Bundle) -> None:
+    hold, own = instrument.gestures[0], len(instrument.gestures)
+    loud = dataclasses.replace(hold, name="take", descriptors=hold.descriptors + np.float32([6, 0, 0, 0, 0]))
+    one, other = player(instrument), player(instrument)
+    before = [play(made, 40, gates={0: 1}) for made in (one, other)]
+    other.offer([loud])
+    np.testing.assert_array_equal(before[0], before[1])
+    np.testing.assert_array_equal(play(one, 40), play(other, 40))
+    one.set_gesture(0, 1.0)
+    other.set_gesture(own, 1.0)
+    levels = [np.std(play(made, 80, gates={0: 0, 2560: 1})[6_000:]) for made in (one, other)]
+    assert 20 * np.log10(levels[1] / levels[0]) == pytest.approx(6.0, abs=0.2)
+    other.offer([])
+    other.set_gesture(own, 1.0)
+    np.testing.assert_array_equal(other._voice._walk._next.rows, one._voice._walk._next.rows)
+
+
 def test_one_seed_gives_one_sound_bit_for_bit(instrument: bundle.Bundle) -> None:
     first, second, other = (play(player(instrument, seed=seed, noisy=True), 60, gates={0: 1}) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, second)

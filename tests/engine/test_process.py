@@ -14,7 +14,7 @@ from tone import TonePlayer
 from neurorack.bundle import load
 from neurorack.engine.output import OutputStage
 from neurorack.engine.player import Player
-from neurorack.shared import INTENT, VOLTS, AudioTap, EdgeRing, Snapshot
+from neurorack.shared import INTENT, VOLTS, AudioTap, EdgeRing, FrameTap, Snapshot
 
 
 def reference(player: TonePlayer, blocks: int, block: int = 128) -> np.ndarray:
@@ -115,6 +115,23 @@ def test_a_gate_is_heard_a_constant_time_after_its_edge(
     assert len(delays) > 100
     assert delays.std() <= 0.1e-3
     assert delays.mean() <= 0.006 + 3 * 128 / RATE_HZ
+
+
+def test_recorded_gestures_that_come_are_taken_up_while_it_plays_and_its_frames_can_be_recorded(
+    start_engine, run_dir: Path
+):
+    engine = start_engine("--device", "null").playing()
+    frames = FrameTap(run_dir / "frames")
+    wait_for(lambda: len(frames.read()) > 0)
+    wait_for(lambda: engine.meters()["level_peak"] > 0.24)
+    intent = Snapshot(run_dir / "intent", INTENT, create=True)
+    intent.record["intonation"] = intent.record["depth"] = 1.0
+    intent.publish()
+    time.sleep(0.2)
+    assert engine.meters()["level_peak"] > 0.24, "none have come"
+    intent.record["takes"] = 1
+    intent.publish()
+    wait_for(lambda: engine.meters()["level_peak"] < 0.13)
 
 
 def test_edges_and_intents_that_appear_later_are_taken_up(start_engine, run_dir: Path):

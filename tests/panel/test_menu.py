@@ -1,6 +1,7 @@
 """The grammar, and every page by the hand at the encoder: on a desk of its own, with presets that are kept."""
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from frames import frames
 
 from hardware.screens import PLAYING, Shown, Strings
 from neurorack import bundle
@@ -25,8 +27,10 @@ from neurorack.panel.pages.system import CalibrationPage, Service
 from neurorack.panel.panel import menu_rows
 from neurorack.panel.state import PanelState
 from neurorack.patch.matrix import CURVES, Matrix, default_patch
+from neurorack.patch.scale import SCALES
 from neurorack.settings.playing import patch_of
-from neurorack.shared import PATCH, Snapshot
+from neurorack.shared import PATCH, FrameTap, Snapshot
+from neurorack.takes.shelf import Stage
 from neurorack.words import CV_JACKS, DESCRIPTORS, PATCHABLE, POTS
 
 PRESS, BACK = Push.PRESS, Push.LONG_PRESS
@@ -57,6 +61,12 @@ class Player:
             self.do(BACK)
         rows = [r.name for r in self.menu.page._rows()]  # type: ignore[attr-defined]
         self.do(PRESS, turn(rows.index(row)), PRESS, *events)
+
+    def find(self, row: str) -> None:
+        """Turn the wheel to this row."""
+        wheel = self.menu.page
+        assert isinstance(wheel, Wheel)
+        self.do(turn([r.name for r in wheel._read()].index(row) - wheel.chosen))
 
     @property
     def page(self) -> str:
@@ -122,20 +132,27 @@ def test_an_attenuverter_is_turned_from_the_knob_and_from_the_jack(player: Playe
         "knobs", turn(PATCHABLE.index(knob)), PRESS, turn(1 + CV_JACKS.index(jack)), PRESS, turn(-500), turn(25)
     )
     assert player.desk.sound.knobs[knob].attenuverter[jack] == pytest.approx(-0.75)  # type: ignore[index]
-    player.open("patch", turn(CV_JACKS.index(jack)), PRESS, turn(PATCHABLE.index(knob)), PRESS, turn(3, fine=True))
+    player.open("patch", turn(CV_JACKS.index(jack)), PRESS)
+    player.find(knob)
+    player.do(PRESS, turn(3, fine=True))
     assert player.desk.sound.knobs[knob].attenuverter[jack] == pytest.approx(-0.747)  # type: ignore[index]
     player.do(turn(747, fine=True))
     assert jack not in player.desk.sound.knobs[knob].attenuverter, "closed is no cable"  # type: ignore[index]
 
 
 def test_one_jack_can_feed_every_knob(player: Player) -> None:
-    for number, _ in enumerate(PATCHABLE):
-        player.open("patch", turn(CV_JACKS.index("cv4")), PRESS, turn(number), PRESS, turn(1000))
+    for name in PATCHABLE:
+        player.open("patch", turn(CV_JACKS.index("cv4")), PRESS)
+        player.find(name)
+        player.do(PRESS, turn(1000))
     assert all(player.desk.sound.knobs[knob].attenuverter["cv4"] == 1.0 for knob in PATCHABLE)  # type: ignore[index]
 
 
 def test_what_performs_is_patched_like_what_sounds(player: Player) -> None:
-    player.open("patch", turn(1), PRESS, turn(PATCHABLE.index("scrub")), PRESS, turn(50))
+    player.open("patch", turn(1), PRESS)
+    assert player.menu.page._read()[player.menu.page.chosen].name == "rms", "which it feeds"  # type: ignore[attr-defined]
+    player.find("scrub")
+    player.do(PRESS, turn(50))
     assert player.desk.sound.knobs["scrub"].attenuverter == {"cv1": 0.5}  # type: ignore[index]
     player.open("knobs", turn(PATCHABLE.index("morph")), PRESS, PRESS, turn(10))
     assert player.desk.sound.knobs["morph"].base == pytest.approx(0.1)  # type: ignore[index]
@@ -147,7 +164,7 @@ def test_the_seed_of_what_is_found_is_beside_its_knobs(player: Player) -> None:
 
 
 def test_curve_and_offset_are_the_knobs(player: Player) -> None:
-    player.open("patch", turn(2), PRESS, turn(2), PRESS, BACK, turn(1), PRESS, turn(7), PRESS, turn(1), PRESS, turn(1))
+    player.open("patch", turn(2), PRESS, PRESS, BACK, turn(1), PRESS, turn(7), PRESS, turn(1), PRESS, turn(1))
     knob = player.desk.sound.knobs["centroid"]
     assert knob.offset == pytest.approx(0.07) and knob.curve == CURVES[1]
 
@@ -208,8 +225,91 @@ def test_a_gesture_is_chosen_by_name_and_plays_from_the_push_on(player: Player) 
 def test_a_gesture_that_is_gone_leaves_the_screen_at_the_last(player: Player) -> None:
     player.open("gestures", turn(1))
     player.desk._card = None
-    player.do(turn(1), PRESS, BACK)
+    player.do(turn(1), BACK)
     assert player.page == "Wheel"
+
+
+@pytest.fixture
+def engine(player: Player, tmp_path: Path) -> FrameTap:
+    return FrameTap(tmp_path / "run" / "frames", create=True)
+
+
+def wait_for(player: Player, stage: Stage) -> None:
+    give_up = time.monotonic() + 60
+    while player.desk.recording.stage is not stage:
+        assert time.monotonic() < give_up
+        player.desk.follow(None)
+        time.sleep(0.002)
+    player.later(0.05)
+
+
+def test_a_gesture_is_recorded_from_the_panel_and_played_by_the_next_push(player: Player, engine: FrameTap) -> None:
+    player.open("gestures", turn(-1), PRESS)
+    assert player.page == "RecordPage" and player.desk.recording.stage is Stage.WAITING
+    engine.write(frames()[:100])
+    wait_for(player, Stage.RECORDING)
+    player.do(PRESS)
+    wait_for(player, Stage.KEPT)
+    player.do(PRESS)
+    assert player.page == "GesturesPage"
+    assert player.desk.gestures[player.desk.sound.gesture] == "take 1"
+
+
+def test_a_long_press_drops_what_is_recorded(player: Player, engine: FrameTap) -> None:
+    player.open("gestures", turn(-1), PRESS)
+    engine.write(frames()[:100])
+    wait_for(player, Stage.RECORDING)
+    player.do(BACK)
+    assert player.page == "GesturesPage" and not player.desk.takes and player.desk.recording.stage is Stage.IDLE
+
+
+def test_a_recording_without_an_engine_is_refused_in_words(player: Player) -> None:
+    player.open("gestures", turn(-1), PRESS)
+    assert player.page == "Refused"
+
+
+def test_a_recorded_gesture_is_renamed_and_removed(player: Player, engine: FrameTap) -> None:
+    player.open("gestures", turn(-1), PRESS)
+    engine.write(frames())
+    wait_for(player, Stage.KEPT)
+    player.open("gestures", turn(-2), PRESS, PRESS, PRESS, turn(1), PRESS, turn(-4), PRESS)
+    wait_for(player, Stage.KEPT)
+    assert player.desk.takes == ["take 1b"]
+    assert player.page == "TakesPage"
+    player.do(PRESS, turn(1), PRESS, PRESS)
+    assert player.desk.takes == ["take 1b"], "no comes first"
+    player.do(PRESS, turn(1), PRESS, turn(1), PRESS)
+    wait_for(player, Stage.KEPT)
+    assert not player.desk.takes
+
+
+def test_gate_2_gets_a_task(player: Player) -> None:
+    player.open("gate 2", turn(2), PRESS)
+    assert player.desk.sound.gate2 == "tap"
+
+
+def test_a_scale_is_chosen_by_name_or_note_by_note(player: Player) -> None:
+    player.open("scale", turn(2), PRESS)
+    assert player.desk.sound.scale == SCALES["major"]
+    player.do(turn(-3), PRESS)
+    assert player.page == "NotesPage"
+    player.do(turn(1), PRESS)
+    assert player.desk.sound.scale == SCALES["major"] | 0b10
+    player.do(PRESS)
+    assert player.desk.sound.scale == SCALES["major"]
+
+
+def test_morph_goes_to_a_gesture_or_to_the_next_one(player: Player) -> None:
+    player.open("morph to", turn(2), PRESS)
+    assert player.desk.sound.morph_to == 1
+    player.do(turn(-2), PRESS)
+    assert player.desk.sound.morph_to == -1
+
+
+def test_the_encoder_is_swapped_and_swapped_back(player: Player) -> None:
+    for swapped in (True, False):
+        player.open("system", turn(1), PRESS)
+        assert player.desk.encoder_swapped is swapped
 
 
 def test_a_list_that_grows_shorter_while_it_is_shown_leaves_its_last_row_chosen() -> None:
@@ -308,7 +408,7 @@ def test_a_name_of_nothing_is_refused_and_one_of_300_letters_ends_at_the_24th(pl
 def test_a_reset_is_asked_for_twice_and_leaves_the_calibration(player: Player) -> None:
     player.do(turn(1))
     player.desk.preset("save", 1)
-    player.open("system", turn(2), PRESS, turn(1), PRESS)
+    player.open("system", turn(3), PRESS, turn(1), PRESS)
     assert player.page == "Ask" and player.desk.presets
     player.do(PRESS)
     assert player.page == "SystemPage" and player.desk.presets, "the first answer is no, again"
@@ -317,12 +417,12 @@ def test_a_reset_is_asked_for_twice_and_leaves_the_calibration(player: Player) -
 
 
 def test_calibration_is_forgotten_by_its_own_row_alone(player: Player) -> None:
-    player.open("system", turn(3), PRESS, turn(1), PRESS, turn(1), PRESS)
+    player.open("system", turn(4), PRESS, turn(1), PRESS, turn(1), PRESS)
     assert player.done == ["forget"]
 
 
 def test_shutting_down_asks_once_and_leaves_nothing_to_turn(player: Player) -> None:
-    player.open("system", turn(1), PRESS, PRESS)
+    player.open("system", turn(2), PRESS, PRESS)
     assert player.done == []
     player.do(PRESS, turn(1), PRESS)
     assert player.done == ["shut down"]

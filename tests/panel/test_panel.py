@@ -195,6 +195,14 @@ def test_a_turn_chooses_the_gesture(module: Module) -> None:
     assert is_home(module, "swell")
 
 
+def test_a_swapped_encoder_turns_the_other_way_at_once(module: Module) -> None:
+    module.run(1.5)
+    module.instrument.swap_encoder()
+    module.turn(1)
+    module.run(0.1)
+    assert module.chosen == [len(GESTURES) - 1]
+
+
 def test_a_gesture_that_the_engine_does_not_take_up_is_not_claimed(module: Module) -> None:
     module.run(1.5)
     module.turn(2)
@@ -262,7 +270,7 @@ def test_from_a_turn_to_its_last_pixel_it_takes_50_ms_at_most(module: Module) ->
 def test_even_while_the_scope_is_being_sent_a_turn_is_seen_within_50_ms(module: Module) -> None:
     """The worst there is: noise all over the display, and the touch comes when the encoder has just been looked at."""
     module.run(2.0)
-    open_row(module, 6)
+    open_row(module, 9)
     assert module.page() == "ScopePage"
     waits_ms = []
     for way in (1, -1) * 20:

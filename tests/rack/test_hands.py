@@ -67,6 +67,17 @@ def test_a_long_push_is_a_long_one_to_the_panel(module: Module) -> None:
     assert module.events() == [Push.LONG_PRESS]
 
 
+def test_what_is_typed_while_it_is_pushed_waits_for_its_turn(module: Module) -> None:
+    module.hands.press(LONG_PRESS_S)
+    module.hands.press(LONG_PRESS_S)
+    module.hands.turn(2)
+    module.hands.press()
+    module.wait(3.0)
+    first, second, turned, last = module.events()
+    assert (first, second, last) == (Push.LONG_PRESS, Push.LONG_PRESS, Push.PRESS)
+    assert isinstance(turned, Turn) and turned.detents == 2 and not turned.fine
+
+
 def test_a_pot_turns_in_steps_and_stays_at_its_stops(module: Module) -> None:
     before = module.world.pot("pot2")
     module.hands.pot = 1

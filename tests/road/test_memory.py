@@ -133,7 +133,7 @@ def test_a_new_daemon_takes_over_an_engine_that_has_changed_its_instrument(start
     environment = {**os.environ, "JACK_DEFAULT_SERVER": "none", "PYTHONPATH": str(REPOSITORY)}
     with subprocess.Popen([sys.executable, "-m", "neurorack.daemon", *options], env=environment) as second:
         try:
-            wait_for(lambda: ask(module.run_dir, b'{"do":"list"}'), PATIENCE_S)
+            wait_for(lambda: ask(module.run_dir, b'{"ask":"presets","do":"list"}'), PATIENCE_S)
             assert holder(module.run_dir / "engine.lock") == engine
             assert bytes(intent(module)["bundle"]) == b"tiny"
             assert module.meters()["gesture"] == 1
@@ -161,7 +161,7 @@ def test_a_remembered_instrument_that_is_gone_gives_way_to_the_first(start, stat
 def test_neither_damage_nor_a_file_in_the_way_keeps_it_from_playing(start, state_dir, run_dir):
     state_dir.mkdir()
     for slot in "ab":
-        (state_dir / f"settings-2.{slot}").write_bytes(os.urandom(5000))
+        (state_dir / f"settings-3.{slot}").write_bytes(os.urandom(5000))
     module = start()
     wait_for(lambda: "damaged settings" in (module.run_dir / "daemon.err").read_text(), PATIENCE_S)
     module.pull_the_plug()
@@ -211,7 +211,9 @@ def test_a_preset_whose_instrument_is_gone_is_refused_and_all_plays_on(start, st
     assert bytes(intent(module)["bundle"]) == b"tiny"
 
 
-@pytest.mark.parametrize("letter", [b"", b"{}", b"\xff\x00", b"[" * 60_000, b'{"do":"list","number":1e99}'])
+@pytest.mark.parametrize(
+    "letter", [b"", b"{}", b"\xff\x00", b"[" * 60_000, b'{"ask":"presets","do":"list","number":1e99}']
+)
 def test_a_letter_that_is_no_request_is_answered_and_all_plays_on(start, letter):
     module = start()
     wait_for(lambda: b"refusal" in (ask(module.run_dir, letter) or b""), PATIENCE_S)

@@ -53,7 +53,7 @@ def test_an_empty_one_can_only_be_stored_into():
 
 @pytest.mark.parametrize("name", [" ", "x" * 25, "\x1b[31m", "a\u202eb"])
 def test_a_name_that_no_display_holds_is_refused(name):
-    with pytest.raises(BadInput, match="cannot be called that"):
+    with pytest.raises(BadInput, match="cannot be a name"):
         PLAYED.rename(1, name)
 
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from neurorack.errors import BadInput
 from neurorack.patch.found import NEW, Kept
+from neurorack.shared import FRAMES
+from neurorack.words import HOP
 
 RATE_HZ = 48_000
 
@@ -57,6 +59,13 @@ class TonePlayer:
 
     def set_task(self, gate2: str) -> None:
         self.task = gate2
+
+    def offer_takes(self) -> None:
+        """It is heard that it was asked for: half as loud."""
+        self.level /= 2
+
+    def frames(self) -> np.ndarray:
+        return np.zeros(self.block // HOP, FRAMES)
 
     def listen(self) -> None:
         raise BadInput("tone cannot listen, it has no encoder", "tests", "choose another bundle")

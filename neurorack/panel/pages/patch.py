@@ -61,10 +61,12 @@ def feeds(instrument: Instrument, jack: str) -> str:
 
 
 class JackPage(Wheel):
-    """The knobs, each with how much of this jack it gets."""
+    """The knobs, each with how much of this jack it gets; at first the one that it feeds."""
 
     def __init__(self, instrument: Instrument, jack: str) -> None:
-        super().__init__(f"{jack} →", self._knobs, "push: edit  hold: back")
+        fed = [name for name in PATCHABLE if amount(instrument, name, jack)]
+        chosen = PATCHABLE.index(fed[0]) if fed else 0
+        super().__init__(f"{jack} →", self._knobs, "push: edit  hold: back", chosen)
         self._instrument, self._jack = instrument, jack
 
     def _knobs(self) -> list[Row]:

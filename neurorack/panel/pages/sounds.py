@@ -7,6 +7,7 @@ from neurorack.panel.canvas import Canvas
 from neurorack.panel.encoder import Turn
 from neurorack.panel.instrument import Instrument
 from neurorack.panel.page import Row, Wheel
+from neurorack.panel.pages.recording import RecordPage, TakesPage
 from neurorack.panel.state import Engine, PanelState
 from neurorack.settings.model import Sound
 
@@ -15,7 +16,7 @@ LOAD_S = 15.0
 
 
 class GesturesPage(Wheel):
-    """Names to turn through; a push plays one from the next gate on."""
+    """Names to turn through; a push plays one from the next gate on. Behind them one is recorded."""
 
     def __init__(self, instrument: Instrument) -> None:
         super().__init__("gestures", self._names, "push: choose  hold: back", instrument.sound.gesture)
@@ -23,7 +24,7 @@ class GesturesPage(Wheel):
 
     def _names(self) -> list[Row]:
         instrument = self._instrument
-        return [
+        rows = [
             Row(
                 name,
                 lambda number=number: self._choose(number),  # type: ignore[misc]
@@ -31,6 +32,9 @@ class GesturesPage(Wheel):
             )
             for number, name in enumerate(instrument.gestures)
         ]
+        if instrument.takes:
+            rows.append(Row("recorded", lambda: TakesPage(instrument)))
+        return [*rows, Row("record", lambda: RecordPage(instrument))]
 
     def _choose(self, number: int) -> None:
         self._instrument.play(msgspec.structs.replace(self._instrument.sound, gesture=number, found=None))

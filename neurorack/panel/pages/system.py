@@ -70,17 +70,22 @@ class SystemPage(Wheel):
     def _deeds(self) -> list[Row]:
         return [
             Row("about", lambda: AboutPage(self._instrument)),
+            Row("encoder", self._swap, "swapped" if self._instrument.encoder_swapped else "as built"),
             Row("shut down", lambda: Ask("shut down", "Save all and stop the module?", "yes", self._shut_down)),
             Row("factory reset", self._ask_reset),
             Row("forget calibration", self._ask_forget),
         ]
+
+    def _swap(self) -> None:
+        self._instrument.swap_encoder()
+        self.say("it turns the other way")
 
     def _shut_down(self) -> Page:
         self._service.shut_down()
         return GoodbyePage()
 
     def _ask_reset(self) -> Page:
-        question = "Forget patch, settings and all presets? Calibration stays."
+        question = "Forget patch, settings, presets? Calibration and recordings stay."
         return Ask("factory reset", question, "yes", lambda: self._ask_again("factory reset", self._reset))
 
     def _ask_again(self, title: str, act: Callable[[], None]) -> Page:
