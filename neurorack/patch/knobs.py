@@ -12,6 +12,7 @@ The polynomials and the rising table Q are the card's (`bundle.Knob`), y is in t
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from operator import mul
 
 import numpy as np
 
@@ -22,6 +23,15 @@ CONDITIONS = len(KNOBS)
 """Pitch in octaves from C4, then the five descriptors, in this order."""
 
 
+def read(table: Sequence[float], u: float) -> float:
+    """The table, from end to end at u 0…1, in straight lines between its entries; beyond, its ends."""
+    last = len(table) - 1
+    at = min(max(u, 0.0), 1.0) * last
+    low = min(int(at), last - 1)
+    here = table[low]
+    return here + (at - low) * (table[low + 1] - here)
+
+
 class _Scale:
     """One knob's tables, as plain Python numbers too: for a hop or two that is faster than arrays."""
 
@@ -29,17 +39,19 @@ class _Scale:
         self._conditions = [
             (KNOBS.index(c.name), c.low, c.high, (c.low + c.high) / 2, 2 / (c.high - c.low)) for c in knob.conditions
         ]
-        self._terms = [
-            (tuple(i for i, power in enumerate(term) for _ in range(power)), location, spread)
-            for term, location, spread in zip(knob.terms, knob.location, knob.spread, strict=True)
-        ]
+        terms = [tuple(i for i, power in enumerate(term) for _ in range(power)) for term in knob.terms]
+        self._steps, places = _chain(terms)
+        self._locations, self._spreads = [0.0] * (1 + len(self._steps)), [0.0] * (1 + len(self._steps))
+        for place, location, spread in zip(places, knob.location, knob.spread, strict=True):
+            self._locations[place] += location
+            self._spreads[place] += spread
         self._floor = knob.spread_floor
         conditions = np.array(self._conditions).reshape(-1, 5)
         self._given = conditions[:, 0].astype(int)
         self._low, self._high, self._centre, self._slope = conditions[:, 1:].T
-        degree = max(1, *(len(factors) for factors, _, _ in self._terms))
+        degree = max(1, *map(len, terms))
         one = len(self._conditions)
-        self._factors = np.array([(*f, *[one] * (degree - len(f))) for f, _, _ in self._terms], int).T
+        self._factors = np.array([(*f, *[one] * (degree - len(f))) for f in terms], int).T
         self._weights = np.column_stack([knob.location, knob.spread])
         self.quantiles = np.array(knob.quantiles)
         self._table = self.quantiles.tolist()
@@ -49,20 +61,13 @@ class _Scale:
     def ground(self, before: Sequence[float]) -> tuple[float, float]:
         """(location, spread), given pitch and the descriptors before this knob."""
         x = [(min(max(before[i], low), high) - centre) * slope for i, low, high, centre, slope in self._conditions]
-        place = spread = 0.0
-        for factors, to_place, to_spread in self._terms:
-            for i in factors:
-                to_place *= x[i]
-                to_spread *= x[i]
-            place += to_place
-            spread += to_spread
-        return place, max(spread, self._floor)
+        products = [1.0]
+        for product, i in self._steps:
+            products.append(products[product] * x[i])
+        return sum(map(mul, products, self._locations)), max(sum(map(mul, products, self._spreads)), self._floor)
 
     def quantile(self, u: float) -> float:
-        at = min(max(u, 0.0), 1.0) * self._last
-        low = min(int(at), self._last - 1)
-        here: float = self._table[low]
-        return here + (at - low) * (self._table[low + 1] - here)
+        return read(self._table, u)
 
     def share(self, quantile: float) -> float:
         """The u 0…1 of which this is the quantile."""
@@ -82,6 +87,19 @@ class _Scale:
             products *= x[:, factors]
         place, spread = (products @ self._weights).T
         return place, np.maximum(spread, self._floor)
+
+
+def _chain(terms: Sequence[tuple[int, ...]]) -> tuple[list[tuple[int, int]], list[int]]:
+    """How to have every product of factors with one multiplication each: (product so far, factor) step by step, from
+    product 0, which is 1; and the products that the terms are."""
+    known: dict[tuple[int, ...], int] = {(): 0}
+    steps = []
+    for term in terms:
+        for length in range(1, len(term) + 1):
+            if (factors := term[:length]) not in known:
+                known[factors] = len(known)
+                steps.append((known[factors[:-1]], factors[-1]))
+    return steps, [known[term] for term in terms]
 
 
 class Scales:
