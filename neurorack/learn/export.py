@@ -136,8 +136,8 @@ def _gains(g: GraphWriter, decoder: Decoder, weights: dict[str, np.ndarray]) -> 
 
     The envelope, points e_j at places j = 0…J−1 and 0 beyond, is read without a search, as a sum of its rises:
     Σ_j (e_j+1 − e_j) · clip(place − j, 0, 1) from j = −1 on. Two nodes on [frames, elements, J + 1] take less than the
-    four of a tent over each point. The lower end of LEVEL_RANGE_DB holds for all exponentials, of which the others
-    are far above it; below the upper one is what the voice asks for.
+    four of a tent over each point. The lower end of LEVEL_RANGE_DB bounds all exponentials, of which the others are
+    far above it; the voice asks for no level near the upper one (RMS_MAX_DB).
     """
     x = "controls"
     for i in range(len(decoder.hidden)):
