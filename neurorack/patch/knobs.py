@@ -13,6 +13,7 @@ The polynomials and the rising table Q are the card's (`bundle.Knob`), y is in t
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from operator import mul
+from typing import NamedTuple
 
 import numpy as np
 
@@ -77,6 +78,16 @@ class _Scale:
         return place, np.maximum(spread, self.floor)
 
 
+class _Rung(NamedTuple):
+    """What one knob adds: conditions, products as (product so far, condition), and its weights of all of these."""
+
+    fresh: list[tuple[int, float, float, float, float]]
+    steps: list[tuple[int, int]]
+    locations: list[float]
+    spreads: list[float]
+    floor: float
+
+
 class _Ladder:
     """The polynomials of all knobs as plain Python numbers: for a hop or two that is faster than arrays.
 
@@ -87,7 +98,7 @@ class _Ladder:
     def __init__(self, scales: Sequence[_Scale]) -> None:
         slots: dict[tuple[int, float, float, float, float], int] = {}
         known: dict[tuple[int, ...], int] = {(): 0}
-        self._rungs = []
+        self._rungs: list[_Rung] = []
         for scale in scales:
             fresh = [condition for condition in scale.conditions if condition not in slots]
             slots |= {condition: len(slots) + number for number, condition in enumerate(fresh)}
@@ -101,7 +112,7 @@ class _Ladder:
             weights = np.zeros((2, len(known)))
             for term, pair in zip(terms, scale.weights, strict=True):
                 weights[:, known[term]] += pair
-            self._rungs.append((fresh, steps, *weights.tolist(), scale.floor))
+            self._rungs.append(_Rung(fresh, steps, weights[0].tolist(), weights[1].tolist(), scale.floor))
 
     def climb(self, values: Sequence[float]) -> Iterator[tuple[float, float]]:
         """(location, spread) of each knob in turn, given pitch and the descriptors before it: before the next one is
