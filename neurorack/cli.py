@@ -426,6 +426,7 @@ def _models_list(options: argparse.Namespace) -> int:
 
 def _models_show(options: argparse.Namespace) -> int:
     from neurorack import bundle
+    from neurorack.onnx_graph import read_graph
 
     folder = bundle.find(options.bundle)
     card = bundle.read_card(folder)
@@ -443,7 +444,9 @@ def _models_show(options: argparse.Namespace) -> int:
     for knob in card.knobs:
         _say(f"  knob      {knob.name}, {knob.low:g} to {knob.high:g} {knob.unit}".rstrip())
     cost = card.cost
-    _say(f"  cost      {cost.parameters} parameters, {cost.macs_per_s / 1e6:.1f} MMAC per second of sound")
+    graph = read_graph(bundle.load(str(folder)).decoder_onnx)
+    nodes = f"a graph of {len(graph.operators)} nodes"
+    _say(f"  cost      {cost.parameters} parameters, {cost.macs_per_s / 1e6:.1f} MMAC per second of sound, {nodes}")
     if cost.dense_parameters is not None and cost.dense_macs_per_s is not None:
         _say(f"  trimmed   from {cost.dense_parameters} parameters, {cost.dense_macs_per_s / 1e6:.1f} MMAC")
     _say(f"  delay     {card.delay_samples} samples")

@@ -12,7 +12,8 @@ Struck sounds have modes in place of harmonics and no pulse: see `modes`.
 A harmonic of the pulse belongs to the band it lies in, w_kb = clip(r_b+1 − k + 1, 0, 1) − clip(r_b − k + 1, 0, 1) with
 r_b = edge_b / f, and glides into the next one as the pitch does. Σ_{k≤N} cos(2πkφ) = (sin((2N+1)πφ) / sin(πφ) − 1) / 2
 is a Dirichlet kernel, so the cost does not grow with the number of harmonics: at an edge N = floor(r_b) and N + 1 are
-mixed by the fraction of r_b, never below H, and a band is what its upper edge has more than its lower one.
+mixed by the fraction of r_b, never below H, and a band is what its upper edge has more than its lower one. With
+M = N + 1, and by the sine of a sum, what the two mixed are is sin(2πMφ) · cot(πφ) / 2 + (r_b + ½ − M) · cos(2πMφ).
 """
 
 from bisect import bisect_right
@@ -35,6 +36,15 @@ HARMONICS = 40
 _TURN = 2.0**32
 """A turn in whole numbers: what overflows 32 bits are whole turns, so k·φ reduces itself. Steps of 2e-10 cycles."""
 _RADIANS = np.float32(2 * np.pi / _TURN)
+
+_SAMPLE = np.arange(1.0, HOP + 1)
+RAMP = np.stack([np.ones(HOP), _SAMPLE / HOP])
+"""[2, HOP]: a hop's straight line is (value at its beginning, rise) @ RAMP."""
+_LINES = np.zeros((3, 2 * HOP))
+_LINES[0, :HOP] = _TURN
+_LINES[1:, :HOP] = np.cumsum(RAMP, axis=1) * (_TURN / SAMPLE_RATE_HZ)
+_LINES[1:, HOP:] = RAMP
+"""(cycles so far, pitch at the beginning, rise in Hz) @ _LINES: of every sample the phase in steps, then the pitch."""
 
 
 def schroeder_phases(harmonics: int) -> np.ndarray:
@@ -66,12 +76,8 @@ class Source:
         self.noise = np.zeros((hops, HOP, BANDS), np.float32) if noise is None else noise
         self._harmonics, self._noise = flat(self.harmonics, (n, count)), flat(self.noise, (n, BANDS))
         self._hiss = Hiss(seed)
-        self._ramp = np.arange(1, HOP + 1, dtype=np.float64) / HOP
-        self._frames = np.empty((hops, 1))  # pitch at the end of each hop
-        self._before = np.empty((hops, 1))  # at its beginning
-        self._f_hz = np.empty((hops, HOP))
-        self._f = self._f_hz.reshape(n)
-        self._phase = np.empty(n)
+        self._begins_hz = [0.0] * hops  # pitch at the beginning of each hop
+        self._ends_hz = [0.0] * hops
         self._weights = np.empty((n, count), np.float32)
         self.reset()
 
@@ -82,16 +88,10 @@ class Source:
         self._hiss.reset()
 
     def _glide(self, f0_hz: np.ndarray) -> None:
-        """`f0_hz` [hops] → `_f` [samples]: from one hop's end to the next in a straight line."""
-        frames = self._frames
-        np.clip(f0_hz, F0_MIN_HZ, F0_MAX_HZ, out=frames[:, 0])
-        self._before[0] = self._last_hz or frames[0]
-        self._before[1:] = frames[:-1]
-        self._last_hz = float(frames[-1, 0])
-        np.subtract(frames, self._before, out=frames)
-        np.multiply(frames, self._ramp, out=self._f_hz)
-        self._f_hz += self._before
-        np.add(frames, self._before, out=frames)
+        """`f0_hz` [hops]: where each hop's straight line ends, and the next one's begins."""
+        ends = [min(max(hz, F0_MIN_HZ), F0_MAX_HZ) for hz in f0_hz.tolist()]
+        self._begins_hz, self._ends_hz = [self._last_hz or ends[0], *ends[:-1]], ends
+        self._last_hz = ends[-1]
 
     def _breathe(self) -> None:
         if self._noisy:
@@ -119,99 +119,100 @@ class Excitation(Source):
         self._pulsing = pulsing
         self.pulse = np.zeros((hops, HOP, BANDS), np.float32) if pulse is None else pulse
         self._pulse = flat(self.pulse, (n, BANDS))
-        self._sounding = 0  # bands of the pulse that the newest block wrote, from the top
+        self._pulses = False  # whether the newest block wrote any
         self._numbers = np.arange(1, count + 1, dtype=np.int32)
         self._numbers_less_1 = np.arange(count, dtype=np.float32)
-        self._theta = _whole(schroeder_phases(count))
-        self._scaled, self._wide = np.empty(n), np.empty(n, np.int64)
-        self._at = self._wide.view(np.int32)[:: self._wide.itemsize // 4]  # φ in steps: the low half of each
+        self._theta = np.tile(_whole(schroeder_phases(count)), (n, 1))  # a sum of like arrays takes half the time
+        self._lines = np.empty((hops, 3))
+        self._steps_and_hz = np.empty((hops, 2 * HOP))
+        self._wide = np.empty((hops, HOP), np.int64)
+        self._low = self._wide.reshape(n).view(np.int32)[:: self._wide.itemsize // 4]  # what is left of whole turns
+        self._at = np.empty(n, np.int32)  # φ in steps, an odd number of them: never 0
         self._turns = np.empty((n, count), np.int32)
-        self._f32 = np.empty(n, np.float32)
+        self._f32 = np.empty((hops, HOP), np.float32)
         self._r32 = np.empty((n, 1), np.float32)
-        self._edges = np.array(BAND_EDGES_HZ, np.float32)[:, None]
-        self._amplitudes = np.sqrt(0.5 / WIDTHS_HZ).astype(np.float32)[:, None]
-        self._half, self._half_turn = np.empty((2, n), np.int32)
-        self._reach = np.empty((BANDS + 1, n), np.float32)
-        self._kernel_turns = np.empty((2, BANDS + 1, n), np.int32)
-        self._kernels = np.empty((2, BANDS + 1, n), np.float32)
-        self._slope, self._sine = np.empty((2, n), np.float32)
+        self._slope, self._half = np.empty((2, n), np.float32)
+        self._edges_and_half = np.array([(edge_hz, 0.5) for edge_hz in BAND_EDGES_HZ], np.float32)
+        self._periods_and_one = np.ones((2, n), np.float32)
+        self._lowest = np.full((1, n), count + 0.5, np.float32)
+        self._kernel_turns = np.empty((BANDS + 1, n), np.int32)
+        self._kernels = np.empty((4, BANDS + 1, n), np.float32)
+        self._bands_from = [_differences(first) for first in range(BANDS)]
 
     def render(self, f0_hz: np.ndarray) -> None:
         """`f0_hz` [hops]: pitch at the end of each hop; within a hop it glides there from the hop before."""
         self._glide(f0_hz)
         self._run_phase()
-        low_hz = min(self._frames[:, 0].min(), self._before[0, 0])
-        high_hz = max(self._frames[:, 0].max(), self._before[0, 0])
+        low_hz, high_hz = (pick(pick(self._ends_hz), self._begins_hz[0]) for pick in (min, max))
         self._render_harmonics(every=F_TOP_HZ / high_hz >= self.count)
         if self._pulsing:
-            self._render_bands_of_pulse(low_hz)
+            first = min(max(bisect_right(BAND_EDGES_HZ, self.count * low_hz) - 1, 0), BANDS)
+            if first < BANDS:
+                self._render_pulse(first)
+            elif self._pulses:
+                self._pulse.fill(0.0)
+            self._pulses = first < BANDS
         self._breathe()
 
-    def _render_bands_of_pulse(self, low_hz: float) -> None:
-        silent = bisect_right(BAND_EDGES_HZ, self.count * low_hz) - 1  # of the bands, from the bottom
-        silent = min(max(silent, 0), BANDS)
-        if BANDS - silent < self._sounding:
-            self._pulse[:, BANDS - self._sounding : silent] = 0.0
-        self._sounding = BANDS - silent
-        if silent < BANDS:
-            self._render_pulse(silent)
-
     def _run_phase(self) -> None:
-        phase = self._phase
-        np.multiply(self._f, 1.0 / SAMPLE_RATE_HZ, out=phase)
-        phase[0] += self._cycle
-        np.cumsum(phase, out=phase)
-        self._cycle = float(phase[-1]) % 1.0
-        np.multiply(phase, _TURN, out=self._scaled)
-        np.rint(self._scaled, out=self._scaled)
-        np.copyto(self._wide, self._scaled, casting="unsafe")
+        lines, cycle = [], self._cycle
+        for begin_hz, end_hz in zip(self._begins_hz, self._ends_hz, strict=True):
+            lines.append((cycle, begin_hz, end_hz - begin_hz))
+            cycle = (cycle + (begin_hz * (HOP - 1) + end_hz * (HOP + 1)) / (2 * SAMPLE_RATE_HZ)) % 1.0
+        self._cycle = cycle
+        self._lines[:] = lines
+        np.dot(self._lines, _LINES, out=self._steps_and_hz)
+        np.copyto(self._wide, self._steps_and_hz[:, :HOP], casting="unsafe")
+        np.copyto(self._f32, self._steps_and_hz[:, HOP:], casting="same_kind")
+        np.bitwise_or(self._low, 1, out=self._at)
 
     def _render_harmonics(self, *, every: bool) -> None:
         turns, out = self._turns, self._harmonics
         np.multiply(self._at[:, None], self._numbers, out=turns)
-        turns += self._theta
+        np.add(turns, self._theta, out=turns)
         np.copyto(out, turns, casting="same_kind")
-        out *= _RADIANS
+        np.multiply(out, _RADIANS, out=out)
         np.cos(out, out=out)
         if not every:
-            np.divide(F_TOP_HZ, self._f, out=self._r32[:, 0], casting="same_kind")
+            np.divide(F_TOP_HZ, self._f32.reshape(-1, 1), out=self._r32)
             np.subtract(self._r32, self._numbers_less_1, out=self._weights)
-            np.clip(self._weights, 0.0, 1.0, out=self._weights)
-            out *= self._weights
+            np.maximum(self._weights, 0.0, out=self._weights)
+            np.minimum(self._weights, 1.0, out=self._weights)
+            np.multiply(out, self._weights, out=out)
 
     def _render_pulse(self, first: int) -> None:
-        """Bands from `first` on; those below lie under the H-th harmonic."""
-        reach, turns, kernels = self._reach[first:], self._kernel_turns[:, first:], self._kernels[:, first:]
-        half, half_turn, (lower, upper) = self._half, self._half_turn, kernels
-        np.copyto(self._f32, self._f, casting="same_kind")
-        np.divide(self._edges[first:], self._f32, out=reach)
-        np.maximum(reach, self.count, out=reach)
-        # (2N+1)πφ is N·φ and φ/2 more, in turns; the kernels are even, so |φ|; and one step at least, for 0/0
-        np.right_shift(self._at, 1, out=half)
-        np.abs(half, out=half)
-        np.maximum(half, 1, out=half)
-        np.left_shift(half, 1, out=half_turn)
-        np.copyto(turns[0], reach, casting="unsafe")  # N
-        np.copyto(lower, turns[0], casting="same_kind")
-        reach -= lower
-        turns[0] *= half_turn
-        turns[0] += half
-        np.add(turns[0], half_turn, out=turns[1])
-        np.copyto(kernels, turns, casting="same_kind")
-        kernels *= _RADIANS
-        np.sin(kernels, out=kernels)
-        upper -= lower
-        upper *= reach
-        lower += upper
-        bands = reach[1:]
-        np.subtract(lower[1:], lower[:-1], out=bands)
-        np.multiply(half, _RADIANS, out=self._sine, casting="same_kind")
-        np.sin(self._sine, out=self._sine)
-        np.sqrt(self._f32, out=self._slope)
-        self._slope /= self._sine
-        bands *= self._slope
-        bands *= self._amplitudes[first:]
-        np.copyto(self._pulse[:, first:], bands.T)
+        """Bands from `first` on, and 0 below: those lie under the H-th harmonic."""
+        turns, (reach, number, sines, cosines) = self._kernel_turns[first:], self._kernels[:, first:]
+        f_hz, slope, half = self._f32.reshape(-1), self._slope, self._half
+        np.reciprocal(f_hz, out=self._periods_and_one[0])
+        np.dot(self._edges_and_half[first:], self._periods_and_one, out=reach)
+        np.maximum(reach, self._lowest, out=reach)
+        np.rint(reach, out=number)  # M
+        np.subtract(reach, number, out=reach)
+        np.copyto(turns, number, casting="unsafe")
+        np.multiply(turns, self._at, out=turns)
+        np.copyto(cosines, turns, casting="same_kind")
+        np.multiply(cosines, _RADIANS, out=cosines)
+        np.sin(cosines, out=sines)
+        np.cos(cosines, out=cosines)
+        np.multiply(cosines, reach, out=cosines)
+        np.copyto(half, self._at, casting="same_kind")
+        np.multiply(half, 0.5 * _RADIANS, out=half)
+        np.tan(half, out=half)
+        np.add(half, half, out=half)
+        np.divide(sines, half, out=sines)
+        np.add(sines, cosines, out=sines)
+        np.sqrt(f_hz, out=slope)
+        np.multiply(sines, slope, out=sines)
+        np.dot(sines.T, self._bands_from[first], out=self._pulse)
+
+
+def _differences(first: int) -> np.ndarray:
+    """[BANDS + 1 − first, BANDS] float32: from halves of kernels at the edges from `first` on to bands."""
+    amplitudes = np.sqrt(2.0 / WIDTHS_HZ)
+    bands = np.eye(BANDS + 1, BANDS, -1) - np.eye(BANDS + 1, BANDS)
+    bands[:, :first] = 0.0
+    return (bands[first:] * amplitudes).astype(np.float32)
 
 
 def _whole(cycles: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorack.engine.excitation import F_TOP_HZ, Source
+from neurorack.engine.excitation import F_TOP_HZ, RAMP, Source
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
 FADE = 0.2
@@ -35,6 +35,8 @@ class Modes(Source):
         self._ratios, self._slopes = np.ones(count), np.ones(count, np.float32)
         self._strikes: list[tuple[int, np.ndarray]] = []
         super().__init__(hops, seed, count=count, **arrays)
+        self._lines, self._f_hz = np.empty((hops, 2)), np.empty((hops, HOP))
+        self._f, self._phase = self._f_hz.reshape(hops * HOP), np.empty(hops * HOP)
         self._turns, self._round = np.empty((2, hops * HOP, count))
         self._f32 = np.empty((hops * HOP, 1), np.float32)
         self._tune(self._octaves)
@@ -52,10 +54,13 @@ class Modes(Source):
         """`f0_hz` [hops]: pitch at the end of each hop; it glides there within the hop, but for one with a strike:
         what is struck has its pitch from the first."""
         self._glide(f0_hz)
+        ends_hz = self._ends_hz
+        self._lines[:] = [(begin, end - begin) for begin, end in zip(self._begins_hz, ends_hz, strict=True)]
+        np.dot(self._lines, RAMP, out=self._f_hz)
         self.partials[:] = self._octaves
         for offset, _ in self._strikes:
             hop = offset // HOP
-            self._f[offset : (hop + 1) * HOP] = self._frames[hop, 0]
+            self._f[offset : (hop + 1) * HOP] = ends_hz[hop]
         np.multiply(self._f, 1.0 / SAMPLE_RATE_HZ, out=self._phase)
         begin = 0
         for offset, partials in self._strikes:
@@ -87,12 +92,13 @@ class Modes(Source):
         np.subtract(turns, whole, out=out, casting="same_kind")  # reduced in float64, then float32 is enough
         out *= np.float32(2 * np.pi)
         np.sin(out, out=out)
-        if float(self._f[begin:end].max()) * self._ratios[-1] > (1.0 - FADE) * F_TOP_HZ:
+        if max(self._begins_hz[0], *self._ends_hz) * self._ratios[-1] > (1.0 - FADE) * F_TOP_HZ:
             f32, weights = self._f32[begin:end], self._weights[begin:end]
             np.copyto(f32[:, 0], self._f[begin:end], casting="same_kind")
             np.multiply(f32, self._slopes, out=weights)
             np.subtract(np.float32(1.0 / FADE), weights, out=weights)
-            np.clip(weights, 0.0, 1.0, out=weights)
+            np.maximum(weights, 0.0, out=weights)
+            np.minimum(weights, 1.0, out=weights)
             out *= weights
 
 

@@ -11,7 +11,9 @@ The polynomials and the rising table Q are the card's (`bundle.Knob`), y is in t
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from operator import mul
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,47 +24,38 @@ CONDITIONS = len(KNOBS)
 """Pitch in octaves from C4, then the five descriptors, in this order."""
 
 
+def read(table: Sequence[float], u: float) -> float:
+    """The table, from end to end at u 0…1, in straight lines between its entries; beyond, its ends."""
+    last = len(table) - 1
+    at = min(max(u, 0.0), 1.0) * last
+    low = min(int(at), last - 1)
+    here = table[low]
+    return here + (at - low) * (table[low + 1] - here)
+
+
 class _Scale:
-    """One knob's tables, as plain Python numbers too: for a hop or two that is faster than arrays."""
+    """One knob's tables, and its polynomials for rows."""
 
     def __init__(self, knob: Knob) -> None:
-        self._conditions = [
+        self.conditions = [
             (KNOBS.index(c.name), c.low, c.high, (c.low + c.high) / 2, 2 / (c.high - c.low)) for c in knob.conditions
         ]
-        self._terms = [
-            (tuple(i for i, power in enumerate(term) for _ in range(power)), location, spread)
-            for term, location, spread in zip(knob.terms, knob.location, knob.spread, strict=True)
-        ]
-        self._floor = knob.spread_floor
-        conditions = np.array(self._conditions).reshape(-1, 5)
+        self.terms = [tuple(i for i, power in enumerate(term) for _ in range(power)) for term in knob.terms]
+        self.floor = knob.spread_floor
+        conditions = np.array(self.conditions).reshape(-1, 5)
         self._given = conditions[:, 0].astype(int)
         self._low, self._high, self._centre, self._slope = conditions[:, 1:].T
-        degree = max(1, *(len(factors) for factors, _, _ in self._terms))
-        one = len(self._conditions)
-        self._factors = np.array([(*f, *[one] * (degree - len(f))) for f, _, _ in self._terms], int).T
-        self._weights = np.column_stack([knob.location, knob.spread])
+        degree = max(1, *map(len, self.terms))
+        one = len(self.conditions)
+        self._factors = np.array([(*f, *[one] * (degree - len(f))) for f in self.terms], int).T
+        self.weights = np.column_stack([knob.location, knob.spread])
         self.quantiles = np.array(knob.quantiles)
         self._table = self.quantiles.tolist()
         self._last = len(self._table) - 1
         self.steps = np.linspace(0.0, 1.0, len(self._table))
 
-    def ground(self, before: Sequence[float]) -> tuple[float, float]:
-        """(location, spread), given pitch and the descriptors before this knob."""
-        x = [(min(max(before[i], low), high) - centre) * slope for i, low, high, centre, slope in self._conditions]
-        place = spread = 0.0
-        for factors, to_place, to_spread in self._terms:
-            for i in factors:
-                to_place *= x[i]
-                to_spread *= x[i]
-            place += to_place
-            spread += to_spread
-        return place, max(spread, self._floor)
-
     def quantile(self, u: float) -> float:
-        at = min(max(u, 0.0), 1.0) * self._last
-        low = min(int(at), self._last - 1)
-        here: float = self._table[low]
-        return here + (at - low) * (self._table[low + 1] - here)
+        return read(self._table, u)
 
     def share(self, quantile: float) -> float:
         """The u 0…1 of which this is the quantile."""
@@ -73,15 +66,65 @@ class _Scale:
         return (above - 1 + (quantile - low) / (self._table[above] - low)) / self._last
 
     def grounds(self, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`ground` for rows of `before` [rows, CONDITIONS]."""
+        """(location, spread), given pitch and the descriptors before this knob, for rows of `before`
+        [rows, CONDITIONS]."""
         x = np.ones((len(before), len(self._given) + 1))
         given = np.minimum(np.maximum(before[:, self._given], self._low), self._high)
         np.multiply(given - self._centre, self._slope, out=x[:, :-1])
         products = x[:, self._factors[0]]
         for factors in self._factors[1:]:
             products *= x[:, factors]
-        place, spread = (products @ self._weights).T
-        return place, np.maximum(spread, self._floor)
+        place, spread = (products @ self.weights).T
+        return place, np.maximum(spread, self.floor)
+
+
+class _Rung(NamedTuple):
+    """What one knob adds: conditions, products as (product so far, condition), and its weights of all of these."""
+
+    fresh: list[tuple[int, float, float, float, float]]
+    steps: list[tuple[int, int]]
+    locations: list[float]
+    spreads: list[float]
+    floor: float
+
+
+class _Ladder:
+    """The polynomials of all knobs as plain Python numbers: for a hop or two that is faster than arrays.
+
+    What one knob has made of pitch and descriptors, clamped conditions and products of them, the next ones build on:
+    half of all there is to compute.
+    """
+
+    def __init__(self, scales: Sequence[_Scale]) -> None:
+        slots: dict[tuple[int, float, float, float, float], int] = {}
+        known: dict[tuple[int, ...], int] = {(): 0}
+        self._rungs: list[_Rung] = []
+        for scale in scales:
+            fresh = [condition for condition in scale.conditions if condition not in slots]
+            slots |= {condition: len(slots) + number for number, condition in enumerate(fresh)}
+            terms = [tuple(sorted(slots[scale.conditions[i]] for i in term)) for term in scale.terms]
+            steps = []
+            for term in terms:
+                for length in range(1, len(term) + 1):
+                    if (factors := term[:length]) not in known:
+                        known[factors] = len(known)
+                        steps.append((known[factors[:-1]], factors[-1]))
+            weights = np.zeros((2, len(known)))
+            for term, pair in zip(terms, scale.weights, strict=True):
+                weights[:, known[term]] += pair
+            self._rungs.append(_Rung(fresh, steps, weights[0].tolist(), weights[1].tolist(), scale.floor))
+
+    def climb(self, values: Sequence[float]) -> Iterator[tuple[float, float]]:
+        """(location, spread) of each knob in turn, given pitch and the descriptors before it: before the next one is
+        asked for, `values` must hold these."""
+        x, products = [], [1.0]
+        for fresh, steps, locations, spreads, floor in self._rungs:
+            for i, low, high, centre, slope in fresh:
+                value = values[i]
+                x.append(((low if value < low else high if value > high else value) - centre) * slope)
+            for product, i in steps:
+                products.append(products[product] * x[i])
+            yield sum(map(mul, products, locations)), max(sum(map(mul, products, spreads)), floor)
 
 
 class Scales:
@@ -94,6 +137,7 @@ class Scales:
 
     def __init__(self, knobs: Sequence[Knob]) -> None:
         self._scales = [_Scale(knob) for knob in knobs]
+        self._ladder = _Ladder(self._scales)
 
     @classmethod
     def from_card(cls, card: Card) -> "Scales":
@@ -105,12 +149,9 @@ class Scales:
         `rms_db`, where given, is the level in force instead of the first knob's: a gesture moves it in dB.
         """
         values = [pitch_oct]
-        for i, scale in enumerate(self._scales):
-            if i == 0 and rms_db is not None:
-                values.append(rms_db)
-            else:
-                place, spread = scale.ground(values)
-                values.append(place + spread * scale.quantile(u[i]))
+        for scale, position, (place, spread) in zip(self._scales, u, self._ladder.climb(values), strict=True):
+            level_db = rms_db if len(values) == 1 else None
+            values.append(place + spread * scale.quantile(position) if level_db is None else level_db)
         return values[1:]
 
     def physical_frames(self, pitch_oct: np.ndarray, u: np.ndarray, rms_db: np.ndarray | None = None) -> np.ndarray:
@@ -128,8 +169,7 @@ class Scales:
     def position(self, pitch_oct: float, y: Sequence[float]) -> list[float]:
         """The knob positions, within 0…1, that ask for y [5]. About 15 µs."""
         values, positions = [pitch_oct, *y], []
-        for scale, value in zip(self._scales, y, strict=True):
-            place, spread = scale.ground(values)
+        for scale, value, (place, spread) in zip(self._scales, y, self._ladder.climb(values), strict=True):
             positions.append(scale.share((value - place) / spread))
         return positions
 

@@ -21,6 +21,7 @@ of.
 
 import math
 from collections.abc import Sequence
+from operator import add
 
 import numpy as np
 
@@ -28,9 +29,9 @@ from neurorack.bundle import Bundle
 from neurorack.patch.found import Map
 from neurorack.patch.frozen import Rows
 from neurorack.patch.gate2 import Gate2
-from neurorack.patch.gestures import LATENT, PITCH, Stage, Trajectory, Walk
+from neurorack.patch.gestures import LATENT, PITCH, RMS, Stage, Trajectory, Walk
 from neurorack.patch.glide import Glide
-from neurorack.patch.knobs import Scales
+from neurorack.patch.knobs import Scales, read
 from neurorack.patch.performance import (
     FIND1,
     FIND2,
@@ -113,6 +114,7 @@ class Voice:
         self._scales = Scales.from_card(bundle.card)
         rms = bundle.card.knobs[0]
         self._rms_db = rms.location[0] + max(rms.spread[0], rms.spread_floor) * np.array(rms.quantiles)
+        self._rms_table_db: list[float] = self._rms_db.tolist()
         self._rms_steps = np.linspace(0.0, 1.0, len(rms.quantiles))
         self._delay = bundle.card.delay_samples
         self._percussive = bundle.card.kind == "percussive"
@@ -407,29 +409,33 @@ class Voice:
         if self._enveloped:
             positions += self._loudnesses * self._envelope[1 : len(KNOBS)]
             bent_oct = bent_oct + self._loudnesses[:, 0] * self._envelope[PITCH]
-        rms_db = np.interp(positions[:, 0], self._rms_steps, self._rms_db)
-        rms_db += descriptors[:, 0]
-        np.minimum(np.maximum(rms_db, RMS_MIN_DB, out=rms_db), RMS_MAX_DB, out=rms_db)
-        positions += descriptors  # the scales hold positions within 0…1
         if self._hops < _MANY:
-            self._place_each(rows, bent_oct, rms_db, positions)
+            self._place_each(rows, bent_oct, positions)
         else:
-            self._place_all(rows, bent_oct, rms_db, positions)
+            self._place_all(rows, bent_oct, positions)
         controls[:, LATENT:] = rows[:, LATENT:]
 
-    def _place_each(self, rows: np.ndarray, bent_oct: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
+    def _place_each(self, rows: np.ndarray, bent_oct: np.ndarray, positions: np.ndarray) -> None:
         """Pitch and descriptors, a hop at a time: in short blocks plain numbers are faster than arrays."""
-        hops = zip(rows[:, PITCH].tolist(), bent_oct.tolist(), rms_db.tolist(), positions.tolist(), strict=True)
-        for hop, (moved_oct, by_oct, level, row) in enumerate(hops):
+        placed, f0_hz = [], []
+        hops = zip(rows[:, :LATENT].tolist(), bent_oct.tolist(), positions.tolist(), strict=True)
+        for (moved_oct, moved_db, *moved), by_oct, (level, *knobs) in hops:
             moved_oct = moved_oct * self.intonation + by_oct
-            self.f0_hz[hop] = min(max(self._pitch_hz * 2.0**moved_oct, LOWEST_HZ), HIGHEST_HZ)
+            f0_hz.append(min(max(self._pitch_hz * 2.0**moved_oct, LOWEST_HZ), HIGHEST_HZ))
             pitch_oct = min(max(self._pitch_oct + moved_oct, _LOWEST_OCT), _HIGHEST_OCT)
-            self.controls[hop, :LATENT] = pitch_oct, *self._scales.physical(pitch_oct, row, level)
+            rms_db = min(max(read(self._rms_table_db, level) + moved_db, RMS_MIN_DB), RMS_MAX_DB)
+            u = [level, *map(add, knobs, moved)]  # the scales hold positions within 0…1
+            placed.append((pitch_oct, *self._scales.physical(pitch_oct, u, rms_db)))
+        self.f0_hz[:] = f0_hz
+        self.controls[:, :LATENT] = placed
 
-    def _place_all(self, rows: np.ndarray, bent_oct: np.ndarray, rms_db: np.ndarray, positions: np.ndarray) -> None:
+    def _place_all(self, rows: np.ndarray, bent_oct: np.ndarray, positions: np.ndarray) -> None:
         moved_oct = rows[:, PITCH] * self.intonation + bent_oct
         np.clip(self._pitch_hz * np.exp2(moved_oct), LOWEST_HZ, HIGHEST_HZ, out=self.f0_hz)
         pitch_oct = np.clip(self._pitch_oct + moved_oct, _LOWEST_OCT, _HIGHEST_OCT)
+        rms_db = np.interp(positions[:, 0], self._rms_steps, self._rms_db) + rows[:, RMS]
+        np.minimum(np.maximum(rms_db, RMS_MIN_DB, out=rms_db), RMS_MAX_DB, out=rms_db)
+        positions += rows[:, 1:LATENT]  # the scales hold positions within 0…1
         self.controls[:, PITCH] = pitch_oct
         self.controls[:, 1:LATENT] = self._scales.physical_frames(pitch_oct, positions, rms_db)
 

@@ -12,6 +12,7 @@ from neurorack.learn.corpus import MODES  # noqa: E402
 from neurorack.learn.export import export_decoder, export_encoder, macs_per_s  # noqa: E402
 from neurorack.learn.networks.decoder import BEFORE_LATENT, Decoder, mix  # noqa: E402
 from neurorack.learn.networks.encoder import Encoder  # noqa: E402
+from neurorack.onnx_graph import read_graph  # noqa: E402
 from neurorack.words import C4_HZ, HOP  # noqa: E402
 
 HOPS = 48
@@ -73,6 +74,21 @@ def test_streaming_in_any_block_equals_one_pass(decoder, session):
             held = {"state_gains": gains}
             parts.append(audio)
         np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
+
+
+@pytest.mark.parametrize(("asked_db", "given_db"), [(-90.0, -90.0), (-100.0, -100.0), (-120.0, -100.0)])
+def test_the_level_is_what_is_asked_for_and_never_below_the_lowest(decoder, session, asked_db, given_db):
+    inputs = feeds(decoder)
+    inputs["controls"][:, 1] = asked_db
+    (gains,) = session.run(["next_gains"], inputs | states(decoder))
+    power = np.sum((gains / decoder.scale.numpy()) ** 2)
+    assert 10 * np.log10(power) == pytest.approx(given_db, abs=0.01)
+
+
+def test_a_call_is_few_nodes(decoder, tmp_path):
+    """Of a short block the nodes are what costs, as many as they are; five of them are gone once a graph is loaded."""
+    export_decoder(decoder, tmp_path / "decoder.onnx")
+    assert len(read_graph((tmp_path / "decoder.onnx").read_bytes()).operators) <= 40
 
 
 def test_its_cost_counts_every_weight(decoder):
