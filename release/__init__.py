@@ -1,1 +1,4 @@
-"""Makes what is installed: a version's folder, the Debian package around it, a signed update. See systemd/updating.md."""
+"""Makes what is installed: a version's folder, the Debian package around it, a signed update.
+
+How they are used: systemd/updating.md.
+"""

@@ -57,7 +57,7 @@ def make(folder: Path, target: Target, out: Path) -> Path:
     (tree / "usr/lib/neurorack").mkdir(parents=True)
     folder.rename(tree / "usr/lib/neurorack/version")
     path = out / f"neurorack_{made.version}+py{target.python.replace('.', '')}_{target.architecture}.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--build", str(tree), str(path)], check=True)
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(tree), str(path)], check=True)
     return path
 
 

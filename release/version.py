@@ -1,7 +1,7 @@
 """A version's folder: a virtual environment that needs nothing of where it lies but its Python.
 
-    bin/neurorack   lib/python3.X/site-packages/   pyvenv.cfg
-    models/   reference/   systemd/   signers   LICENSE   LICENSES.txt   manifest.json
+bin/neurorack   lib/python3.X/site-packages/   pyvenv.cfg
+models/   reference/   systemd/   signers   LICENSE   LICENSES.txt   manifest.json
 """
 
 import shutil

@@ -89,7 +89,8 @@ def _check(manifest: Manifest) -> None:
             raise ValueError(f"{text[:60]!r} is neither version, Python nor machine")
     if len(manifest.files) > FILES_MAX or manifest.bytes > FILES_BYTES_MAX:
         raise ValueError(f"more than {FILES_MAX} files or {FILES_BYTES_MAX >> 20} MiB")
-    before, folders = "", set()
+    before = ""
+    folders: set[str] = set()
     for file in manifest.files:
         parts = file.path.split("/")
         if not all(_PART.fullmatch(part) and part not in (".", "..") for part in parts) or len(file.path) > 240:

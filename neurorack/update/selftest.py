@@ -1,4 +1,4 @@
-"""A version proves itself before it is let in: run by its own Python, from where it was unpacked, beside the playing one.
+"""A version proves itself before it is let in: run by its own Python, where it was unpacked, beside the playing one.
 
     python -m neurorack.update.selftest FOLDER [--board FILE] [--chip /dev/i2c-7:0x48 …]
 
@@ -26,8 +26,10 @@ DIFFERENCE_MAX = 1e-3
 
 SAMPLES = 48_000
 
-RUNS = ("neurorack.engine.process", "neurorack.engine.player", "neurorack.frontend", "neurorack.daemon")
-RUNS += ("neurorack.panel.panel", "sounddevice", "smbus2", "gpiod")
+RUNS = (
+    "neurorack.engine.process", "neurorack.engine.player", "neurorack.frontend", "neurorack.daemon",
+    "neurorack.panel.panel", "sounddevice", "smbus2", "gpiod",
+)  # fmt: skip
 """What the module's processes import."""
 
 
