@@ -1,4 +1,4 @@
-"""The Debian package: a version's folder under /usr/lib, links to its units, and four small scripts.
+"""The Debian package: a version's folder under /usr/lib, links to its units, and three small scripts.
 
 The version is not played from there. The package's script brings it into /opt/neurorack by the road of every update:
 tried, switched by one rename, watched. So a power cut inside `apt upgrade` leaves a module that plays, too.
@@ -13,8 +13,11 @@ from neurorack.update.home import ROOT as HOME
 from release.wheels import Target
 
 DEBIAN = Path(__file__).parent / "debian"
-UNITS = (".service", ".target", ".path", ".socket", ".timer", ".slice", ".mount")
-GUARD = "neurorack-guard.service"
+SWITCHED = ("systemd/system/", "udev/rules.d/")
+"""Of `systemd/lib`, what comes and goes with the version that plays; the rest is read before it is there."""
+
+CONFFILES = ("signers", "environment")
+GUARD = "guard-neurorack.service"
 
 CONTROL = """\
 Package: neurorack
@@ -37,21 +40,23 @@ def make(folder: Path, target: Target, out: Path) -> Path:
     made = manifest.read_folder(folder)
     tree = folder.parent / "package"
     _link(tree / "usr/bin/neurorack", HOME / "current/bin/neurorack")
-    for file in sorted((folder / "systemd").iterdir()):
-        # The watch must come from a version that has proved itself: the one on trial may have broken its own.
-        version = HOME / ("good" if file.name == GUARD else "current")
-        if file.suffix in UNITS:
-            _link(tree / "usr/lib/systemd/system" / file.name, version / "systemd" / file.name)
-        elif file.suffix == ".rules":
-            _link(tree / "usr/lib/udev/rules.d" / file.name, version / "systemd" / file.name)
-    _copy(DEBIAN / "sysusers.conf", tree / "usr/lib/sysusers.d/neurorack.conf")
-    _copy(DEBIAN / "signers", tree / "etc/neurorack/signers")
+    lib = folder / "systemd/lib"
+    for file in sorted(path for path in lib.rglob("*") if path.is_file()):
+        place = file.relative_to(lib)
+        if place.as_posix().startswith(SWITCHED):
+            # The watch must come from a version that has proved itself: the one on trial may have broken its own.
+            version = HOME / ("good" if file.name == GUARD else "current")
+            _link(tree / "usr/lib" / place, version / "systemd/lib" / place)
+        else:
+            _copy(file, tree / "usr/lib" / place)
+    for name in CONFFILES:
+        _copy(DEBIAN / name, tree / "etc/neurorack" / name)
     for name in ("LICENSE", "LICENSES.txt"):
         _copy(folder / name, tree / "usr/share/doc/neurorack" / name)
     _copy(DEBIAN / "copyright", tree / "usr/share/doc/neurorack/copyright")
     for name in ("postinst", "prerm", "postrm"):
         _copy(DEBIAN / name, tree / "DEBIAN" / name).chmod(0o755)
-    (tree / "DEBIAN/conffiles").write_text("/etc/neurorack/signers\n")
+    (tree / "DEBIAN/conffiles").write_text("".join(f"/etc/neurorack/{name}\n" for name in CONFFILES))
     words = {"version": made.version, "architecture": target.architecture, "python": target.python}
     (tree / "DEBIAN/control").write_text(CONTROL.format(kib=made.bytes >> 10, **words))
     (tree / "usr/lib/neurorack").mkdir(parents=True)

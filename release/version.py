@@ -16,6 +16,9 @@ ROOT = Path(__file__).parent.parent
 
 VENV = "home = /usr/bin\ninclude-system-site-packages = false\n"
 
+PYTHON_OF_UNITS = ("/opt/neurorack/.venv/bin/", "/opt/neurorack/current/bin/")
+"""Of a checkout, and of a version."""
+
 LAUNCHER = """\
 #!/bin/sh
 # Runs the version that this file belongs to, whichever link it was called by; -I: nothing of where it was called from.
@@ -48,6 +51,8 @@ def stage(folder: Path, target: Target, *, runtime: Path | None = None, signer: 
             if file.is_file():
                 shutil.copyfile(file, made / file.name)
     _copy(ROOT / "systemd", folder / "systemd")
+    for unit in (folder / "systemd/lib/systemd/system").glob("*.service"):
+        unit.write_text(unit.read_text().replace(*PYTHON_OF_UNITS))
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
     (folder / "LICENSES.txt").write_text(licences.text(site, folder / "models"))
     (folder / "signers").write_text((ROOT / "release/signers").read_text() + signer)

@@ -50,7 +50,7 @@ class Archive:
             raise BadInput("not an update of neurorack", where, "give a file named neurorack-….update")
         if head[1] != b"1":
             raise BadInput(
-                f"an update of a kind that came later, {int(head[1])}", where, "install one in between first"
+                f"an update of a later kind, {int(head[1])}", where, "install one in between first"
             )
         manifest_bytes, signature_bytes = int(head[2]), int(head[3])
         if manifest_bytes > listed.BYTES_MAX or signature_bytes > signature.BYTES_MAX:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from neurorack.errors import BadInput
 
-TARGET, GUARD = "neurorack.target", "neurorack-guard.service"
+TARGET, GUARD = "neurorack.target", "guard-neurorack.service"
 
 
 def here() -> bool:

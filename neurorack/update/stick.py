@@ -3,7 +3,7 @@
     neurorack/neurorack-*.update    the newest is installed if it is newer than what plays
     neurorack/models/               instruments, as `neurorack models install` takes them, that are not there yet
 
-`neurorack-stick@.service` starts this with the device; its mounts are its own, and go when it ends.
+`stick-neurorack@.service` starts this with the device; its mounts are its own, and go when it ends.
 """
 
 import subprocess

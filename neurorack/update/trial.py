@@ -6,7 +6,7 @@
       ├──its processes have ended three times───────────▶ return
       └──begun a fourth time: power went, or the machine hung ▶ return
 
-The watch runs by the code of the version that is `good`, from `neurorack-guard.service`, at the switch and at every
+The watch runs by the code of the version that is `good`, from `guard-neurorack.service`, at the switch and at every
 start of the machine until the trial has ended. What it knows of the version on trial it asks of that (`sign`).
 """
 
