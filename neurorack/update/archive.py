@@ -49,9 +49,7 @@ class Archive:
         if head is None:
             raise BadInput("not an update of neurorack", where, "give a file named neurorack-….update")
         if head[1] != b"1":
-            raise BadInput(
-                f"an update of a later kind, {int(head[1])}", where, "install one in between first"
-            )
+            raise BadInput(f"an update of a later kind, {int(head[1])}", where, "install one in between first")
         manifest_bytes, signature_bytes = int(head[2]), int(head[3])
         if manifest_bytes > listed.BYTES_MAX or signature_bytes > signature.BYTES_MAX:
             raise BadInput("its manifest or signature is too big", where, listed.MEND)

@@ -105,7 +105,7 @@ def test_a_power_cut_at_any_call_leaves_whole_versions_and_one_that_plays(run_di
             after = check(run_dir / f"after-{seen}")
             whoever_comes_next_goes_on(after)
         calls += 1
-    assert calls > (20 if "install" in step else 3) and seen > calls
+    assert calls >= (20 if "install" in step else 3) and seen > calls
     for state in disk.states(chance):
         seen += 1
         lay_out(run_dir / f"after-{seen}", state)
@@ -158,5 +158,5 @@ def test_what_lies_in_the_way_of_unpacking_is_never_followed(tmp_path):
 def test_a_version_that_does_not_fit_is_refused_before_a_byte_is_written(tmp_path):
     home = installed(tmp_path, "0.1.0", current="0.1.0", good="0.1.0")
     big = listed.Manifest(1, "0.2.0", "aarch64", "3.10", [listed.File("a", 1 << 50, "0" * 64)])
-    with pytest.raises(BadInput, match=r"MiB are needed, .* free: free some space there"):
+    with pytest.raises(BadInput, match=r"MiB are needed, .* MiB are free \(.*\): free some space"):
         home.check_room(big)
