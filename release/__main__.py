@@ -57,8 +57,7 @@ def main() -> int:
             if given.what == "deb":
                 path = package.make(folder, target, given.out)
             else:
-                name = f"neurorack-{sealed.version}-py{target.python.replace('.', '')}-{target.machine}{archive.SUFFIX}"
-                path = given.out / name
+                path = given.out / f"neurorack-{sealed.version}-{target.python_tag}-{target.machine}{archive.SUFFIX}"
                 archive.pack(folder, path, given.key)
     except BadInput as error:
         print(f"release: {error}", file=sys.stderr)

@@ -57,11 +57,12 @@ def make(folder: Path, target: Target, out: Path) -> Path:
     for name in ("postinst", "prerm", "postrm"):
         _copy(DEBIAN / name, tree / "DEBIAN" / name).chmod(0o755)
     (tree / "DEBIAN/conffiles").write_text("".join(f"/etc/neurorack/{name}\n" for name in CONFFILES))
-    words = {"version": made.version, "architecture": target.architecture, "python": target.python}
+    number = f"{made.version}+{target.python_tag}"
+    words = {"version": number, "architecture": target.architecture, "python": target.python}
     (tree / "DEBIAN/control").write_text(CONTROL.format(kib=made.bytes >> 10, **words))
     (tree / "usr/lib/neurorack").mkdir(parents=True)
     folder.rename(tree / "usr/lib/neurorack/version")
-    path = out / f"neurorack_{made.version}+py{target.python.replace('.', '')}_{target.architecture}.deb"
+    path = out / f"neurorack_{number}_{target.architecture}.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(tree), str(path)], check=True)
     return path
 

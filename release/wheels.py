@@ -31,6 +31,11 @@ class Target:
         return DEBIAN_ARCHITECTURES[self.machine]
 
     @property
+    def python_tag(self) -> str:
+        """As in the names of packages and updates: "py310"."""
+        return f"py{self.python.replace('.', '')}"
+
+    @property
     def platforms(self) -> list[str]:
         """Wheels' platform tags that run there (PEP 600): every glibc up to its own."""
         return [f"manylinux_2_{minor}_{self.machine}" for minor in range(GLIBC_MINOR[self.python], 16, -1)]
