@@ -13,12 +13,15 @@ from neurorack.update.home import ROOT as HOME
 from release.wheels import Target
 
 DEBIAN = Path(__file__).parent / "debian"
+GUARD = "guard-neurorack.service"
+
 SWITCHED = ("systemd/system/", "udev/rules.d/")
 """Of `systemd/lib`, what comes and goes with the version that plays; the rest is read before it is there."""
 
-CONFFILES = ("signers", "environment")
-GUARD = "guard-neurorack.service"
+STARTED = ("neurorack.target", GUARD)
+"""With the machine. `systemctl enable` would follow the links and name the version of that day for ever."""
 
+CONFFILES = ("signers", "environment")
 CONTROL = """\
 Package: neurorack
 Version: {version}
@@ -49,6 +52,8 @@ def make(folder: Path, target: Target, out: Path) -> Path:
             _link(tree / "usr/lib" / place, version / "systemd/lib" / place)
         else:
             _copy(file, tree / "usr/lib" / place)
+    for name in STARTED:
+        _link(tree / "usr/lib/systemd/system/multi-user.target.wants" / name, Path("..") / name)
     for name in CONFFILES:
         _copy(DEBIAN / name, tree / "etc/neurorack" / name)
     for name in ("LICENSE", "LICENSES.txt"):

@@ -43,6 +43,13 @@ def test_units_and_rules_come_and_go_with_the_version_that_plays(contents):
     assert links["./usr/bin/neurorack"] == "/opt/neurorack/current/bin/neurorack"
 
 
+def test_what_starts_with_the_machine_is_named_by_no_version(contents):
+    wants = "./usr/lib/systemd/system/multi-user.target.wants/"
+    links = {member.name: member.linkname for member in contents if member.name.startswith(wants) and member.issym()}
+    assert set(links.values()) == {"../neurorack.target", "../guard-neurorack.service"}
+    assert "systemctl enable" not in (DEBIAN / "postinst").read_text()
+
+
 def test_the_watch_comes_from_the_version_that_has_proved_itself(contents):
     guard = contents.getmember("./usr/lib/systemd/system/guard-neurorack.service")
     assert guard.linkname == "/opt/neurorack/good/systemd/lib/systemd/system/guard-neurorack.service"
