@@ -45,6 +45,8 @@ def _updates(stick: Path, home: Home) -> list[str]:
         try:
             manifest = install.read_head(path, home)
             install.check_fits(manifest, home, str(path), older=True)
+            if home.returned.startswith(f"{manifest.version} "):  # a stick left plugged in is here at every start
+                raise BadInput(f"tried already, {home.returned}", str(path), "`neurorack update FILE` tries it again")
             if home.good is None or listed.number(manifest.version) > listed.number(home.good):
                 newer.append((listed.number(manifest.version), path))
         except BadInput as error:

@@ -242,6 +242,17 @@ def test_of_a_sticks_updates_the_newest_is_installed(home, updates, tmp_path):
     assert len(said) == 6, "and a line on each that is not for this module"
 
 
+def test_what_went_again_does_not_come_back_from_a_stick_left_plugged_in(home, updates, tmp_path):
+    folder = tmp_path / "stick/neurorack"
+    folder.mkdir(parents=True)
+    (folder / "neurorack-0.2.0.update").write_bytes((updates / "neurorack-0.2.0.update").read_bytes())
+    stick.take(tmp_path / "stick", home)
+    assert home.current == "0.2.0"
+    home.go_back("it did not play for 30 s")
+    assert "tried already, 0.2.0 it did not play for 30 s" in stick.take(tmp_path / "stick", home)[0]
+    assert home.current == "0.1.0"
+
+
 def test_a_stick_with_nothing_newer_changes_nothing(home, updates, tmp_path):
     before = everything(home)
     assert stick.take(tmp_path, home) == []
