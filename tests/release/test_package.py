@@ -63,6 +63,10 @@ def test_all_belongs_to_root_and_nothing_is_put_where_it_plays(contents):
     assert "./usr/lib/neurorack/version/manifest.json" in contents.getnames()
 
 
+def test_nothing_is_written_where_dpkg_would_not_remove_it():
+    assert '"$version/bin/python" -I -B -m neurorack.update.install' in (DEBIAN / "postinst").read_text()
+
+
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
 def test_the_scripts_can_be_read_by_a_shell(script):
     subprocess.run(["sh", "-n", str(DEBIAN / script)], check=True)
