@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 ARGS ?=
 INSTRUMENT ?= fluid
 
-.PHONY: help run test test-train test-kernel setup setup-train bench train lint hardware lock clean debian-run debian-test debian-train debian-kernel
+.PHONY: help run test test-train test-kernel setup setup-train bench train deb release lint hardware lock clean debian-run debian-test debian-train debian-kernel
 
 help:
 	@echo "make run          play the module on the virtual rack (ARGS='--seconds 60' and the like are passed on)"
@@ -20,6 +20,8 @@ help:
 	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
 	@echo "                  (20 minutes, ARGS='--steps 500' for a try); for your own sounds: neurorack train --help"
 	@echo "make hardware     check the schematic's rules; write netlist, wiring list, parts, panel, pictures of screens"
+	@echo "make deb          the Debian package into out/, for this machine and its own Python (ARGS='--machine aarch64 --python 3.10')"
+	@echo "make release      a signed update into out/: KEY=~/.ssh/neurorack; see systemd/updating.md"
 	@echo "make setup-train  all that \`neurorack train\` needs"
 	@echo "make setup lint lock clean"
 
@@ -32,12 +34,18 @@ bench: setup
 train: debian-train $(VENV)/.train
 	$(PY) -m neurorack.learn.shipped $(INSTRUMENT) --out out/models/$(INSTRUMENT) $(ARGS)
 
+deb: setup
+	@$(PY) -m release deb $(if $(KEY),--key $(KEY)) $(ARGS)
+
+release: setup
+	@$(PY) -m release update $(if $(KEY),--key $(KEY)) $(ARGS)
+
 setup: debian-run $(VENV)/.run
 
 setup-train: debian-train $(VENV)/.train
 
 test: debian-test $(VENV)/.test
-	$(PY) -m ruff check neurorack hardware tests
+	$(PY) -m ruff check neurorack release hardware tests
 	$(PY) -m mypy
 	$(PY) -m pytest --ignore=tests/learn $(ARGS)
 
@@ -48,7 +56,7 @@ test-kernel: debian-kernel $(VENV)/.test out/kernel/python/.made
 	@$(PY) tests/kernel/vm.py $(ARGS)
 
 lint: debian-run $(VENV)/.test
-	$(PY) -m ruff check neurorack hardware tests
+	$(PY) -m ruff check neurorack release hardware tests
 	$(PY) -m mypy
 
 hardware: debian-run $(VENV)/.test

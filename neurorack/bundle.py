@@ -12,6 +12,7 @@ import math
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ import numpy as np
 
 from neurorack.errors import BadInput
 from neurorack.onnx_graph import Graph, Port, Refused, read_graph
+from neurorack.statedir import SERVICE
 from neurorack.words import BANDS, BLOCKS, DESCRIPTORS, HOP, KINDS, KNOTS, SAMPLE_RATE_HZ, STAGES
 
 SCHEMA = 2
@@ -201,10 +203,15 @@ class Bundle:
 
 
 def folders() -> list[Path]:
-    """Where bundles are looked for by name: $NEURORACK_MODELS, else `models/` beside or inside the package."""
-    given = os.environ.get("NEURORACK_MODELS")
+    """Where bundles are looked for by name: $NEURORACK_MODELS, else `models/` beside or inside the package. On the
+    module, where each version brings its own, those the player has installed lie with the state and come first."""
+    if given := os.environ.get("NEURORACK_MODELS"):
+        return [Path(given)]
+    shipped = Path(sys.prefix) / "models"
+    if shipped.is_dir():
+        return [SERVICE / "models", shipped]
     package = Path(__file__).resolve().parent
-    return [Path(given)] if given else [package.parent / "models", package / "models"]
+    return [package.parent / "models", package / "models"]
 
 
 def installed() -> list[Path]:

@@ -80,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
             "neurorack calibrate --points=-1,0,1,3; without a module: neurorack calibrate --rack",
         )
     )
+    _add_update(command)
     _add_offline(command)
 
     presets = command(
@@ -153,6 +154,14 @@ def _add_offline(command: Callable[..., argparse.ArgumentParser]) -> None:
             "write a checkpoint or an instrument as an instrument of its own",
             "neurorack export models/bells.work/run-0123456789/checkpoint.pt --out models/early-bells",
         )
+    )
+
+
+def _add_update(command: Callable[..., argparse.ArgumentParser]) -> None:
+    from neurorack.update import command as update
+
+    update.add_options(
+        command("update", update.run, "install a signed update, and say which version plays", update.EXAMPLE)
     )
 
 

@@ -93,7 +93,7 @@ def replace_file(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(draft)  # on a full disk it would take what little room is left
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _write_through(path: Path, content: bytes) -> None:
@@ -106,7 +106,7 @@ def _write_through(path: Path, content: bytes) -> None:
         os.close(fd)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
     """A rename is on the disk once its folder is."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -91,8 +91,8 @@ def test_the_answer_comes_when_it_is_on_the_disk(place, run_dir, state_dir, requ
 
 def test_a_slow_disk_holds_up_the_answer_and_not_the_loop(place, run_dir, state_dir, monkeypatch):
     go = threading.Event()
-    sync = statedir._sync_folder
-    monkeypatch.setattr(statedir, "_sync_folder", lambda path: (go.wait(30), sync(path)))
+    sync = statedir.sync_folder
+    monkeypatch.setattr(statedir, "sync_folder", lambda path: (go.wait(30), sync(path)))
     asked = Asked(run_dir, do="save", number=2, name="two")
     asked.wait(place, lambda: place.waits)
     began_s = time.monotonic()
@@ -107,7 +107,7 @@ def test_a_slow_disk_holds_up_the_answer_and_not_the_loop(place, run_dir, state_
 
 def test_a_disk_that_does_not_come_back_is_told_in_time(place, run_dir, monkeypatch):
     go = threading.Event()
-    monkeypatch.setattr(statedir, "_sync_folder", lambda path: go.wait(30))
+    monkeypatch.setattr(statedir, "sync_folder", lambda path: go.wait(30))
     monkeypatch.setattr(desk, "ON_DISK_S", 0.1)
     reply = Asked(run_dir, do="save", number=2).wait(place)
     go.set()

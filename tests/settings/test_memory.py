@@ -76,7 +76,7 @@ def test_however_much_changes_it_writes_every_few_seconds(bench):
 
 def test_a_disk_that_takes_minutes_holds_up_nobody(bench, monkeypatch):
     go = threading.Event()
-    monkeypatch.setattr(statedir, "_sync_folder", lambda path: go.wait(30))
+    monkeypatch.setattr(statedir, "sync_folder", lambda path: go.wait(30))
     bench.memory.remember(settings(1))
     bench.memory.step()
     began_s = time.monotonic()
@@ -95,7 +95,7 @@ def test_a_disk_that_takes_minutes_holds_up_nobody(bench, monkeypatch):
 def test_nor_does_it_hold_up_the_end_for_long(bench, monkeypatch):
     monkeypatch.setattr(memory, "END_S", 0.05)
     go = threading.Event()
-    monkeypatch.setattr(statedir, "_sync_folder", lambda path: go.wait(30))
+    monkeypatch.setattr(statedir, "sync_folder", lambda path: go.wait(30))
     bench.memory.remember(settings(1))
     began_s = time.monotonic()
     bench.memory.close()

@@ -1,0 +1,39 @@
+"""A version's sign of life, printed as JSON for the watch of another: it need not know how this one keeps its files.
+
+python -m neurorack.update.sign     → {"plays": true, "pids": {"engine": 812, "jacks": 813, "daemon": 808}}
+"""
+
+import json
+import time
+from pathlib import Path
+
+from neurorack.errors import BadInput
+from neurorack.rundir import SERVICE, holder
+
+FRESH_NS = 1_000_000_000
+
+
+def sign(run_dir: Path) -> dict[str, object]:
+    """`plays` while an engine that lives calls for sound, unmuted."""
+    pids = {name: holder(run_dir / f"{name}.lock") for name in ("engine", "jacks", "daemon")}
+    return {"plays": _plays(run_dir, pids["engine"]), "pids": pids}
+
+
+def _plays(run_dir: Path, engine: int) -> bool:
+    from neurorack.shared import METERS, Snapshot
+
+    try:
+        meters = Snapshot(run_dir / "meters", METERS)
+    except BadInput:
+        return False
+    meters.refresh()
+    record = meters.record
+    fresh = time.monotonic_ns() - int(record["t_ns"]) < FRESH_NS
+    meters_of = int(record["pid"])
+    played = bool(record["first_sound_ns"])
+    meters.close()
+    return bool(engine) and meters_of == engine and played and fresh
+
+
+if __name__ == "__main__":
+    print(json.dumps(sign(SERVICE)))

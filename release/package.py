@@ -1,0 +1,83 @@
+"""The Debian package: a version's folder under /usr/lib, links to its units, and three small scripts.
+
+The version is not played from there. The package's script brings it into /opt/neurorack by the road of every update:
+tried, switched by one rename, watched. So a power cut inside `apt upgrade` leaves a module that plays, too.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from neurorack.update import manifest
+from neurorack.update.home import ROOT as HOME
+from release.wheels import Target
+
+DEBIAN = Path(__file__).parent / "debian"
+GUARD = "guard-neurorack.service"
+
+SWITCHED = ("systemd/system/", "udev/rules.d/")
+"""Of `systemd/lib`, what comes and goes with the version that plays; the rest is read before it is there."""
+
+STARTED = ("neurorack.target", GUARD)
+"""With the machine. `systemctl enable` would follow the links and name the version of that day for ever."""
+
+CONFFILES = ("signers", "environment")
+CONTROL = """\
+Package: neurorack
+Version: {version}
+Architecture: {architecture}
+Maintainer: neurorack
+Section: sound
+Priority: optional
+Installed-Size: {kib}
+Depends: python{python}, libportaudio2, openssh-client, systemd, udev
+Description: neural voice in a Eurorack module
+ Voltages go in at the jacks, sound from a small trained network comes out.
+ Carries the Python packages it runs on, for Python {python}; see
+ /usr/share/doc/neurorack/LICENSES.txt.
+"""
+
+
+def make(folder: Path, target: Target, out: Path) -> Path:
+    """Make the package of the version in `folder`, which moves into it; its path."""
+    made = manifest.read_folder(folder)
+    tree = folder.parent / "package"
+    _link(tree / "usr/bin/neurorack", HOME / "current/bin/neurorack")
+    lib = folder / "systemd/lib"
+    for file in sorted(path for path in lib.rglob("*") if path.is_file()):
+        place = file.relative_to(lib)
+        if place.as_posix().startswith(SWITCHED):
+            # The watch must come from a version that has proved itself: the one on trial may have broken its own.
+            version = HOME / ("good" if file.name == GUARD else "current")
+            _link(tree / "usr/lib" / place, version / "systemd/lib" / place)
+        else:
+            _copy(file, tree / "usr/lib" / place)
+    for name in STARTED:
+        _link(tree / "usr/lib/systemd/system/multi-user.target.wants" / name, Path("..") / name)
+    for name in CONFFILES:
+        _copy(DEBIAN / name, tree / "etc/neurorack" / name)
+    for name in ("LICENSE", "LICENSES.txt"):
+        _copy(folder / name, tree / "usr/share/doc/neurorack" / name)
+    _copy(DEBIAN / "copyright", tree / "usr/share/doc/neurorack/copyright")
+    for name in ("postinst", "prerm", "postrm"):
+        _copy(DEBIAN / name, tree / "DEBIAN" / name).chmod(0o755)
+    (tree / "DEBIAN/conffiles").write_text("".join(f"/etc/neurorack/{name}\n" for name in CONFFILES))
+    number = f"{made.version}+{target.python_tag}"
+    words = {"version": number, "architecture": target.architecture, "python": target.python}
+    (tree / "DEBIAN/control").write_text(CONTROL.format(kib=made.bytes >> 10, **words))
+    (tree / "usr/lib/neurorack").mkdir(parents=True)
+    folder.rename(tree / "usr/lib/neurorack/version")
+    path = out / f"neurorack_{number}_{target.architecture}.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(tree), str(path)], check=True)
+    return path
+
+
+def _link(path: Path, to: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(to)
+
+
+def _copy(source: Path, to: Path) -> Path:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, to)
+    return to

@@ -1,0 +1,44 @@
+"""Of the lock file each machine and each Python gets what it needs, every wheel by its hash."""
+
+import re
+
+import pytest
+
+from release.wheels import GLIBC_MINOR, REQUIREMENTS, Target, requirements
+
+LOCK = """\
+everywhere==1 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+old==2 ; python_full_version < '3.11' \\
+    --hash=sha256:cc
+new==3 ; python_full_version >= '3.11' and implementation_name != 'PyPy' \\
+    --hash=sha256:dd
+elsewhere==4 ; sys_platform == 'win32' \\
+    --hash=sha256:ee
+setuptools==5 \\
+    --hash=sha256:ff
+"""
+
+
+@pytest.mark.parametrize(
+    ("python", "second"), [("3.10", "old==2 --hash=sha256:cc"), ("3.13", "new==3 --hash=sha256:dd")]
+)
+def test_markers_are_judged_by_the_python_of_the_module(python, second):
+    assert list(requirements(LOCK, Target("aarch64", python))) == [
+        "everywhere==1 --hash=sha256:aa --hash=sha256:bb",
+        second,
+    ]
+
+
+@pytest.mark.parametrize("python", GLIBC_MINOR)
+def test_every_python_of_the_module_gets_one_of_each_with_hashes(python):
+    lines = list(requirements(REQUIREMENTS.read_text(), Target("aarch64", python)))
+    names = [line.split("==")[0] for line in lines]
+    assert len(names) == len(set(names)) and {"numpy", "onnxruntime", "msgspec", "sounddevice"} < set(names)
+    assert all(re.search(r" --hash=sha256:[0-9a-f]{64}", line) and ";" not in line for line in lines)
+
+
+def test_a_wheel_for_a_newer_glibc_is_not_taken():
+    platforms = Target("aarch64", "3.10").platforms
+    assert platforms[0] == "manylinux_2_35_aarch64" and platforms[-1] == "manylinux_2_17_aarch64"
