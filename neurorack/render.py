@@ -136,7 +136,8 @@ class Module:
         return self._timeline.start + self.block - LEAD
 
     def end(self, position: int) -> None:
-        """Gates that are still up at sample `position` of the file's time fall there, one that rises there as well."""
+        """Gates that are still up at sample `position` of the file's time fall there, one that rises there as well; of
+        what rises more than a block later nothing is heard."""
         self._end = position + LEAD
 
     def next_block(self) -> np.ndarray:
@@ -178,6 +179,8 @@ class Module:
             for t_ns, line, level in scan.take_edges():
                 if line in GATE_JACKS:
                     sample = self._timeline.sample_at(t_ns)
+                    if sample > self._end + self.block:
+                        continue
                     self._schedule.add(sample, line, level)
                     if level:
                         self._up[line] = sample

@@ -18,7 +18,7 @@ from neurorack.patch.matrix import patched
 from neurorack.patchsheet import PatchSheet, sheet_of
 from neurorack.rack.plan import Rack, find_rack, load_rack
 from neurorack.rack.world import World
-from neurorack.render import LEAD_NS, Module, Wav, play_out
+from neurorack.render import BLOCK, LEAD_NS, Module, Wav, play_out
 from neurorack.settings.model import Sound
 from neurorack.settings.playing import knobs_of, patch_of
 from neurorack.words import SAMPLE_RATE_HZ
@@ -79,7 +79,7 @@ def play_rack(rack: str) -> Take:
     sheet = _sheet(plan)
     world = World.from_toml(path, epoch_ns=LEAD_NS)
     module, kept, seconds = _module(plan, sheet, world), _Kept(), plan.duration_s or SECONDS
-    play_out(module, round(seconds * SAMPLE_RATE_HZ), kept)
+    play_out(module, round(seconds * SAMPLE_RATE_HZ) - BLOCK - 1, kept)  # what begins with the end is not heard
     sound, took_s = np.concatenate(kept.blocks), time.monotonic() - began_s
     return Take(path.stem, plan.about, world, sheet.sound, module.player.bundle.name, seconds, sound, took_s)
 

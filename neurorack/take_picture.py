@@ -23,7 +23,7 @@ _TICKS_HZ = (100, 300, 1_000, 3_000, 10_000)
 DEEP_DB = 66.0
 """What lies so far below the loudest is paper."""
 
-_LEVELS = 20
+_LEVELS = 16
 """Of colour: with more a picture is twice as large, and shows no more."""
 
 _WINDOW = 2_048
@@ -87,8 +87,9 @@ def _seconds(take: Take) -> float:
 
 
 def _times_ns(take: Take) -> list[int]:
-    """Of every column, on the world's clock."""
-    return [LEAD_NS + round(share * _seconds(take) * 1e9) for share in np.linspace(0.0, 1.0, _columns()).tolist()]
+    """Of every column up to the rack's end, on the world's clock."""
+    columns = round(_columns() * min(1.0, take.seconds / _seconds(take)))
+    return [LEAD_NS + round(t_s * 1e9) for t_s in np.linspace(0.0, take.seconds, columns, endpoint=False).tolist()]
 
 
 def _moves(take: Take, jack: str) -> bool:
@@ -130,18 +131,18 @@ def _draw_cv(pen: ImageDraw.ImageDraw, take: Take, jack: str, top: int, tall: in
     pen.line([(_LEFT + column, y) for column, y in enumerate(ys.tolist())], _CV_INK, 2)
     pen.text((4, top + tall / 2 - 8), jack, _INK, _font(13), "lm")
     pen.text((4, top + tall / 2 + 8), _feeds(take, jack), _SOFT, _font(12), "lm")
-    pen.text((_LEFT - 7, top + 6), f"{high:+.3g} V", _SOFT, _font(11), "rm")
-    pen.text((_LEFT - 7, top + tall - 6), f"{low:+.3g} V", _SOFT, _font(11), "rm")
+    pen.text((_LEFT - 7, top + 6), f"{high:+.1f} V", _SOFT, _font(11), "rm")
+    pen.text((_LEFT - 7, top + tall - 6), f"{low:+.1f} V", _SOFT, _font(11), "rm")
 
 
 def _draw_gate(pen: ImageDraw.ImageDraw, take: Take, jack: str, top: int, tall: int) -> None:
-    world, end_ns = take.world, LEAD_NS + round(_seconds(take) * 1e9)
+    world, end_ns = take.world, LEAD_NS + round(take.seconds * 1e9) - 1
     pen.line([(_LEFT, top + tall), (WIDTH - _RIGHT, top + tall)], _GRID)
     pen.text((4, top + tall / 2), f"{jack} {_feeds(take, jack)}", _INK, _font(12), "lm")
     level, since = world.level(jack, LEAD_NS), LEAD_NS
     for t_ns, then in [*world.edges(jack, LEAD_NS, end_ns), (end_ns, 0)]:
         if level:
-            x0, x1 = (_LEFT + (t - LEAD_NS) / (end_ns - LEAD_NS) * (_columns() - 1) for t in (since, t_ns))
+            x0, x1 = (_LEFT + (t - LEAD_NS) * 1e-9 / _seconds(take) * (_columns() - 1) for t in (since, t_ns))
             pen.rectangle((x0, top + 4, max(x0 + 1, x1 - 1), top + tall), _GATE_INK)
         level, since = then, t_ns
 

@@ -37,6 +37,10 @@ RACK_ONLY_IN = {
     "cli.py",
     "daemon.py",
     "demo.py",
+    "demos.py",
+    "patchsheet.py",
+    "take.py",
+    "take_picture.py",
 }
 """Nobody else may ask whether the module is virtual."""
 
