@@ -5,8 +5,8 @@ from typing import Any
 
 from neurorack.errors import BadInput
 from neurorack.rack.plan import find_rack, load_rack, packaged_racks
-from neurorack.take import play_rack
-from neurorack.take_picture import save_picture
+from neurorack.rendering import play_rack
+from neurorack.rendering_picture import save_picture
 from neurorack.words import SAMPLE_RATE_HZ
 
 
@@ -17,22 +17,22 @@ def listed() -> list[tuple[str, str]]:
 
 def render(rack: str, folder: Path) -> dict[str, Any]:
     """Play a rack into NAME.wav and NAME.png in the folder; a report for programs. Raises BadInput."""
-    take = play_rack(rack)
+    rendering = play_rack(rack)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"cannot make the folder: {error.strerror}", str(folder), "give another --out") from error
-    sound, picture = folder / f"{take.name}.wav", folder / f"{take.name}.png"
-    take.save(sound)
-    save_picture(take, picture)
-    seconds = len(take.sound) / SAMPLE_RATE_HZ
+    sound, picture = folder / f"{rendering.name}.wav", folder / f"{rendering.name}.png"
+    rendering.save(sound)
+    save_picture(rendering, picture)
+    seconds = len(rendering.sound) / SAMPLE_RATE_HZ
     return {
-        "name": take.name,
-        "about": take.about,
-        "bundle": take.bundle,
+        "name": rendering.name,
+        "about": rendering.about,
+        "bundle": rendering.bundle,
         "seconds": seconds,
         "sound": str(sound),
         "picture": str(picture),
-        "took_s": round(take.took_s, 3),
-        "times_real_time": round(seconds / take.took_s, 2),
+        "took_s": round(rendering.took_s, 3),
+        "times_real_time": round(seconds / rendering.took_s, 2),
     }

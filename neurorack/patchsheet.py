@@ -1,6 +1,6 @@
 """A patch sheet: what the file of a rack says of the module itself, as the sound that the module then plays.
 
-The live module takes it up in place of what it remembers (`daemon`), a rendering plays it (`take`).
+The live module takes it up in place of what it remembers (`daemon`), a rendering plays it (`rendering`).
 """
 
 from dataclasses import dataclass

@@ -39,8 +39,8 @@ RACK_ONLY_IN = {
     "demo.py",
     "demos.py",
     "patchsheet.py",
-    "take.py",
-    "take_picture.py",
+    "rendering.py",
+    "rendering_picture.py",
 }
 """Nobody else may ask whether the module is virtual."""
 

@@ -1,4 +1,4 @@
-"""A take as a picture: the spectrogram of what sounded, and below it, on the same axis, the volts and gates that
+"""A rendering as a picture: the spectrogram of what sounded, and below it, on the same axis, the volts and gates that
 made it.
 """
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from neurorack.errors import BadInput
 from neurorack.rack.signals import GATE_OFF_V
 from neurorack.render import LEAD_NS
-from neurorack.take import Take
+from neurorack.rendering import Rendering
 from neurorack.words import CV_JACKS, GATE_JACKS, SAMPLE_RATE_HZ
 
 WIDTH = 760
@@ -52,28 +52,28 @@ def spectrogram_db(sound: np.ndarray, columns: int, rows: int) -> np.ndarray:
     return shown
 
 
-def draw(take: Take) -> Image.Image:
+def draw(shown: Rendering) -> Image.Image:
     """The picture; jacks without a cable, and those whose volts stand still, are left out."""
-    jacks = [jack for jack in (*CV_JACKS, *GATE_JACKS) if _moves(take, jack)]
+    jacks = [jack for jack in (*CV_JACKS, *GATE_JACKS) if _moves(shown, jack)]
     heights = [_GATE if jack in GATE_JACKS else _CV for jack in jacks]
     height = _TOP + _SPECTRUM + sum(height + _GAP for height in heights) + _AXIS
     image = Image.new("RGB", (WIDTH, height), _PAPER)
     pen = ImageDraw.Draw(image)
-    pen.text((_LEFT, 8), take.name, _INK, _font(15))
-    pen.text((WIDTH - _RIGHT, 10), take.bundle, _SOFT, _font(12), "ra")
-    _draw_time(pen, take, height)
-    _draw_spectrum(image, pen, take)
+    pen.text((_LEFT, 8), shown.name, _INK, _font(15))
+    pen.text((WIDTH - _RIGHT, 10), shown.bundle, _SOFT, _font(12), "ra")
+    _draw_time(pen, shown, height)
+    _draw_spectrum(image, pen, shown)
     top = _TOP + _SPECTRUM + _GAP
     for jack, tall in zip(jacks, heights, strict=True):
-        (_draw_gate if jack in GATE_JACKS else _draw_cv)(pen, take, jack, top, tall)
+        (_draw_gate if jack in GATE_JACKS else _draw_cv)(pen, shown, jack, top, tall)
         top += tall + _GAP
     return image
 
 
-def save_picture(take: Take, path: Path) -> None:
+def save_picture(shown: Rendering, path: Path) -> None:
     """As PNG. Raises BadInput."""
     try:
-        draw(take).quantize(64, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
+        draw(shown).quantize(64, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
     except OSError as error:
         raise BadInput(f"cannot write the picture: {error.strerror}", str(path), "give another --out") from error
 
@@ -82,37 +82,37 @@ def _columns() -> int:
     return WIDTH - _LEFT - _RIGHT
 
 
-def _seconds(take: Take) -> float:
-    return len(take.sound) / SAMPLE_RATE_HZ
+def _seconds(shown: Rendering) -> float:
+    return len(shown.sound) / SAMPLE_RATE_HZ
 
 
-def _times_ns(take: Take) -> list[int]:
+def _times_ns(shown: Rendering) -> list[int]:
     """Of every column up to the rack's end, on the world's clock."""
-    columns = round(_columns() * min(1.0, take.seconds / _seconds(take)))
-    return [LEAD_NS + round(t_s * 1e9) for t_s in np.linspace(0.0, take.seconds, columns, endpoint=False).tolist()]
+    columns = round(_columns() * min(1.0, shown.seconds / _seconds(shown)))
+    return [LEAD_NS + round(t_s * 1e9) for t_s in np.linspace(0.0, shown.seconds, columns, endpoint=False).tolist()]
 
 
-def _moves(take: Take, jack: str) -> bool:
-    volts = [take.world.volts(jack, t_ns) for t_ns in _times_ns(take)]
+def _moves(shown: Rendering, jack: str) -> bool:
+    volts = [shown.world.volts(jack, t_ns) for t_ns in _times_ns(shown)]
     return bool(np.ptp(volts) > GATE_OFF_V / 10)
 
 
-def _feeds(take: Take, jack: str) -> str:
+def _feeds(shown: Rendering, jack: str) -> str:
     """What the jack does in this patch."""
     if jack in GATE_JACKS:
-        return take.patch.gate2 if jack == GATE_JACKS[1] else "play"
-    return ", ".join(name for name, knob in take.patch.knobs.items() if jack in knob.attenuverter)
+        return shown.patch.gate2 if jack == GATE_JACKS[1] else "play"
+    return ", ".join(name for name, knob in shown.patch.knobs.items() if jack in knob.attenuverter)
 
 
-def _draw_time(pen: ImageDraw.ImageDraw, take: Take, height: int) -> None:
-    for second in range(int(_seconds(take)) + 1):
-        x = _LEFT + second / _seconds(take) * (_columns() - 1)
+def _draw_time(pen: ImageDraw.ImageDraw, shown: Rendering, height: int) -> None:
+    for second in range(int(_seconds(shown)) + 1):
+        x = _LEFT + second / _seconds(shown) * (_columns() - 1)
         pen.line([(x, _TOP), (x, height - _AXIS)], _GRID)
         pen.text((x, height - 17), f"{second} s", _SOFT, _font(12), "ma")
 
 
-def _draw_spectrum(image: Image.Image, pen: ImageDraw.ImageDraw, take: Take) -> None:
-    shown_db = spectrogram_db(take.sound, _columns(), _SPECTRUM)
+def _draw_spectrum(image: Image.Image, pen: ImageDraw.ImageDraw, shown: Rendering) -> None:
+    shown_db = spectrogram_db(shown.sound, _columns(), _SPECTRUM)
     level = np.round(np.clip(1.0 + shown_db / DEEP_DB, 0.0, 1.0) * (_LEVELS - 1)) / (_LEVELS - 1)
     places = np.linspace(0.0, 1.0, len(_SCALE))
     rgb = np.stack([np.interp(level, places, _SCALE[:, channel]) for channel in range(3)], axis=-1)
@@ -123,26 +123,26 @@ def _draw_spectrum(image: Image.Image, pen: ImageDraw.ImageDraw, take: Take) -> 
         pen.text((_LEFT - 7, y), f"{hz} Hz" if hz < 1000 else f"{hz // 1000} kHz", _SOFT, _font(12), "rm")
 
 
-def _draw_cv(pen: ImageDraw.ImageDraw, take: Take, jack: str, top: int, tall: int) -> None:
-    volts = np.array([take.world.volts(jack, t_ns) for t_ns in _times_ns(take)])
+def _draw_cv(pen: ImageDraw.ImageDraw, shown: Rendering, jack: str, top: int, tall: int) -> None:
+    volts = np.array([shown.world.volts(jack, t_ns) for t_ns in _times_ns(shown)])
     low, high = float(volts.min()), float(volts.max())
     ys = top + tall - 3 - (volts - low) / (high - low) * (tall - 6)
     pen.line([(_LEFT, top + tall), (WIDTH - _RIGHT, top + tall)], _GRID)
     pen.line([(_LEFT + column, y) for column, y in enumerate(ys.tolist())], _CV_INK, 2)
     pen.text((4, top + tall / 2 - 8), jack, _INK, _font(13), "lm")
-    pen.text((4, top + tall / 2 + 8), _feeds(take, jack), _SOFT, _font(12), "lm")
+    pen.text((4, top + tall / 2 + 8), _feeds(shown, jack), _SOFT, _font(12), "lm")
     pen.text((_LEFT - 7, top + 6), f"{high:+.1f} V", _SOFT, _font(11), "rm")
     pen.text((_LEFT - 7, top + tall - 6), f"{low:+.1f} V", _SOFT, _font(11), "rm")
 
 
-def _draw_gate(pen: ImageDraw.ImageDraw, take: Take, jack: str, top: int, tall: int) -> None:
-    world, end_ns = take.world, LEAD_NS + round(take.seconds * 1e9) - 1
+def _draw_gate(pen: ImageDraw.ImageDraw, shown: Rendering, jack: str, top: int, tall: int) -> None:
+    world, end_ns = shown.world, LEAD_NS + round(shown.seconds * 1e9) - 1
     pen.line([(_LEFT, top + tall), (WIDTH - _RIGHT, top + tall)], _GRID)
-    pen.text((4, top + tall / 2), f"{jack} {_feeds(take, jack)}", _INK, _font(12), "lm")
+    pen.text((4, top + tall / 2), f"{jack} {_feeds(shown, jack)}", _INK, _font(12), "lm")
     level, since = world.level(jack, LEAD_NS), LEAD_NS
     for t_ns, then in [*world.edges(jack, LEAD_NS, end_ns), (end_ns, 0)]:
         if level:
-            x0, x1 = (_LEFT + (t - LEAD_NS) * 1e-9 / _seconds(take) * (_columns() - 1) for t in (since, t_ns))
+            x0, x1 = (_LEFT + (t - LEAD_NS) * 1e-9 / _seconds(shown) * (_columns() - 1) for t in (since, t_ns))
             pen.rectangle((x0, top + 4, max(x0 + 1, x1 - 1), top + tall), _GATE_INK)
         level, since = then, t_ns
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 from neurorack.cli import main
 from neurorack.errors import BadInput
-from neurorack.take import play_rack
-from neurorack.take_picture import WIDTH, draw, spectrogram_db
+from neurorack.rendering import play_rack
+from neurorack.rendering_picture import WIDTH, draw, spectrogram_db
 from neurorack.words import SAMPLE_RATE_HZ
 
 RACK = """

@@ -1,7 +1,7 @@
 """A rack played offline: its sources, the module as its patch sheet sets it, and what sounds, faster than real time.
 
-    take = play_rack("morph")                  # a rack of the package, or a file
-    take.save(Path("morph.wav"))               # take_picture draws it
+    rendering = play_rack("morph")      # a rack of the package, or a file
+    rendering.save(Path("morph.wav"))   # rendering_picture draws it
 
 The road is that of `render`, all of it; the same file gives the same bits.
 """
@@ -31,7 +31,7 @@ OUT_OF_THE_BOX = Sound(bundle="fluid", knobs=knobs_of(patched([])))
 
 
 @dataclass(frozen=True)
-class Take:
+class Rendering:
     """`sound` [n] float32 at SAMPLE_RATE_HZ: the rack's `seconds` and what rings on. `world` has the volts
     at the jacks, its time zero is LEAD_NS; `patch` says what they do."""
 
@@ -71,7 +71,7 @@ class _Heard:
         return self._module.next_block()
 
 
-def play_rack(rack: str) -> Take:
+def play_rack(rack: str) -> Rendering:
     """Play a file, or a rack of the package by its name, for as long as it says. Raises BadInput."""
     began_s = time.monotonic()
     path = find_rack(rack)
@@ -81,7 +81,7 @@ def play_rack(rack: str) -> Take:
     module, kept, seconds = _module(plan, sheet, world), _Kept(), plan.duration_s or SECONDS
     play_out(module, round(seconds * SAMPLE_RATE_HZ) - BLOCK - 1, kept)  # what begins with the end is not heard
     sound, took_s = np.concatenate(kept.blocks), time.monotonic() - began_s
-    return Take(path.stem, plan.about, world, sheet.sound, module.player.bundle.name, seconds, sound, took_s)
+    return Rendering(path.stem, plan.about, world, sheet.sound, module.player.bundle.name, seconds, sound, took_s)
 
 
 def _sheet(plan: Rack) -> PatchSheet:
