@@ -39,10 +39,10 @@ def rack(folder: Path, bundle: Path, more: str = "", name: str = "rack.toml") ->
 
 
 def test_it_lasts_as_long_as_it_says_and_begins_nothing_at_its_end(tmp_path: Path, tiny_bundle: Path) -> None:
-    take = play_rack(rack(tmp_path, tiny_bundle))
-    notes = [take.sound[round(t * SAMPLE_RATE_HZ) :][:2_000] for t in (0.05, 0.3, 0.51, 0.6)]
-    assert [bool(np.abs(note).max() > 0.01) for note in notes] == [True, True, False, False]
-    assert len(take.sound) / SAMPLE_RATE_HZ < 0.7
+    sound = play_rack(rack(tmp_path, tiny_bundle)).sound
+    assert 0.5 < len(sound) / SAMPLE_RATE_HZ < 0.7
+    first, second, third = (np.abs(np.pad(sound, (0, 4_800))[at : at + 2_000]).max() for at in (2_400, 14_400, 25_200))
+    assert first > 0.01 and second > 0.01 > third
 
 
 def test_the_same_file_gives_the_same_bits(tmp_path: Path, tiny_bundle: Path) -> None:
@@ -52,8 +52,8 @@ def test_the_same_file_gives_the_same_bits(tmp_path: Path, tiny_bundle: Path) ->
 
 def test_another_rack_can_be_plugged_into_the_input(tmp_path: Path, hearing_bundle: Path) -> None:
     rack(tmp_path, hearing_bundle, name="other.toml")
-    take = play_rack(rack(tmp_path, hearing_bundle, 'listens = "other.toml"'))
-    note, rest = take.sound[4_000:6_000], take.sound[10_500:11_500]
+    sound = play_rack(rack(tmp_path, hearing_bundle, 'listens = "other.toml"')).sound
+    note, rest = sound[4_000:6_000], sound[10_500:11_500]
     assert np.abs(note).max() > 0.01 > np.abs(rest).max()
 
 
