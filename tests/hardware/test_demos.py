@@ -21,18 +21,18 @@ LATE_S = 0.009
 played = cache(play_rack)
 
 
-def part(take: Rendering, begin_s: float, end_s: float) -> np.ndarray:
+def part(shown: Rendering, begin_s: float, end_s: float) -> np.ndarray:
     """What jacks and gates of this time made, [n] float64."""
     begin, end = (round((t + LATE_S) * SAMPLE_RATE_HZ) for t in (begin_s, end_s))
-    return take.sound[begin:end].astype(np.float64)
+    return shown.sound[begin:end].astype(np.float64)
 
 
-def level_db(take: Rendering, begin_s: float, end_s: float) -> float:
-    return float(10 * np.log10(np.mean(part(take, begin_s, end_s) ** 2) + 1e-10))
+def level_db(shown: Rendering, begin_s: float, end_s: float) -> float:
+    return float(10 * np.log10(np.mean(part(shown, begin_s, end_s) ** 2) + 1e-10))
 
 
-def levels_db(take: Rendering, times_s: np.ndarray, length_s: float = 0.01) -> np.ndarray:
-    return np.array([level_db(take, t, t + length_s) for t in times_s])
+def levels_db(shown: Rendering, times_s: np.ndarray, length_s: float = 0.01) -> np.ndarray:
+    return np.array([level_db(shown, t, t + length_s) for t in times_s])
 
 
 def power(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -41,36 +41,36 @@ def power(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE_HZ), spectrum
 
 
-def centroid_hz(take: Rendering, begin_s: float, end_s: float) -> float:
-    hz, found = power(part(take, begin_s, end_s))
+def centroid_hz(shown: Rendering, begin_s: float, end_s: float) -> float:
+    hz, found = power(part(shown, begin_s, end_s))
     return float(np.sum(hz * found) / np.sum(found))
 
 
-def spread_hz(take: Rendering, begin_s: float, end_s: float) -> float:
-    hz, found = power(part(take, begin_s, end_s))
+def spread_hz(shown: Rendering, begin_s: float, end_s: float) -> float:
+    hz, found = power(part(shown, begin_s, end_s))
     middle = np.sum(hz * found) / np.sum(found)
     return float(np.sqrt(np.sum((hz - middle) ** 2 * found) / np.sum(found)))
 
 
-def share_db(take: Rendering, begin_s: float, end_s: float, low_hz: float, high_hz: float) -> float:
+def share_db(shown: Rendering, begin_s: float, end_s: float, low_hz: float, high_hz: float) -> float:
     """How much of the power lies between two frequencies."""
-    hz, found = power(part(take, begin_s, end_s))
+    hz, found = power(part(shown, begin_s, end_s))
     inside = (hz >= low_hz) & (hz < high_hz)
     return float(10 * np.log10(found[inside].sum() / found.sum() + 1e-9))
 
 
-def bands_db(take: Rendering, begin_s: float, end_s: float) -> np.ndarray:
+def bands_db(shown: Rendering, begin_s: float, end_s: float) -> np.ndarray:
     """Power in 24 bands of a third of an octave from 60 Hz, down to 50 dB below the loudest."""
-    hz, found = power(part(take, begin_s, end_s))
+    hz, found = power(part(shown, begin_s, end_s))
     edges = 60 * 2.0 ** (np.arange(25) / 3)
     sums = [found[(hz >= low) & (hz < high)].sum() for low, high in pairwise(edges)]
     bands = 10 * np.log10(np.array(sums) + 1e-12)
     return np.maximum(bands, bands.max() - 50)
 
 
-def pitch_v(take: Rendering, begin_s: float, end_s: float, near_v: float) -> float:
+def pitch_v(shown: Rendering, begin_s: float, end_s: float, near_v: float) -> float:
     """Volts of the pitch within a fourth of `near_v`, by autocorrelation; to some cents."""
-    sound = part(take, begin_s, end_s)
+    sound = part(shown, begin_s, end_s)
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 4 * len(sound))) ** 2
     lags = np.fft.irfft(spectrum)
     window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(len(sound)), 4 * len(sound))) ** 2)
@@ -82,160 +82,162 @@ def pitch_v(take: Rendering, begin_s: float, end_s: float, near_v: float) -> flo
     return float(np.log2(SAMPLE_RATE_HZ / lag / C4_HZ))
 
 
-def rises_db(take: Rendering, at_s: float) -> float:
+def rises_db(shown: Rendering, at_s: float) -> float:
     """By how much it is louder just after a moment than just before."""
-    return level_db(take, at_s, at_s + 0.02) - level_db(take, at_s - 0.03, at_s - 0.005)
+    return level_db(shown, at_s, at_s + 0.02) - level_db(shown, at_s - 0.03, at_s - 0.005)
 
 
-def follows(take: Rendering, jack: str, what: Callable[[float, float], float]) -> float:
+def follows(shown: Rendering, jack: str, what: Callable[[float, float], float]) -> float:
     """Correlation of a measure of 0.2 s with the volts at a jack, while the note of 4.8 s is held."""
     begins = np.arange(0.5, 4.5, 0.1)
-    volts = [take.world.volts(jack, LEAD_NS + round((t + 0.1) * 1e9)) for t in begins]
+    volts = [shown.world.volts(jack, LEAD_NS + round((t + 0.1) * 1e9)) for t in begins]
     return float(np.corrcoef(volts, [what(t, t + 0.2) for t in begins])[0, 1])
 
 
-def rms(take: Rendering) -> None:
-    assert follows(take, "cv1", lambda *t: level_db(take, *t)) > 0.95
-    assert level_db(take, 2.3, 2.7) - level_db(take, 0.5, 0.7) > 10
-    assert np.abs(bands_db(take, 2.4, 2.6) - bands_db(take, 1.2, 1.4) - 12).mean() < 12, "the timbre stays"
+def rms(shown: Rendering) -> None:
+    assert follows(shown, "cv1", lambda *t: level_db(shown, *t)) > 0.9
+    assert level_db(shown, 2.3, 2.7) - level_db(shown, 0.5, 0.7) > 10
+    assert centroid_hz(shown, 2.4, 2.6) == pytest.approx(centroid_hz(shown, 1.4, 1.6), rel=0.25), "the timbre stays"
 
 
-def centroid(take: Rendering) -> None:
-    assert follows(take, "cv2", lambda *t: float(np.log(centroid_hz(take, *t)))) > 0.9
-    assert centroid_hz(take, 2.3, 2.7) > 2 * centroid_hz(take, 0.5, 0.7)
-    assert np.ptp(levels_db(take, np.arange(0.5, 4.5, 0.2), 0.2)) < 6, "the level stays"
+def centroid(shown: Rendering) -> None:
+    assert follows(shown, "cv2", lambda *t: float(np.log(centroid_hz(shown, *t)))) > 0.9
+    assert centroid_hz(shown, 2.3, 2.7) > 2 * centroid_hz(shown, 0.5, 0.7)
+    assert np.ptp(levels_db(shown, np.arange(0.5, 4.5, 0.2), 0.2)) < 6, "the level stays"
 
 
-def bandwidth(take: Rendering) -> None:
-    assert follows(take, "cv3", lambda *t: float(np.log(spread_hz(take, *t)))) > 0.9
-    assert spread_hz(take, 2.3, 2.7) > 1.5 * spread_hz(take, 0.5, 0.7)
+def bandwidth(shown: Rendering) -> None:
+    assert follows(shown, "cv3", lambda *t: float(np.log(spread_hz(shown, *t)))) > 0.9
+    assert spread_hz(shown, 2.3, 2.7) > 1.5 * spread_hz(shown, 0.5, 0.7)
 
 
-def sharpness(take: Rendering) -> None:
-    assert follows(take, "cv4", lambda *t: share_db(take, *t, 4_000, 20_000)) > 0.9
-    assert share_db(take, 2.3, 2.7, 4_000, 20_000) - share_db(take, 0.5, 0.7, 4_000, 20_000) > 6
+def sharpness(shown: Rendering) -> None:
+    assert follows(shown, "cv4", lambda *t: share_db(shown, *t, 4_000, 20_000)) > 0.9
+    assert share_db(shown, 2.3, 2.7, 4_000, 20_000) - share_db(shown, 0.5, 0.7, 4_000, 20_000) > 6
 
 
-def boominess(take: Rendering) -> None:
-    assert follows(take, "cv1", lambda *t: share_db(take, *t, 60, 300)) > 0.8
-    assert share_db(take, 2.3, 2.7, 60, 300) - share_db(take, 0.5, 0.7, 60, 300) > 3
+def boominess(shown: Rendering) -> None:
+    assert follows(shown, "cv1", lambda *t: share_db(shown, *t, 60, 300)) > 0.8
+    assert share_db(shown, 2.3, 2.7, 60, 300) - share_db(shown, 0.5, 0.7, 60, 300) > 3
 
 
-def pitch(take: Rendering) -> None:
+def pitch(shown: Rendering) -> None:
     for number, volts in enumerate((-2, -1, 0, 1, 2, 1, 0, -1, -2)):
-        assert pitch_v(take, 0.5 * number + 0.15, 0.5 * number + 0.4, volts) == pytest.approx(volts, abs=0.01)
+        assert pitch_v(shown, 0.5 * number + 0.15, 0.5 * number + 0.4, volts) == pytest.approx(volts, abs=0.01)
 
 
-def scale(take: Rendering) -> None:
+def scale(shown: Rendering) -> None:
     begins = np.arange(0.3, 4.5, 0.04)
     ramp_v = [1 - abs(1 - t / 2.5) for t in begins]
-    notes = np.array([12 * pitch_v(take, t, t + 0.05, v) for t, v in zip(begins, ramp_v, strict=True)])
+    notes = np.array([12 * pitch_v(shown, t, t + 0.05, v) for t, v in zip(begins, ramp_v, strict=True)])
     allowed = np.array([0, 3, 5, 7, 10, 12])
     off = np.abs(notes[:, None] - allowed)
     assert np.mean(off.min(axis=1) < 0.15) > 0.8, "but for the windows that a step cuts"
     assert set(off.argmin(axis=1)) == set(range(len(allowed)))
 
 
-def glide(take: Rendering) -> None:
+def glide(shown: Rendering) -> None:
     """At 1.5 s the pitch falls by an octave, at 4.5 s as well."""
-    assert pitch_v(take, 1.52, 1.60, -1) == pytest.approx(-1, abs=0.02)
-    assert pitch_v(take, 4.52, 4.60, -0.3) > -0.6
-    assert pitch_v(take, 5.15, 5.24, -1) < -0.9
+    assert pitch_v(shown, 1.52, 1.60, -1) == pytest.approx(-1, abs=0.02)
+    assert pitch_v(shown, 4.52, 4.60, -0.3) > -0.6
+    assert pitch_v(shown, 5.15, 5.24, -1) < -0.9
 
 
-def freeze(take: Rendering) -> None:
+def freeze(shown: Rendering) -> None:
     def again(begin_s: float) -> float:
         times = np.arange(begin_s, begin_s + 0.1, 0.005)
-        return float(np.corrcoef(levels_db(take, times), levels_db(take, times + 0.1))[0, 1])
+        return float(np.corrcoef(levels_db(shown, times), levels_db(shown, times + 0.1))[0, 1])
 
     assert again(2.45) > 0.9, "the last 100 ms go round"
     assert again(0.4) < 0.6, "which in the phrase they do not"
-    risen = pitch_v(take, 2.86, 2.96, 0.25) - pitch_v(take, 2.36, 2.46, 0.0)  # five turns on
+    risen = pitch_v(shown, 2.86, 2.96, -0.5) - pitch_v(shown, 2.36, 2.46, -0.75)  # five turns on
     assert risen == pytest.approx(0.25, abs=0.03), "and follow voct"
 
 
-def retrigger(take: Rendering) -> None:
-    assert all(rises_db(take, t) > 3 for t in (1.0, 2.0, 3.0))
-    assert all(rises_db(take, t) < 1 for t in (0.5, 1 / 3 + 1, 1.5))
-    assert all(rises_db(take, 2 + n / 6) > 3 for n in range(1, 12))
+def retrigger(shown: Rendering) -> None:
+    assert all(rises_db(shown, t) > 3 for t in (1.0, 2.0, 3.0))
+    assert all(rises_db(shown, t) < 1 for t in (0.5, 1 / 3 + 1, 1.5))
+    assert all(rises_db(shown, 2 + n / 6) > 3 for n in range(1, 12))
 
 
-def tap(take: Rendering) -> None:
-    assert all(rises_db(take, t) > 3 for t in np.arange(0.9, 5.0, 0.3))
-    assert all(rises_db(take, t) < 1 for t in (0.3, 5.4, 5.7, 6.0))
+def tap(shown: Rendering) -> None:
+    assert all(rises_db(shown, t) > 3 for t in np.arange(0.9, 5.0, 0.3))
+    assert all(rises_db(shown, t) < 1 for t in (0.3, 5.4, 5.7, 6.0))
 
 
-def next_gesture(take: Rendering) -> None:
-    hits = [bands_db(take, 0.5 * n, 0.5 * n + 0.1) for n in range(8)]
+def next_gesture(shown: Rendering) -> None:
+    hits = [bands_db(shown, 0.5 * n, 0.5 * n + 0.1) for n in range(8)]
     assert all(np.abs(one - other).mean() > 3 for one, other in pairwise(hits))
 
 
-def morph(take: Rendering) -> None:
-    kept = [level_db(take, 0.8 * n + 0.45, 0.8 * n + 0.55) - level_db(take, 0.8 * n, 0.8 * n + 0.2) for n in range(6)]
+def morph(shown: Rendering) -> None:
+    kept = [level_db(shown, 0.8 * n + 0.45, 0.8 * n + 0.55) - level_db(shown, 0.8 * n, 0.8 * n + 0.2) for n in range(6)]
     assert kept[-1] - kept[0] > 6, "what died away sings on"
 
 
-def scrub(take: Rendering) -> None:
+def scrub(shown: Rendering) -> None:
     times = np.arange(0.4, 2.4, 0.02)
-    there, back = levels_db(take, times, 0.03), levels_db(take, 5.0 - times - 0.03, 0.03)
+    there, back = levels_db(shown, times, 0.03), levels_db(shown, 5.0 - times - 0.03, 0.03)
     assert np.corrcoef(there, back)[0, 1] > 0.95
     assert np.ptp(there) > 12, "something is said"
 
 
-def transient(take: Rendering) -> None:
-    strokes = [level_db(take, 0.5 * n, 0.5 * n + 0.02) - level_db(take, 0.5 * n + 0.1, 0.5 * n + 0.2) for n in range(8)]
+def transient(shown: Rendering) -> None:
+    begins = np.arange(8) / 2
+    strokes = levels_db(shown, begins, 0.02) - levels_db(shown, begins + 0.1, 0.1)
     assert strokes[-1] - strokes[0] > 8
     assert np.all(np.diff(strokes) > 0)
 
 
-def variation(take: Rendering) -> None:
-    hits = [bands_db(take, 0.5 * n, 0.5 * n + 0.2) for n in range(8)]
+def variation(shown: Rendering) -> None:
+    hits = [bands_db(shown, 0.5 * n, 0.5 * n + 0.2) for n in range(8)]
     apart = [float(np.abs(one - other).mean()) for one, other in pairwise(hits)]
-    assert max(apart[:3]) < 1 and min(apart[4:]) > 1.5
+    assert max(apart[:3]) < 3 < min(apart[3:])
 
 
-def macros(take: Rendering) -> None:
-    here, opposite, back = (bands_db(take, t, t + 0.2) for t in (1.0, 2.25, 3.5))
+def macros(shown: Rendering) -> None:
+    here, opposite, back = (bands_db(shown, t, t + 0.2) for t in (1.0, 2.25, 3.5))
     assert np.abs(here - opposite).mean() > 3 * np.abs(here - back).mean()
-    assert np.ptp([pitch_v(take, t, t + 0.2, 0.0) for t in np.arange(0.6, 4.4, 0.4)]) < 0.01
+    assert np.ptp([pitch_v(shown, t, t + 0.2, 0.0) for t in np.arange(0.6, 4.4, 0.4)]) < 0.01
 
 
-def release(take: Rendering) -> None:
+def release(shown: Rendering) -> None:
     def tail_s(begin_s: float) -> float:
-        levels = levels_db(take, np.arange(begin_s, begin_s + 1.15, 0.01))
+        levels = levels_db(shown, np.arange(begin_s, begin_s + 1.15, 0.01))
         return 0.01 * np.count_nonzero(levels > levels[0] - 40)
 
     tails = [tail_s(1.5 * n + 0.3) for n in range(5)]
     assert np.all(np.diff(tails) > 0) and tails[-1] > 5 * tails[0]
 
 
-def envelope(take: Rendering) -> None:
+def envelope(shown: Rendering) -> None:
     for n in range(4):
-        assert centroid_hz(take, n + 0.01, n + 0.11) > 1.5 * centroid_hz(take, n + 0.6, n + 0.8)
+        assert centroid_hz(shown, n + 0.01, n + 0.11) > 1.5 * centroid_hz(shown, n + 0.6, n + 0.8)
 
 
-def fluid(take: Rendering) -> None:
+def fluid(shown: Rendering) -> None:
     for step, volts in ((0, 0.0), (3, 0.916667), (4, 1.0), (6, 0.75)):
         begin = step / 3 + 0.12
-        assert pitch_v(take, begin, begin + 0.15, volts) == pytest.approx(volts, abs=0.03)
-    assert centroid_hz(take, 0, 7) > 0
+        assert pitch_v(shown, begin, begin + 0.15, volts) == pytest.approx(volts, abs=0.03)
+    assert centroid_hz(shown, 0, 7) > 0
 
 
-def skins(take: Rendering) -> None:
+def skins(shown: Rendering) -> None:
     step_s = 60 / 96 / 4
     hits = [n for n in range(36) if n % 8 not in (1, 5)]
     begins = [(n + 0.1 * (n % 2)) * step_s for n in hits]
-    assert np.mean([rises_db(take, t) > 3 for t in begins[1:]]) > 0.8
+    assert np.mean([rises_db(shown, t) > 3 for t in begins[1:]]) > 0.8
 
 
-def tongues(take: Rendering) -> None:
-    once, again = (pitch_v(take, 1.5 * n + 0.3, 1.5 * n + 0.4, v) for n, v in ((0, 0.0), (1, 0.416667)))
-    assert again - once == pytest.approx(0.416667, abs=0.05), "the same melody, a fourth higher"
+def tongues(shown: Rendering) -> None:
+    for begin_s in (0.04, 0.46):
+        once, again = (pitch_v(shown, t, t + 0.08, near) for t, near in ((begin_s, -0.5), (begin_s + 1.5, -0.1)))
+        assert again - once == pytest.approx(0.416667, abs=0.02), "the same melody, a fourth higher"
 
 
-def audio_in(take: Rendering) -> None:
+def audio_in(shown: Rendering) -> None:
     times = np.arange(0.2, 5.6, 0.02)
-    drums, voice = levels_db(played("skins"), times, 0.03), levels_db(take, times + 0.012, 0.03)
+    drums, voice = levels_db(played("skins"), times, 0.03), levels_db(shown, times + 0.012, 0.03)
     assert np.corrcoef(np.maximum(drums, -60), np.maximum(voice, -60))[0, 1] > 0.8
 
 
@@ -247,10 +249,10 @@ CLAIMS = (
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__)
 def test_what_a_demo_says_is_heard(claim: Callable[[Rendering], None]) -> None:
-    take = played(claim.__name__)
-    assert len(take.sound) / SAMPLE_RATE_HZ < 30
-    assert 0.02 < np.abs(take.sound).max() < 1
-    claim(take)
+    shown = played(claim.__name__)
+    assert len(shown.sound) / SAMPLE_RATE_HZ < 30
+    assert 0.02 < np.abs(shown.sound).max() < 1
+    claim(shown)
 
 
 def test_every_rack_of_the_package_is_a_demo_with_a_claim() -> None:
