@@ -47,9 +47,10 @@ def centroid_hz(shown: Rendering, begin_s: float, end_s: float) -> float:
 
 
 def spread_hz(shown: Rendering, begin_s: float, end_s: float) -> float:
+    """Weighted by magnitude, as the knob's descriptor is."""
     hz, found = power(part(shown, begin_s, end_s))
-    middle = np.sum(hz * found) / np.sum(found)
-    return float(np.sqrt(np.sum((hz - middle) ** 2 * found) / np.sum(found)))
+    weight = np.sqrt(found) / np.sqrt(found).sum()
+    return float(np.sqrt(np.sum((hz - np.sum(hz * weight)) ** 2 * weight)))
 
 
 def share_db(shown: Rendering, begin_s: float, end_s: float, low_hz: float, high_hz: float) -> float:
