@@ -123,7 +123,7 @@ class _Held:
         if control == "intonation":
             return replace(state, intonation=random.uniform(0.0, FARTHEST))
         if control == "envelope":
-            envelope = (0.0, *random.uniform(-0.3, 0.3, len(DESCRIPTORS)), *(0.0,) * len(PERFORMANCE))
+            envelope = (0.0, *random.uniform(-0.3, 0.3, len(DESCRIPTORS)).tolist(), *(0.0,) * len(PERFORMANCE))
             return replace(state, envelope=envelope)
         if control in DESCRIPTORS:
             low = 0.25 if control == "rms" else 0.0  # nothing clicks in silence
@@ -183,6 +183,9 @@ def main(bundle: str, count: str, first_seed: str = "0") -> None:
             found.append(jump)
             if max(jump.level_db, jump.step_db) > 3.0:
                 print(f"seed {seed}, jump {len(found)}: {jump}", flush=True)
+            if len(found) % 100 == 0:
+                worst = max(max(jump.level_db, jump.step_db) for jump in found)
+                print(f"{len(found)} jumps, {worst:.1f} dB at most", file=sys.stderr, flush=True)
         print(
             f"{len(found)} jumps: {max(j.level_db for j in found):.1f} {max(j.step_db for j in found):.1f}", flush=True
         )
