@@ -9,12 +9,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 ARGS ?=
 INSTRUMENT ?= fluid
 
-.PHONY: help run test test-train test-kernel setup setup-train bench train deb release lint hardware lock clean debian-run debian-test debian-train debian-kernel
+.PHONY: help run test test-train test-storm test-jumps test-kernel setup setup-train bench train deb release lint hardware lock clean debian-run debian-test debian-train debian-kernel
 
 help:
 	@echo "make run          play the module on the virtual rack (ARGS='--seconds 60' and the like are passed on)"
 	@echo "make test         check style and types, test all that runs on the module"
 	@echo "make test-train   add torch and test the offline part"
+	@echo "make test-storm   100,000 random events on the virtual module; make test-jumps: 10,000 random jumps an instrument"
 	@echo "make test-kernel  run the drivers on a Debian kernel of their own, in an emulated machine (Debian on amd64 only)"
 	@echo "make bench        measure the audio callback"
 	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
@@ -51,6 +52,12 @@ test: debian-test $(VENV)/.test
 
 test-train: debian-train $(VENV)/.train
 	$(PY) -m pytest tests/learn $(ARGS)
+
+test-storm: debian-test $(VENV)/.test
+	$(PY) -m pytest tests/panel/test_storm.py --storm 100000 -rP $(ARGS)
+
+test-jumps: debian-test $(VENV)/.test
+	$(PY) -m pytest tests/engine/test_performing.py -k no_jump --jumps 10000 -rP $(ARGS)
 
 test-kernel: debian-kernel $(VENV)/.test out/kernel/python/.made
 	@$(PY) tests/kernel/vm.py $(ARGS)

@@ -64,6 +64,9 @@ def build_parser() -> argparse.ArgumentParser:
             "neurorack render fluid --cv take.csv --out take.wav --assign cv1=centroid",
         )
     )
+    _add_demo(
+        command("demo", _demo, "render racks to sound and picture, or list the packaged ones", "neurorack demo morph")
+    )
     _add_bench(
         command(
             "bench", _bench, "measure the audio callback against an empty one", "neurorack bench --seconds 20 --json"
@@ -268,6 +271,19 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "racks",
+        nargs="*",
+        metavar="RACK",
+        help="a name or a file, as for `neurorack run --rack`; none: lists the names",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("out") / "demos", metavar="DIR", help="where NAME.wav and NAME.png go"
+    )
+    _json(parser)
+
+
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     from neurorack.bench import add_options
 
@@ -380,6 +396,27 @@ def _render(options: argparse.Namespace) -> int:
         )
         played = f"{report['seconds']:.2f} s of {report['bundle']}"
         _say(f"{report['out']}: {played}, {level}, {report['times_real_time']:g} × real time")
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from neurorack import demos
+
+    if not options.racks:
+        listed = demos.listed()
+        if options.json:
+            _print([{"name": name, "about": about} for name, about in listed])
+        for name, about in listed if not options.json else ():
+            _say(f"{name}\t{about}")
+        return 0
+    reports = []
+    for rack in options.racks:
+        reports.append(report := demos.render(rack, options.out))
+        if not options.json:
+            speed = f"{report['seconds']:.1f} s of {report['bundle']}, {report['times_real_time']:g} × real time"
+            _say(f"{report['sound']} and {report['picture']}: {speed}")
+    if options.json:
+        _print(reports)
     return 0
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
 
     from neurorack.jacks.calibration import Calibration
     from neurorack.panel.panel import Panel
+    from neurorack.patchsheet import PatchSheet
     from neurorack.shared import EdgeRing, Snapshot
 
 BUNDLE = "fluid"
@@ -60,7 +61,11 @@ HOPELESS = 4
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that `neurorack run` and the daemon share."""
     parser.add_argument(
-        "--rack", nargs="?", const="", metavar="FILE", help="play on the virtual rack; FILE is another patch of it"
+        "--rack",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="play on the virtual rack; FILE is another patch of it, or a name that `neurorack demo` lists",
     )
     parser.add_argument(
         "--specimen",
@@ -233,9 +238,12 @@ class Daemon:
         jacks = ["--calibration", str(self._calibration.absolute()), *(["--rack"] if virtual else [])]
         if options.board is not None:
             jacks += ["--board", str(options.board.resolve())]
+        sheet = _sheet(options.rack)
+        self._listens = options.listen or (sheet is not None and sheet.listens is not None)
         self._desk = Desk(
             state_dir(),
             BUNDLE,
+            sound=sheet.sound if sheet else None,
             bundle=options.bundle,
             assignments=options.assign,
             intonation=options.intonation,
@@ -245,7 +253,7 @@ class Daemon:
         )
         bundle, first = self._desk.engine_options
         engine = [*common, *bundle, "--device", options.device, "--block", str(options.block)]
-        if options.listen:
+        if self._listens:
             engine += ["--listen"]
         python = [sys.executable, "-m"]
         self._engine = Keeper(
@@ -298,8 +306,8 @@ class Daemon:
         self._engine.begin()
         if self._options.rack is not None:
             self._set_up_rack()
-        options = self._options
-        self._desk.begin(self.run_dir, plays_on=plays_on, gate_delay_s=options.gate_delay * 1e-3, listen=options.listen)
+        delay_s = self._options.gate_delay * 1e-3
+        self._desk.begin(self.run_dir, plays_on=plays_on, gate_delay_s=delay_s, listen=self._listens)
         self._jacks.begin()
         self._began_ns = time.monotonic_ns()
         try:
@@ -309,10 +317,11 @@ class Daemon:
 
     def _set_up_rack(self) -> None:
         """A world for the jacks to find; one in which they play already goes on as it is."""
+        from neurorack.rack.plan import find_rack
         from neurorack.rack.state import FileStore
         from neurorack.rack.world import World
 
-        rack = Path(self._options.rack).resolve() if self._options.rack else None
+        rack = find_rack(self._options.rack).resolve() if self._options.rack else None
         if holder(self._jacks.lock):
             state = FileStore(self.run_dir).read()
             if state is not None and (state.rack, state.specimen) == (str(rack or ""), self._options.specimen):
@@ -470,6 +479,15 @@ def _check_calibration(path: Path) -> None:
         check_calibration(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BadInput("there is no such calibration", str(path), "give another --calibration FILE") from error
+
+
+def _sheet(rack: str | None) -> "PatchSheet | None":
+    """What the file of the virtual rack says of the module itself; None where there is no file, or it says nothing."""
+    if not rack:
+        return None
+    from neurorack.patchsheet import read_sheet
+
+    return read_sheet(rack)
 
 
 def _opened(path: Path, dtype: str) -> "Snapshot | None":

@@ -51,6 +51,7 @@ class Desk:
         state_dir: Path,
         out_of_the_box: str,
         *,
+        sound: Sound | None = None,
         bundle: str | None,
         assignments: Sequence[str],
         intonation: float | None,
@@ -58,7 +59,7 @@ class Desk:
         scale: int | None = None,
         find_seed: int | None = None,
     ) -> None:
-        self._memory, self._state_dir = Memory(state_dir), state_dir
+        self._memory, self._state_dir, self._first = Memory(state_dir), state_dir, sound
         self._out_of_the_box, self._assignments = out_of_the_box, assignments
         given = {"intonation": intonation, "gate2": gate2, "scale": scale, "find_seed": find_seed}
         self._given = {name: value for name, value in given.items() if value is not None}
@@ -77,9 +78,8 @@ class Desk:
         """(what an engine must have been started with to be taken over, what one that is started gets besides)."""
         if self._bundle is not None:
             return ["--bundle", self._bundle], []
-        remembered = self._memory.settings.playing
-        first = self._out_of_the_box if remembered is None else remembered.bundle
-        return ["--bundle", self._out_of_the_box], ["--first", first]
+        first = self._first or self._memory.settings.playing
+        return ["--bundle", self._out_of_the_box], ["--first", self._out_of_the_box if first is None else first.bundle]
 
     def begin(self, run_dir: Path, *, plays_on: bool, gate_delay_s: float, listen: bool) -> None:
         """Tell engine and jacks what plays on, else what is remembered, else what a module out of its box plays."""
@@ -87,8 +87,8 @@ class Desk:
         from neurorack.settings.playing import Playing, enveloped_of, knobs_of
 
         self._playing = Playing(run_dir, gate_delay_s=gate_delay_s, listen=listen)
-        found = self._playing.found() if plays_on else None
-        sound = found or self._memory.settings.playing
+        found = self._playing.found() if plays_on and self._first is None else None
+        sound = found or self._first or self._memory.settings.playing
         sound = sound or Sound(bundle=self._out_of_the_box, knobs=knobs_of(patched([])))
         if self._bundle not in (None, sound.bundle):
             sound = msgspec.structs.replace(sound, bundle=self._bundle, gesture=0, depth=1.0, found=None)

@@ -19,7 +19,7 @@ import wave
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -58,6 +58,22 @@ LONGEST_S = 8 * 3600.0
 """A WAV file ends at 4 GiB."""
 
 
+class Source(Protocol):
+    """What is plugged into the jack `in`."""
+
+    def read(self, samples: int) -> np.ndarray:
+        """The next [samples] float32."""
+        ...
+
+
+class Sink(Protocol):
+    """What takes up the sound."""
+
+    def write(self, samples: np.ndarray, clipped: int) -> None:
+        """A block, of which so many samples were bent by the limit."""
+        ...
+
+
 class Module:
     """The module on a simulated clock, from the chips to the output. `world` must begin at LEAD_NS."""
 
@@ -77,7 +93,7 @@ class Module:
         block: int = BLOCK,
         gate_delay_s: float = GATE_DELAY_S,
         noisy: bool = True,
-        source: SoundIn | None = None,
+        source: Source | None = None,
         takes: Sequence[Gesture] = (),
     ) -> None:
         board = load_board(rack=True)
@@ -94,7 +110,7 @@ class Module:
         self._steps = gate2 == "next gesture"
         if source is not None:
             self.player.listen()
-        self._source: SoundIn | None = None
+        self._source: Source | None = None
         self.stage = OutputStage(block)
         self._clock = SimulatedClock()
         bus = open_bus(board.bus_of(board.adc.voct).device, self._clock, world)
@@ -126,7 +142,8 @@ class Module:
         return self._timeline.start + self.block - LEAD
 
     def end(self, position: int) -> None:
-        """Gates that are still up at sample `position` of the file's time fall there, one that rises there as well."""
+        """Gates that are still up at sample `position` of the file's time fall there, one that rises there as well; of
+        what rises more than a block later nothing is heard."""
         self._end = position + LEAD
 
     def next_block(self) -> np.ndarray:
@@ -172,6 +189,8 @@ class Module:
             for t_ns, line, level in scan.take_edges():
                 if line in GATE_JACKS:
                     sample = self._timeline.sample_at(t_ns)
+                    if sample > self._end + self.block:
+                        continue
                     self._schedule.add(sample, line, level)
                     if level:
                         self._up[line] = sample
@@ -260,8 +279,8 @@ def render(
         seed=seed, gesture=number, depth=depth, intonation=intonation, block=block, noisy=noisy, source=source,
         morph_to=names.index(morph_to) if morph_to else -1, gate2=gate2, takes=takes, find_seed=find_seed,
     )  # fmt: skip
-    with _unwound_by_signals(), _Wav(out, duration_s) as wav:
-        _play(module, round(duration_s * SAMPLE_RATE_HZ), wav)
+    with _unwound_by_signals(), Wav(out, duration_s) as wav:
+        play_out(module, round(duration_s * SAMPLE_RATE_HZ), wav)
     took_s = time.monotonic() - begun_s
     seconds = wav.samples / SAMPLE_RATE_HZ
     return {
@@ -304,20 +323,20 @@ def _unwound_by_signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _play(module: Module, end: int, wav: "_Wav") -> None:
+def play_out(module: Module, end: int, sink: Sink) -> None:
     """Everything up to sample `end`, and what rings on."""
     last = end + round(TAIL_S * SAMPLE_RATE_HZ)
     module.end(end)
     while module.position < end:
-        wav.write(module.next_block(), module.stage.bent)
+        sink.write(module.next_block(), module.stage.bent)
     while module.position < last and (module.position < end + module.latency + module.block or module.sounding):
-        wav.write(module.next_block(), module.stage.bent)
+        sink.write(module.next_block(), module.stage.bent)
     module.stage.close()
     while not module.stage.silent:
-        wav.write(module.next_block(), module.stage.bent)
+        sink.write(module.next_block(), module.stage.bent)
 
 
-class _Wav:
+class Wav:
     """A WAV file that is there whole or not at all, and what was written into it. It takes the place of a plain file
     only, and grows beside it under a name of its own, so that two renders into one file do not meet."""
 
@@ -350,7 +369,7 @@ class _Wav:
         if self._shows and percent != before:
             print(f"\r{self._path.name}: {percent} %", end="", file=sys.stderr, flush=True)
 
-    def __enter__(self) -> "_Wav":
+    def __enter__(self) -> "Wav":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -274,6 +274,12 @@ def write_tiny_bundle(folder: Path, *, encoder: bool = False, space: float = 0.0
     return folder
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What takes minutes is tried in small by default."""
+    parser.addoption("--jumps", type=int, default=200, help="random jumps of controls per instrument (10000 is all)")
+    parser.addoption("--storm", type=int, default=2_500, help="random events on the module (100000 is all)")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _state_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Nor do fixtures of longer life than a test touch what their user's module remembers."""

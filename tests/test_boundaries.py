@@ -38,6 +38,10 @@ RACK_ONLY_IN = {
     "cli.py",
     "daemon.py",
     "demo.py",
+    "demos.py",
+    "patchsheet.py",
+    "rendering.py",
+    "rendering_picture.py",
 }
 """Nobody else may ask whether the module is virtual."""
 

@@ -17,7 +17,7 @@ from neurorack import bundle
 from neurorack.errors import BadInput
 from neurorack.patch.matrix import default_patch
 from neurorack.rack.world import World
-from neurorack.render import LEAD_NS, Module, _play, render
+from neurorack.render import LEAD_NS, Module, play_out, render
 from neurorack.words import BLOCKS, C4_HZ, GATE_DELAY_S, SAMPLE_RATE_HZ
 
 REAL = [folder for folder in bundle.installed() if folder.name == "fluid"]
@@ -282,7 +282,7 @@ def test_an_interrupted_render_leaves_the_old_file(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("neurorack.render._play", interrupt)
+    monkeypatch.setattr("neurorack.render.play_out", interrupt)
     with pytest.raises(KeyboardInterrupt):
         play(tiny_bundle, "t,gate1\n0,5\n0.4,0", tmp_path)
     np.testing.assert_array_equal(read(tmp_path / "take.wav"), before)
@@ -295,7 +295,7 @@ def test_a_render_told_to_end_leaves_nothing_behind(tiny_bundle: Path, tmp_path:
     code = (
         "import os, pathlib, signal, sys; from neurorack import render\n"
         "signal.signal(int(sys.argv[3]), signal.SIG_DFL)\n"  # tests may run where a hang-up is ignored
-        "render._play = lambda *_: os.kill(os.getpid(), int(sys.argv[3]))\n"
+        "render.play_out = lambda *_: os.kill(os.getpid(), int(sys.argv[3]))\n"
         "render.render(sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[2]).with_name('take.wav'))"
     )
     command = [sys.executable, "-c", code, str(tiny_bundle), str(tmp_path / "take.csv"), str(int(number))]
@@ -308,7 +308,7 @@ def test_signals_are_a_render_s_only_while_it_writes_and_only_where_nobody_has_t
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     during = []
-    monkeypatch.setattr("neurorack.render._play", lambda *_: during.append(signal.getsignal(signal.SIGHUP)))
+    monkeypatch.setattr("neurorack.render.play_out", lambda *_: during.append(signal.getsignal(signal.SIGHUP)))
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         play(tiny_bundle, "t,gate1\n0,5", tmp_path)
@@ -330,9 +330,9 @@ def test_two_renders_into_one_file_do_not_meet(
     def with_another(*args: object) -> None:
         monkeypatch.undo()
         play(tiny_bundle, "t,gate1\n0,5\n0.1,0", tmp_path)
-        _play(*args)  # type: ignore[arg-type]
+        play_out(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("neurorack.render._play", with_another)
+    monkeypatch.setattr("neurorack.render.play_out", with_another)
     np.testing.assert_array_equal(play(tiny_bundle, "t,gate1\n0,5\n0.4,0", tmp_path), alone)
     assert (tmp_path / "take.wav.part").read_text() == "mine"
     assert len(list(tmp_path.iterdir())) == 3

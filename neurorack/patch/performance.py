@@ -45,8 +45,13 @@ MORPH, SCRUB, TRANSIENT, VARIATION, GLIDE, RELEASE, MACRO1, MACRO2, FIND1, FIND2
 PLAYED = len(KNOBS) + len(PERFORMANCE)
 """Of what an envelope can reach: pitch, descriptors, performance."""
 
+FAR = 0.1
+"""Of a macro's travel: a jump that is larger goes at once. What lies between two timbres may be softer than both, by
+4 dB in skins; slewed, the way through it would be heard, while the decoder crosses from frame to frame unheard."""
+
 _STILL = 1e-6
 _AT_ONCE = np.array([SCRUB, GLIDE, FREEZE])
+_TIMBRE = (MACRO1, MACRO2)
 _ONSET_HOPS = ONSET_S * SAMPLE_RATE_HZ / HOP
 _AT_REST = REST[len(KNOBS) : PLAYED].copy()
 _AT_REST[SCRUB] = RUNNING
@@ -106,6 +111,9 @@ class Slewed:
         self.target[:] = positions
         if not self._heard:  # nothing has been heard yet
             self._now[:] = positions
+        for macro in _TIMBRE:
+            if abs(positions[macro] - self._now[macro]) > FAR:
+                self._now[macro] = positions[macro]
         self._settled = False
 
     def render(self) -> None:

@@ -37,14 +37,14 @@ class RackControl:
             raise BadInput(f"there is no pot {pot!r}", "rack", f"use {', '.join(POTS)}")
         self._change(lambda state, now_ns: state.pots.update({pot: max(0.0, min(1.0, position))}))
 
-    def turn_encoder(self, detents: int) -> None:
-        """Turn right (positive) or left, after whatever turn is still under way."""
+    def turn_encoder(self, detents: int, spacing_ns: int = EDGE_SPACING_NS) -> None:
+        """Turn right (positive) or left, after whatever turn is still under way; an edge every `spacing_ns`."""
         path = QUADRATURE if detents > 0 else tuple((_OTHER[line], level) for line, level in QUADRATURE)
 
         def turn(state: WorldState, now_ns: int) -> None:
             t_ns = max(now_ns, *(contact.t_ns for contact in state.contacts[-1:]), 0)
             for line, level in path * abs(detents):
-                t_ns += EDGE_SPACING_NS
+                t_ns += spacing_ns
                 _touch(state, t_ns, line, level)
 
         self._change(turn)

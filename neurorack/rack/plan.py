@@ -1,4 +1,5 @@
-"""What a rack's TOML may say, and the sources it makes. `racks/demo.toml` shows every part."""
+"""What a rack's TOML may say, and the sources it makes. `racks/demo.toml` shows every source, the others beside it a
+feature of the module each."""
 
 import re
 import sys
@@ -13,14 +14,15 @@ from neurorack.errors import BadInput
 from neurorack.rack.signals import Constant, Signal
 from neurorack.rack.sources import Envelope, Keyboard, Lfo, Random, Shape, StepCv, StepGate, Steps
 from neurorack.rack.volts_file import VoltsFile
-from neurorack.words import CV_JACKS, GATE_JACKS, POTS
+from neurorack.words import CV_JACKS, GATE2_TASKS, GATE_JACKS, POTS
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-DEMO = Path(__file__).with_name("racks") / "demo.toml"
+RACKS = Path(__file__).with_name("racks")
+DEMO = RACKS / "demo.toml"
 
 INPUT_JACKS = (*CV_JACKS, *GATE_JACKS)
 """Jacks a cable from a source can go to."""
@@ -108,10 +110,32 @@ class VoltsFilePlan(_Source, tag="volts_file"):
 SourcePlan = SequencerPlan | LfoPlan | RandomPlan | EnvelopePlan | ConstantPlan | KeyboardPlan | VoltsFilePlan
 
 
+class ModulePlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[module]`: how the module itself is set, in the words of `neurorack render`. Without the table it plays what it
+    remembers.
+
+    `listens` is what is plugged into the jack `in` where the rack is rendered: another rack's file, as a path from this
+    one's folder. Live it is whatever comes in at the sound card.
+    """
+
+    bundle: str
+    gesture: str | None = None
+    morph_to: str | None = None
+    depth: Annotated[float, msgspec.Meta(ge=0.0, le=4.0)] = 1.0
+    intonation: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)] = 1.0
+    gate2: str = GATE2_TASKS[0]
+    scale: str = "off"
+    assign: list[str] = []
+    listens: Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+$")] | None = None
+
+
 class WorldPlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The whole TOML."""
+    """The whole TOML. `about` says what it shows; `seconds` is how long a rendering of it is."""
 
     name: str
+    about: str = ""
+    seconds: Annotated[float, msgspec.Meta(gt=0.0, le=600.0)] | None = None
+    module: ModulePlan | None = None
     cables: dict[str, str] = {}
     pots: dict[str, Unit] = {}
     seed: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)] = 0
@@ -128,7 +152,20 @@ class Rack:
     outputs: dict[str, Signal]  # by "source.output"
     cables: dict[str, str]  # jack → output
     pots: dict[str, float]
-    duration_s: float | None = None  # where it ends by itself, else None
+    duration_s: float | None = None  # where a rendering of it ends, else None
+    about: str = ""
+    module: ModulePlan | None = None
+
+
+def packaged_racks() -> list[str]:
+    """Names of those that come with the package."""
+    return sorted(path.stem for path in RACKS.glob("*.toml"))
+
+
+def find_rack(name: str) -> Path:
+    """The file of this name; a bare word that is none is a rack of the package."""
+    path = Path(name)
+    return RACKS / f"{name}.toml" if not path.exists() and name in packaged_racks() else path
 
 
 def load_rack(path: Path, seed: int | None = None) -> Rack:
@@ -149,7 +186,11 @@ def load_rack(path: Path, seed: int | None = None) -> Rack:
             raise BadInput(
                 f"there is no output {end!r}", f"{path}, key cables.{jack}", f"use one of {', '.join(outputs)}"
             )
-    return Rack(path, plan.name, plan.seed, outputs, plan.cables, plan.pots)
+    if plan.module is not None and plan.module.gate2 not in GATE2_TASKS:
+        what, mend = f"gate 2 has no task {plan.module.gate2[:40]!r}", f"use one of {', '.join(GATE2_TASKS)}"
+        raise BadInput(what, f"{path}, key module.gate2", mend)
+    about = " ".join(plan.about.split())
+    return Rack(path, plan.name, plan.seed, outputs, plan.cables, plan.pots, plan.seconds, about, plan.module)
 
 
 def volts_rack(path: Path, seed: int = 0) -> Rack:

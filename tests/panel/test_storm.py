@@ -1,6 +1,7 @@
 """Hands gone mad: random events of encoder, gates, voltages, pots and faults on the virtual module, in simulated time.
 
-python tests/panel/test_storm.py 100000    as many events, and how long the panel took at most
+python tests/panel/test_storm.py 100000 [SEED]    as many events, and how long the panel took at most
+pytest tests/panel/test_storm.py --storm 100000   likewise, as a test
 """
 
 import sys
@@ -9,14 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from typing import get_args
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from neurorack import bundle
 from neurorack.board import load_board
 from neurorack.clock import SimulatedClock
 from neurorack.desk import Desk
+from neurorack.errors import BadInput
 from neurorack.frontend import Frontend
 from neurorack.panel.pages.system import Service
 from neurorack.panel.panel import Panel
@@ -24,11 +28,13 @@ from neurorack.rack.chips.ssd1306 import OLED, pixels
 from neurorack.rack.control import FAULTY, RackControl
 from neurorack.rack.plan import INPUT_JACKS
 from neurorack.rack.world import World
-from neurorack.settings.model import PRESETS
+from neurorack.settings.model import PRESETS, JackName
 from neurorack.shared import METERS, AudioTap, Snapshot
-from neurorack.words import POTS
+from neurorack.words import GATE2_TASKS, POTS
 
-EVENTS = 2_500
+SPUN_NS = 250_000
+"""Between two edges of an encoder that passes a thousand detents a second."""
+
 BUNDLES = ("fluid", "skins", "tongues")
 
 
@@ -91,6 +97,7 @@ class Module:
         acts: list[tuple[int, Callable[[], object]]] = [
             (30, lambda: hands.turn_encoder(random.choice((-3, -1, 1, 1, 2, 5)))),
             (1, lambda: hands.turn_encoder(random.choice((-40, 40)))),
+            (1, lambda: hands.turn_encoder(random.choice((-200, 200)), SPUN_NS)),
             (24, lambda: self.push(random.uniform(0.015, 0.06))),
             (3, lambda: self.push(random.uniform(0.51, 0.7))),
             (5, self.push_turn),
@@ -98,6 +105,8 @@ class Module:
             (12, lambda: hands.key(random.uniform(-3, 7), random.random() < 0.5)),
             (8, lambda: hands.patch(random.choice(INPUT_JACKS), random.choice(self._outputs))),
             (3, lambda: hands.unplug(random.choice(INPUT_JACKS))),
+            (1, self.rewire),
+            (1, self.misname),
             (1, lambda: hands.fault(random.choice(FAULTY[:5]), "absent")),
             (3, lambda: [hands.repair(what) for what in FAULTY]),
             (1, lambda: self.clock.sleep_until_ns(self.clock.now_ns() + random.choice((1, 400, 1300)) * 10**9)),
@@ -122,6 +131,18 @@ class Module:
         self.hands.turn_encoder(self.random.choice((-2, 1)))
         self.let_turn_end()
         self.hands.press_encoder(False)
+
+    def rewire(self) -> None:
+        """One jack on every knob, a scale with every note or with none, and a task for gate 2."""
+        random, sound = self.random, self.desk.sound
+        jack, amount = random.choice(get_args(JackName)), random.uniform(-1, 1)
+        knobs = {name: replace(knob, attenuverter={jack: amount}) for name, knob in sound.knobs.items()}
+        scale, gate2 = random.choice((0, 1, 0xFFF)), random.choice(GATE2_TASKS)
+        self.desk.play(replace(sound, knobs=knobs, scale=scale, gate2=gate2))
+
+    def misname(self) -> None:
+        with pytest.raises(BadInput):
+            self.desk.preset("save", self.random.randint(1, PRESETS), self.random.choice(("", "n" * 300)))
 
     def seen(self) -> np.ndarray:
         self._oled.refresh()
@@ -166,10 +187,10 @@ def tiny_bundles(folder: Path, write: Callable[..., Path]) -> Iterator[None]:
 
 
 def test_no_storm_of_events_breaks_the_panel_or_leaves_it_stuck(
-    tmp_path: Path, make_tiny_bundle: Callable[..., Path]
+    tmp_path: Path, make_tiny_bundle: Callable[..., Path], request: pytest.FixtureRequest
 ) -> None:
     with tiny_bundles(tmp_path / "models", make_tiny_bundle):
-        module = storm(tmp_path, EVENTS)
+        module = storm(tmp_path, request.config.getoption("--storm"))
         print(f"{module.clock.now_ns() * 1e-9:.0f} s of the module, {module.restarts} starts, {sorted(module.visited)}")
         assert len(module.visited) >= 12, "it came about"
         assert is_free(module)

@@ -9,6 +9,7 @@ import pytest
 from neurorack import bundle
 from neurorack.patch.gestures import LATENT, Trajectory
 from neurorack.patch.performance import (
+    FAR,
     FIND1,
     FIND2,
     FREEZE,
@@ -175,15 +176,26 @@ def test_turned_while_a_note_is_held_it_is_released_as_the_other(instrument: bun
     assert ends[1] == pytest.approx(ends[0], abs=HOP)
 
 
-def test_a_knob_that_jumps_goes_with_4_ms(instrument: bundle.Bundle) -> None:
+def way_of_a_macro(instrument: bundle.Bundle, position: float) -> np.ndarray:
+    """Shares of its way, hop by hop, after a jump from the middle."""
     made = voice(instrument, scrub=0.5)
     play(made, 6_400, (0, "gate1", 1))
-    perform(made, scrub=0.5, macro1=1.0)
+    perform(made, scrub=0.5, macro1=position)
     way = play(made, 3_200)[0][:, LATENT]
-    begin = way[-1] - 2.0 * principal_axes([gesture.latent for gesture in instrument.gestures])[0][0, 0]
-    assert (way[2] - begin) / (way[-1] - begin) == pytest.approx(1 - np.exp(-1), abs=0.02), (
+    axis = principal_axes([gesture.latent for gesture in instrument.gestures])[0][0, 0]
+    length = 2.0 * (2.0 * position - 1.0) * axis
+    return (way - way[-1] + length) / length
+
+
+def test_a_knob_that_moves_goes_with_4_ms(instrument: bundle.Bundle) -> None:
+    assert way_of_a_macro(instrument, 0.5 + FAR)[2] == pytest.approx(1 - np.exp(-1), abs=0.02), (
         "after three hops of 1.33 ms"
     )
+
+
+@pytest.mark.parametrize("position", [0.0, 1.0])
+def test_a_macro_that_jumps_far_is_there_at_once(instrument: bundle.Bundle, position: float) -> None:
+    np.testing.assert_allclose(way_of_a_macro(instrument, position), 1.0, atol=1e-5)
 
 
 # Scrub

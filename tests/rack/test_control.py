@@ -61,6 +61,12 @@ def test_edges_of_a_turn_come_one_after_the_other(hands: RackControl, world: Wor
     assert [contact.number for contact in world.state.contacts] == list(range(1, 13))
 
 
+def test_a_spun_encoder_passes_a_thousand_detents_a_second(hands: RackControl, world: World) -> None:
+    hands.turn_encoder(200, 250_000)
+    assert decode(world) == 800
+    assert world.state.contacts[-1].t_ns == 700 * MS
+
+
 def test_a_press_lasts_until_it_is_let_go(hands: RackControl, world: World, clock: SimulatedClock) -> None:
     hands.press_encoder(True)
     clock.sleep_until_ns(1200 * MS)

@@ -1,0 +1,60 @@
+"""A patch sheet: what the file of a rack says of the module itself, as the sound that the module then plays.
+
+The live module takes it up in place of what it remembers (`daemon`), a rendering plays it (`rendering`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from neurorack.bundle import find, read_card
+from neurorack.errors import BadInput
+from neurorack.patch.matrix import patched
+from neurorack.patch.scale import scale_of
+from neurorack.rack.plan import ModulePlan, Rack, find_rack, load_rack
+from neurorack.settings.model import Gate2Task, Sound
+from neurorack.settings.playing import enveloped_of, knobs_of
+
+
+@dataclass(frozen=True)
+class PatchSheet:
+    """`listens` is the rack that is plugged into the jack `in`, None where nothing is."""
+
+    sound: Sound
+    listens: Path | None
+
+
+def read_sheet(rack: str) -> PatchSheet | None:
+    """Of a file, or of a rack of the package by its name; None where it says nothing of the module. Raises BadInput."""
+    return sheet_of(load_rack(find_rack(rack)))
+
+
+def sheet_of(rack: Rack) -> PatchSheet | None:
+    """Likewise of a rack that is loaded."""
+    plan = rack.module
+    if plan is None:
+        return None
+    record = patched(plan.assign)
+    record["scale"] = scale_of(plan.scale)
+    sound = Sound(
+        bundle=plan.bundle,
+        gesture=_number(plan, plan.gesture, 0, rack),
+        depth=plan.depth,
+        intonation=plan.intonation,
+        knobs=knobs_of(record),
+        morph_to=_number(plan, plan.morph_to, -1, rack),
+        gate2=cast(Gate2Task, plan.gate2),
+        enveloped=enveloped_of(record),
+        scale=int(record["scale"]),
+    )
+    return PatchSheet(sound, rack.path.parent / plan.listens if plan.listens is not None else None)
+
+
+def _number(plan: ModulePlan, gesture: str | None, default: int, rack: Rack) -> int:
+    if gesture is None:
+        return default
+    names = read_card(find(plan.bundle)).gestures.names
+    if gesture not in names:
+        where = f"{rack.path}, key module"
+        raise BadInput(f"{plan.bundle} has no gesture {gesture[:40]!r}", where, f"use one of {', '.join(names)}")
+    return names.index(gesture)

@@ -1,0 +1,92 @@
+"""A rack's file sets the module as well, in one table; what it cannot be is one line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurorack.desk import Desk
+from neurorack.errors import BadInput
+from neurorack.patchsheet import read_sheet
+from neurorack.settings.playing import patch_of
+from neurorack.words import CV_JACKS, PATCHABLE
+
+RACK = """
+name = "test"
+{module}
+[sources.c]
+kind = "constant"
+volts = 1.0
+"""
+MODULE = """
+[module]
+bundle = "{bundle}"
+gesture = "still"
+morph_to = "hold"
+depth = 0.5
+intonation = 0.25
+gate2 = "tap"
+scale = "major"
+assign = ["cv1=morph", "cv2=envelope"]
+listens = "other.toml"
+"""
+
+
+def rack(folder: Path, module: str) -> str:
+    path = folder / "rack.toml"
+    path.write_text(RACK.format(module=module))
+    return str(path)
+
+
+def test_the_table_is_the_sound_that_plays(tmp_path: Path, tiny_bundle: Path) -> None:
+    sheet = read_sheet(rack(tmp_path, MODULE.format(bundle=tiny_bundle)))
+    assert sheet is not None
+    sound = sheet.sound
+    assert (sound.bundle, sound.gesture, sound.morph_to) == (str(tiny_bundle), 1, 0)
+    assert (sound.depth, sound.intonation, sound.gate2, sound.enveloped) == (0.5, 0.25, "tap", ("cv2",))
+    assert sheet.listens == tmp_path / "other.toml"
+    patch = patch_of(sound)
+    assert patch["attenuverter"][PATCHABLE.index("morph"), CV_JACKS.index("cv1")] == 1
+    assert patch["scale"] == 0b1010_1011_0101
+
+
+def test_a_rack_without_the_table_leaves_the_module_alone(tmp_path: Path) -> None:
+    assert read_sheet(rack(tmp_path, "")) is None
+
+
+def test_a_rack_of_the_package_goes_by_its_name() -> None:
+    sheet = read_sheet("morph")
+    assert sheet is not None and sheet.sound.bundle == "fluid"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ('"still"', '"moo"', "no gesture 'moo'"),
+        ('"tap"', '"dance"', "no task 'dance'"),
+        ('"major"', '"odd"', "no scale 'odd'"),
+        ("cv1=morph", "cv1=mirth", "no knob 'mirth'"),
+        ("depth = 0.5", "depth = 9", "module.depth"),
+        ("depth", "deepness", "deepness"),
+    ],
+)
+def test_a_mistake_in_it_is_one_line(tmp_path: Path, tiny_bundle: Path, before: str, after: str, words: str) -> None:
+    text = MODULE.format(bundle=tiny_bundle)
+    assert before in text
+    with pytest.raises(BadInput, match=words) as caught:
+        read_sheet(rack(tmp_path, text.replace(before, after)))
+    assert "\n" not in str(caught.value)
+
+
+def test_it_plays_in_place_of_what_is_remembered_and_the_command_line_overrules_it(
+    tmp_path: Path, run_dir: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEURORACK_MODELS", str(tiny_bundle.parent))
+    sheet = read_sheet(rack(tmp_path, MODULE.format(bundle="tiny")))
+    assert sheet is not None
+    desk = Desk(tmp_path / "state", "tiny", sound=sheet.sound, bundle=None, assignments=[], intonation=1.5)
+    assert desk.engine_options[1] == ["--first", "tiny"]
+    desk.begin(run_dir, plays_on=False, gate_delay_s=0.0, listen=False)
+    assert desk.sound.gesture == 1 and desk.sound.gate2 == "tap" and desk.sound.intonation == 1.5
+    np.testing.assert_array_equal(desk.sound.enveloped, ("cv2",))
+    desk.close()
