@@ -45,7 +45,7 @@ ENCODER_COLUMNS = 65
 """What an encoder is shown: the features of `ears.features`."""
 
 DRAWS = -(-HOP // 3)
-"""Of a hop, by a decoder that draws its samples one by one, at 16 kHz: 22, of which two hops in three leave one over."""
+"""Of a hop, by a decoder that draws its samples one by one, at 16 kHz: 22; two hops in three leave one over."""
 
 PITCH_MAX_OCT = 8.0
 """How far from C4 a gesture's pitch may lie; an excitation plays from 8 Hz to 8 kHz, five octaves either way."""
@@ -155,6 +155,8 @@ class Card(msgspec.Struct, frozen=True, omit_defaults=True):
     quality: dict[str, float]
     encoder: Network | None = None
     kind: str = "pitched"
+    ahead: bool = False
+    """Its decoder is too slow to play live: gestures are rendered before they are played."""
 
 
 Ports = dict[str, tuple[int | str, ...]]

@@ -83,7 +83,7 @@ class Module:
         """Times the decoder gave what is no number and was begun anew."""
         self.player = Player(bundle, block, seed, noisy=noisy)
         self._gesture = (gesture, depth, intonation, morph_to)
-        self.player.set_gesture(*self._gesture)
+        self._choose()
         self.player.set_task(gate2)
         self._steps = gate2 == "next gesture"
         if source is not None:
@@ -135,13 +135,21 @@ class Module:
             self.player.gate(offset, jack, level)
             if self._steps and jack == "gate2" and level:  # in the module it is the daemon that chooses
                 self._gesture = (self._gesture[0] + 1, *self._gesture[1:])
-                self.player.set_gesture(*self._gesture)
+                self._choose()
         self.player.render(self._sound, self._listen())
         if not self.stage.process(self._sound, self._sound):
             self.resets += 1
             self.player.reset()
             self.stage.open()
         return self._sound
+
+    def _choose(self) -> None:
+        """Take up the gesture, and render ahead what that needs."""
+        gesture, _, _, morph_to = self._gesture
+        for needed in (gesture, gesture + 1 if morph_to < 0 else morph_to):
+            while not self.player.prepare(needed):
+                pass
+        self.player.set_gesture(*self._gesture)
 
     def _listen(self) -> np.ndarray | None:
         """What the next block of the source asks the voice to play."""

@@ -19,6 +19,7 @@ the pitch. The gesture's envelope, where the patch routes it, moves all of them,
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -67,6 +68,15 @@ RMS_MAX_DB, RMS_MIN_DB = -3.0, -120.0
 ONCE_SAMPLES = 960
 """20 ms. Starts of the two gates that are nearer than that are one: both mean the same beat."""
 
+
+class Place(NamedTuple):
+    """Where a hop arrives: a gesture by number, the position in it in hops, and samples since it was started."""
+
+    gesture: int
+    position: float
+    since: int
+
+
 _TICK = "tick"
 _MANY = 8
 """Hops in a block from which on arrays are faster: 16 take 60 µs, one by one 160."""
@@ -84,14 +94,25 @@ class Voice:
     f0_hz     [hops] float64
     gain      [block] float32
     strikes   (sample of the block, partials) of every strike in it, where gestures have partials
+    places    of every hop, where `tells_places`: at the nearer end of `morph`
     """
 
-    def __init__(self, bundle: Bundle, block: int, controls: np.ndarray | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        block: int,
+        controls: np.ndarray | None = None,
+        seed: int = 0,
+        *,
+        tells_places: bool = False,
+    ) -> None:
         hops, latent = block // HOP, bundle.card.latent
         self._hops = hops
         self.controls = np.zeros((hops, 1 + _FIVE + latent), np.float32) if controls is None else controls
         self.f0_hz = np.full(hops, C4_HZ)
         self.strikes: list[tuple[int, np.ndarray]] = []
+        self.places = [Place(0, 0.0, HOP)] * hops
+        self._tells_places = tells_places
         self.depth = 1.0
         """Of the gesture's descriptors about their medians."""
         self.intonation = 1.0
@@ -214,6 +235,8 @@ class Voice:
             self._advance(at, end)
             at = end
             walk.mark(hop)
+            if self._tells_places:
+                self.places[hop] = Place(*walk.nearest(), self._sample + end - self._started)
             if performs or self._gate2.freezes:
                 self._note(hop)
         self._fill_controls(self._rows(heard))

@@ -74,8 +74,8 @@ def test_a_still_note_is_purely_harmonic(instrument: bundle.Bundle, octave: int)
 def test_a_block_that_is_no_number_is_told_and_healed(instrument: bundle.Bundle) -> None:
     made = player(instrument)
     play(made, 10, gates={0: 1})
-    made._decoder._states[0]["state_gain"][:] = np.nan
-    made._decoder._states[1]["state_gain"][:] = np.nan
+    made._sound._decoder._states[0]["state_gain"][:] = np.nan
+    made._sound._decoder._states[1]["state_gain"][:] = np.nan
     play(made, 1)
     assert not made.finite
     made.reset()
@@ -201,6 +201,7 @@ def test_a_vibrato_in_the_gesture_is_heard(instrument: bundle.Bundle) -> None:
 
 def test_a_strike_costs_no_more_than_a_note(struck: bundle.Bundle, instrument: bundle.Bundle) -> None:
     """Both of decoders that do next to nothing."""
+
     def fastest_s(made: Player) -> float:
         made.gate(3, "gate1", 1)
         out, times = np.zeros(128, np.float32), []

@@ -133,6 +133,25 @@ def test_edges_and_intents_that_appear_later_are_taken_up(start_engine, run_dir:
     wait_for(lambda: engine.meters()["level_peak"] == 0.0)
 
 
+def test_a_bundle_rendered_ahead_is_faded_to_once_it_is_there(start_engine, run_dir: Path):
+    engine = start_engine("--device", "null").playing()
+    intent = Snapshot(run_dir / "intent", INTENT, create=True)
+    intent.record["bundle"] = b"slow"
+    intent.publish()
+    wait_for(lambda: b"rendered ahead" in engine.meters()["notice"])
+    peaks = []
+    wait_for(lambda: peaks.append(float(engine.meters()["level_peak"])) or peaks[-1] < 0.06)
+    assert min(peaks) > 0.04  # the one before played on until then
+    status, _, _ = engine.end()
+    assert status == 0
+
+
+def test_a_bundle_rendered_ahead_can_be_the_first(start_engine):
+    engine = start_engine("--device", "null", "--first", "slow")
+    wait_for(lambda: 0.04 < engine.meters()["level_peak"] < 0.06)
+    assert "rendered ahead" in engine.end()[2]
+
+
 def test_a_bundle_that_does_not_load_leaves_the_sound_and_says_so(start_engine, run_dir: Path):
     engine = start_engine("--device", "null").playing()
     intent = Snapshot(run_dir / "intent", INTENT, create=True)

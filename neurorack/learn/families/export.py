@@ -25,7 +25,7 @@ import numpy as np
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS
 from neurorack.learn.export import GraphWriter, add_mix
 from neurorack.learn.families.ddsp import ELEMENTS, Ddsp
-from neurorack.learn.families.export_wavenet import export_wavenet
+from neurorack.learn.families.export_wavenet import DELAY, export_wavenet
 from neurorack.learn.families.graphs import folded, save, weights
 from neurorack.learn.families.sing import HOP as FRAME
 from neurorack.learn.families.sing import PIECE, TAPS, Sing
@@ -34,6 +34,7 @@ from neurorack.words import BANDS, C4_HZ, HOP
 
 _SLOPE = 0.01
 """Of a leaky ReLU below 0: torch's."""
+
 
 def export_ddsp(model: Ddsp, path: Path) -> None:
     """Write the decoder's streaming graph."""
@@ -155,6 +156,9 @@ EXPORTS: dict[str, Callable[[Any, Path], None]] = {
     "wavenet": export_wavenet,
 }
 """Family → what writes it."""
+
+DELAYS = {"wavenet": DELAY}
+"""Samples by which sound comes later than what asks for it, of families that have such a delay."""
 
 
 def _reordered(stacked: np.ndarray, order: tuple[int, ...]) -> np.ndarray:

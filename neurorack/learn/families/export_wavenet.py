@@ -1,7 +1,7 @@
 """WaveNet → ONNX: a stateless graph that draws its own samples, hop after hop.
 
     controls [frames, 6 + latent]                                              → audio [frames, 64]
-    uniform [frames, 22]      0…1, the draws: the host's, so that a sound can be had again
+    uniform [frames, 22]      the draws, the host's (`engine.draws`), so that a sound can be had again
     state_step [1]            the last sample's step, re silence               → next_step
     state_near [reach, n]     what the layers of short dilation saw last       → next_near
     state_far_I [dilation, r] what layer I, of a long one, saw last            → next_far_I
@@ -26,7 +26,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
+from onnx import TensorProto
 
 from neurorack.bundle import DRAWS
 from neurorack.learn.export import GraphWriter
@@ -45,7 +47,6 @@ _BETA = 7.5
 """Of its Kaiser window."""
 _HISTORY = -(-TAPS // TIMES) + DRAWS - 1
 """Samples at 16 kHz that a hop's last one and all before it are filtered from."""
-_END = np.iinfo(np.int64).max
 
 
 def export_wavenet(model: WaveNet, path: Path) -> None:
@@ -113,11 +114,11 @@ class _Layers:
         return matrix
 
 
-def _hop(net: _Layers) -> "object":
+def _hop(net: _Layers) -> onnx.GraphProto:
     """One hop: (states, what the controls hold [columns], draws [22]) → states, 64 samples."""
     g = GraphWriter()
-    zero, one, end = (g.constant(name, np.array([v])) for name, v in (("zero", 0), ("one", 1), ("end", _END)))
-    third = g.add("Cast", "hop_third", out="third_number", to=7)
+    zero, one = (g.constant(name, np.array([v])) for name, v in (("zero", 0), ("one", 1)))
+    third = g.add("Cast", "hop_third", out="third_number", to=TensorProto.INT64)
     short = g.add("Min", third, one, out="is_short")
     samples = g.add("Sub", g.constant("draws", np.array([DRAWS])), short, out="samples")
 
@@ -132,15 +133,12 @@ def _hop(net: _Layers) -> "object":
         rows.append(g.add("Gemm", ago, g.constant(f"older_{i}", net.taps(i)[0]), held, out=f"row_{i}"))
     scanned = [g.add("Concat", *rows, out="far_rows", axis=1)] if rows else []
     biases = g.constant("near_biases", net.biases(net.near))
-    step = g.add(
-        "Add", g.add("Cast", "hop_step", out="step_re_silence", to=7), g.constant("silence", np.array([SILENCE])),
-        out="step_before",
-    )  # fmt: skip
+    re_silence = g.add("Cast", "hop_step", out="step_re_silence", to=TensorProto.INT64)
+    step = g.add("Add", re_silence, g.constant("silence", np.array([SILENCE])), out="step_before")
     seen = [f"seen_{name}" for name in ("near", *(["far"] if rows else []))]
-    g.add_many(
-        "Scan", step, g.add("Sub", "hop_near", biases, out="near_before"), *scanned, "hop_uniform",
-        outs=["last_step", "last_near", "steps", *seen], body=_sample(net, near_held), num_scan_inputs=len(scanned) + 1,
-    )  # fmt: skip
+    before = [step, g.add("Sub", "hop_near", biases, out="near_before")]
+    outs, along = ["last_step", "last_near", "steps", *seen], [*scanned, "hop_uniform"]
+    g.add_many("Scan", *before, *along, outs=outs, body=_sample(net, near_held), num_scan_inputs=len(along))
 
     def kept(before: str, new: str, size: int, out: str, axis: int = 0) -> str:
         """The newest `size` once the hop's samples have come, however many it has."""
@@ -159,7 +157,7 @@ def _hop(net: _Layers) -> "object":
             kept(f"hop_far_{i}", f"new_{i}", net.dilations[i], f"after_far_{i}")
     last = g.add("Gather", "steps", g.add("Sub", samples, one, out="last"), out="steps_last", axis=0)
     moved = g.add("Sub", g.add("Reshape", last, one, out="step_last"), "silence", out="step_moved")
-    g.add("Cast", moved, out="after_step", to=1)
+    g.add("Cast", moved, out="after_step", to=TensorProto.FLOAT)
     law = g.constant("law", wavenet.from_steps(torch.arange(STEPS)).numpy())
     row = g.constant("as_row", np.array([1, DRAWS]))
     values = g.add("Reshape", g.add("Gather", law, "steps", out="values"), row, out="values_row")
@@ -168,13 +166,13 @@ def _hop(net: _Layers) -> "object":
     g.add("Reshape", g.add("MatMul", heard, filters, out="filtered"), g.constant("hop", np.array([HOP])), out="sound")
     following = g.add("Add", third, one, out="third_following")
     turned = g.add("Mod", following, g.constant("thirds", np.array([TIMES])), out="third_turned")
-    g.add("Cast", turned, out="after_third", to=1)
+    g.add("Cast", turned, out="after_third", to=TensorProto.FLOAT)
     states = net.states()
     inputs = [*(f"hop_{name}" for name in states), "hop_held", "hop_uniform"]
     return g.body("hop", inputs, [*(f"after_{name}" for name in states), "sound"])
 
 
-def _sample(net: _Layers, near_held: str) -> "object":
+def _sample(net: _Layers, near_held: str) -> onnx.GraphProto:
     """One sample: (step before, what near layers saw [reach, n], what far ones' older taps give, a draw) → the step,
     what near layers saw, and again the step and what near and far layers see now."""
     g = GraphWriter()
@@ -182,15 +180,15 @@ def _sample(net: _Layers, near_held: str) -> "object":
     places = np.repeat([net.reach - net.dilations[i] for i in net.near], net.residual)[None]
     ago = g.add("GatherElements", "queue", g.constant("places", places), out="ago", axis=0)
     held = g.add("Gemm", ago, g.constant("near_older", net.near_taps()), near_held, out="near_rows")
-    rows = {}
+    held_of = {}
     for name, layers, source, axis in (("near", net.near, held, 1), ("far", net.far, "far_row", 0)):
         if layers:
             sizes = g.constant(f"{name}_sizes", np.array(net.columns(layers)))
             outs = g.add_many("Split", source, sizes, outs=[f"held_of_{i}" for i in layers], axis=axis)
-            rows |= dict(zip(layers, outs, strict=True))
+            held_of |= dict(zip(layers, outs, strict=True))
     units = []
     for i in range(len(net.dilations)):
-        both = g.add("Gemm", x, g.constant(f"newer_{i}", net.taps(i)[1]), rows[i], out=f"both_{i}")
+        both = g.add("Gemm", x, g.constant(f"newer_{i}", net.taps(i)[1]), held_of[i], out=f"both_{i}")
         curve, gate = g.add_many("Split", both, outs=[f"curve_{i}", f"gate_{i}"], axis=1)
         curve, gate = g.add("Tanh", curve, out=f"bent_{i}"), g.add("Sigmoid", gate, out=f"open_{i}")
         units.append(g.add("Mul", curve, gate, out=f"unit_{i}"))
@@ -203,18 +201,16 @@ def _sample(net: _Layers, near_held: str) -> "object":
     for name in ("head", "out"):
         skip = g.linear(name, skip, net.of[f"{name}.weight"][..., 0].T, net.of[f"{name}.bias"])
         skip = g.add("Relu", skip, out="head_heard") if name == "head" else skip
-    below = g.add(
-        "CumSum", g.add("Softmax", skip, out="chances", axis=1), g.constant("along", np.array(1)), out="below",
-        exclusive=1,
-    )  # fmt: skip
-    passed = g.add("Cast", g.add("LessOrEqual", below, "draw", out="is_passed"), out="passed", to=1)
+    chances, along = g.add("Softmax", skip, out="chances", axis=1), g.constant("along", np.array(1))
+    below = g.add("CumSum", chances, along, out="below", exclusive=1)
+    passed = g.add("Cast", g.add("LessOrEqual", below, "draw", out="is_passed"), out="passed", to=TensorProto.FLOAT)
     g.add("ArgMax", passed, out="step", axis=1, keepdims=0, select_last_index=1)
     g.add("Identity", "step", out="step_told")
     for name, layers in (("near", net.near), ("far", net.far)):
         if layers:
             g.add("Concat", *(f"x_{i}" for i in layers), out=f"sees_{name}", axis=1)
-    from_, end, axis_ = (g.constant(f"rest_{k}", np.array([v])) for k, v in (("from", 1), ("end", _END), ("axis", 0)))
-    rest = g.add("Slice", "queue", from_, end, axis_, out="rest")
+    newer, all_, rows = (g.constant(f"rest_{k}", np.array([v])) for k, v in (("from", 1), ("to", net.reach), ("of", 0)))
+    rest = g.add("Slice", "queue", newer, all_, rows, out="rest")
     g.add("Concat", rest, "sees_near", out="queue_after", axis=0)
     far = [["far_row"], ["sees_far"]] if net.far else [[], []]
     return g.body(
