@@ -41,6 +41,7 @@ RATIO_MIN, RATIO_MAX = 0.125, 8.0
 LOUDER_MAX_DB = 24.0
 """Above the take's own level."""
 
+_RAMP = np.arange(1, HOP + 1, dtype=np.float32) / HOP
 _INTERPOLATED = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]], np.float32) / 2
 """Powers of the fraction × the four samples around (Catmull and Rom 1974)."""
 
@@ -113,13 +114,15 @@ class Ahead:
 
     def __init__(self, bundle: Bundle, hops: int, seed: int = 0, *, noisy: bool = True) -> None:
         self._taker = Taker(bundle, seed, noisy=noisy)
-        self.work = self._taker.work
         self.controls = np.zeros((hops, 1 + len(bundle.card.knobs) + bundle.card.latent), np.float32)
         self._sound = np.zeros((hops, HOP), np.float32)
         self._old, self._new = _Head(), _Head()
-        self._ramp = np.arange(1, HOP + 1, dtype=np.float32) / HOP
         self._share, self._leaving = np.zeros((2, HOP), np.float32)
         self.reset()
+
+    def work(self, first: int) -> bool:
+        """As `Taker.work`. Not for the callback."""
+        return self._taker.work(first)
 
     @property
     def complete(self) -> bool:
@@ -136,20 +139,15 @@ class Ahead:
                 self._new.take, self._fade = None, 0
                 continue
             self._follow(take, place, pitch_oct)
-            level = self._level(take, place, rms_db)
-            self._new.read(out)
+            self._new.read(out, rms_db)
             if self._fade:
-                self._fade_over(out)
-            np.multiply(self._ramp, level - self._gain, out=self._share)
-            self._share += self._gain
-            out *= self._share
-            self._gain = level
+                self._fade_over(out, rms_db)
         return self._sound.reshape(-1)
 
     def reset(self) -> None:
         """Forget where it was reading."""
         self._new.take = self._old.take = None
-        self._fade, self._fade_hops, self._gain = 0, 1, 0.0
+        self._fade, self._fade_hops = 0, 1
 
     def _follow(self, take: Take, place: Place, pitch_oct: float) -> None:
         """Bring the head to where it is to read, for this hop."""
@@ -173,31 +171,28 @@ class Ahead:
         if self._new.take is not None:
             self._old, self._new = self._new, self._old
             self._fade = self._fade_hops = hops
-        self._new.take, self._new.at = take, at
+        self._new.go(take, at)
 
-    def _fade_over(self, out: np.ndarray) -> None:
+    def _fade_over(self, out: np.ndarray, rms_db: float) -> None:
         """From the head before to this one, in a straight line: by whole periods they say much the same."""
         leaving, share = self._leaving, self._share
-        self._old.read(leaving)
-        np.subtract(self._fade, self._ramp, out=share)
+        self._old.read(leaving, rms_db)
+        np.subtract(self._fade, _RAMP, out=share)
         share /= self._fade_hops
         leaving -= out
         leaving *= share
         out += leaving
         self._fade -= 1
 
-    def _level(self, take: Take, place: Place, rms_db: float) -> float:
-        louder_db = min(rms_db - float(take.rms_db[_row(take, place)]), LOUDER_MAX_DB)
-        return float(10.0 ** (louder_db / 20.0))
-
 
 class _Head:
-    """Where a take is being read."""
+    """Where a take is being read, and how loud."""
 
     def __init__(self) -> None:
         self.take: Take | None = None
         self.at, self.ratio = 0.0, 1.0
         """Sample with which the next hop begins, and how many it goes on for each that it gives."""
+        self._gain: float | None = None
         self._steps = np.arange(HOP, dtype=np.float64)
         self._places, self._before = np.empty((2, HOP))
         self._indices = np.empty((4, HOP), np.intp)
@@ -209,9 +204,15 @@ class _Head:
         assert self.take is not None
         return min(max(int(self.at) // HOP - _FIRST, 0), len(self.take.rms_db) - 1)
 
-    def read(self, out: np.ndarray) -> None:
-        """The next HOP samples into `out`."""
+    def go(self, take: Take, at: float) -> None:
+        """Begin to read there."""
+        self.take, self.at, self._gain = take, at, None
+
+    def read(self, out: np.ndarray, rms_db: float) -> None:
+        """The next HOP samples into `out`, at the level that is asked for whatever the take's is there."""
         assert self.take is not None
+        louder_db = min(rms_db - float(self.take.rms_db[self.row]), LOUDER_MAX_DB)
+        gain = float(10.0 ** (louder_db / 20.0))
         audio, places = self.take.audio, self._places
         np.multiply(self._steps, self.ratio, out=places)
         places += self.at
@@ -229,6 +230,11 @@ class _Head:
         for power in self._powers[2::-1]:
             out *= self._fraction
             out += power
+        before = gain if self._gain is None else self._gain
+        np.multiply(_RAMP, gain - before, out=self._fraction)
+        self._fraction += before
+        out *= self._fraction
+        self._gain = gain
 
 
 def _row(take: Take, place: Place) -> int:
