@@ -268,9 +268,7 @@ def test_control_flow_is_refused(folder: Path) -> None:
 
 def scan(along: str, inside: list[onnx.NodeProto] | None = None, row: str = "row") -> onnx.NodeProto:
     """A Scan along `along` whose graph gives its row, after the nodes `inside`."""
-    body = helper.make_graph(
-        inside or [], "body", [onnx.ValueInfoProto(name=row)], [onnx.ValueInfoProto(name=row)]
-    )
+    body = helper.make_graph(inside or [], "body", [onnx.ValueInfoProto(name=row)], [onnx.ValueInfoProto(name=row)])
     return helper.make_node("Scan", [along], [f"{row}_told"], body=body, num_scan_inputs=1)
 
 

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import signal
@@ -5,13 +6,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tone
 from rig import RATE_HZ, REPOSITORY, Capture, EngineProcess, JackServer, wait_for
 from tone import TonePlayer
 
 from neurorack.bundle import load
+from neurorack.engine import process
 from neurorack.engine.output import OutputStage
 from neurorack.engine.player import Player
 from neurorack.shared import INTENT, VOLTS, AudioTap, EdgeRing, Snapshot
@@ -146,9 +150,24 @@ def test_a_bundle_rendered_ahead_is_faded_to_once_it_is_there(start_engine, run_
     assert status == 0
 
 
+def test_a_bundle_rendered_ahead_is_awaited_a_piece_at_a_time(run_dir: Path, monkeypatch):
+    """So that the main thread goes on watching."""
+    monkeypatch.setattr(process, "TICK_S", 0.0)
+    monkeypatch.setattr(process, "computing", contextlib.nullcontext)
+    options = process.parse(["--run-dir", str(run_dir), "--bundle", "tone", "--device", "null"])
+    engine = process.Engine(options, tone.make_player)
+    engine._callback = SimpleNamespace(player=engine._load("tone"), incoming=None)
+    engine._change("slow")
+    pieces = 1
+    while engine._callback.incoming is None:
+        engine._prepare()
+        pieces += 1
+    assert pieces == 10 and engine._callback.incoming.complete
+
+
 def test_a_bundle_rendered_ahead_can_be_the_first(start_engine):
     engine = start_engine("--device", "null", "--first", "slow")
-    wait_for(lambda: 0.04 < engine.meters()["level_peak"] < 0.06)
+    wait_for(lambda: (meters := engine.meters()) is not None and 0.04 < meters["level_peak"] < 0.06)
     assert "rendered ahead" in engine.end()[2]
 
 

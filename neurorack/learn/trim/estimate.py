@@ -14,6 +14,7 @@ import torch
 
 from neurorack.learn.families.kits import Kit
 from neurorack.learn.trim.rounds import Plan
+from neurorack.learn.trim.select import share_left
 from neurorack.learn.trim.sweep import THREADS, Cell, Scratch
 
 _WARM_STEPS, _STEPS = 1, 3
@@ -56,7 +57,7 @@ def seconds(cell: Cell, pace: Pace) -> float:
         return plan.steps * pace.smallest_s
     slope = (pace.dense_s - pace.smallest_s) / (1.0 - plan.keep)
     rounds_s = [
-        pace.smallest_s + slope * (plan.keep ** (number / plan.rounds) - plan.keep)
+        pace.smallest_s + slope * (share_left(plan.keep, number, plan.rounds) - plan.keep)
         for number in range(1, plan.rounds + 1)
     ]
     return plan.round_steps * pace.dense_s + (plan.round_steps - plan.first_step) * sum(rounds_s)
