@@ -40,7 +40,7 @@ from neurorack.words import HOP, SAMPLE_RATE_HZ
 
 TIMES = SAMPLE_RATE_HZ // wavenet.SAMPLE_RATE_HZ
 TAPS = 129
-"""Of the low pass at 48 kHz: flat within 0.01 dB to 7.1 kHz, 75 dB down from 8.9 kHz on."""
+"""Of the low pass at 48 kHz: flat within 0.01 dB to 7.1 kHz, 76 dB down from 8.9 kHz on."""
 DELAY = TAPS // 2
 """Samples at 48 kHz: 1.33 ms."""
 _BETA = 7.5

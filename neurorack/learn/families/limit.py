@@ -9,7 +9,7 @@ processor's time, the least of many calls: what else the machine does takes none
 import argparse
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,13 +49,13 @@ def sample_us(model: WaveNet) -> float:
     return float(least_s) * 1e6 / DRAWS
 
 
-def table(layers: Sequence[int], channels: Sequence[int]) -> str:
-    """Microseconds a sample, as Markdown."""
-    lines = ["| layers | " + " | ".join(f"{n} channels" for n in channels) + " |", "|---" * (len(channels) + 1) + "|"]
+def table(layers: Sequence[int], channels: Sequence[int]) -> Iterator[str]:
+    """Microseconds a sample, line by line, as Markdown."""
+    yield "| layers | " + " | ".join(f"{n} channels" for n in channels) + " |"
+    yield "|---" * (len(channels) + 1) + "|"
     for count in layers:
         cells = [f"{sample_us(network(count, each)):.0f}" for each in channels]
-        lines.append(f"| {count} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        yield f"| {count} | " + " | ".join(cells) + " |"
 
 
 def main() -> None:
@@ -68,7 +68,8 @@ def main() -> None:
     parser.add_argument("--channels", type=int, nargs="+", default=CHANNELS, metavar="N")
     options = parser.parse_args()
     torch.manual_seed(0)
-    tell(table(options.layers, options.channels))
+    for line in table(options.layers, options.channels):
+        tell(line)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def test_more_layers_cost_more(monkeypatch):
 
 def test_the_table_has_a_row_for_each_number_of_layers(monkeypatch):
     monkeypatch.setattr(limit, "sample_us", lambda model: float(len(model.dilations) * model.widths["residual"]))
-    assert limit.table((2, 3), (4, 8)).splitlines() == [
+    assert list(limit.table((2, 3), (4, 8))) == [
         "| layers | 4 channels | 8 channels |",
         "|---|---|---|",
         "| 2 | 8 | 16 |",
