@@ -45,9 +45,10 @@ def told(left: Sequence[Cell], kit: Callable[[Cell], Kit]) -> Iterator[str]:
 
 
 def measured(kit: Kit, plan: Plan) -> Pace:
+    """Of the family that `kit` is of."""
     torch.set_num_threads(THREADS)
-    dense = kit.task.run(kit.task.widths, plan.round_steps, plan.seed)
-    return Pace(_step_s(dense), _step_s(Scratch(kit, plan)))
+    dense = _step_s(kit.task.run(kit.task.widths, plan.round_steps, plan.seed))
+    return Pace(dense, _step_s(Scratch(kit, plan)))
 
 
 def seconds(cell: Cell, pace: Pace) -> float:

@@ -1,5 +1,7 @@
 """A sweep says how long it is going to take: steps that are left, at the pace that was measured."""
 
+from types import SimpleNamespace
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -41,8 +43,24 @@ def test_every_family_is_timed_once_and_told_with_the_sum(wanted, monkeypatch):
     assert total == f"in all {2 * steps / 40:.1f} h of 2 cores, steps alone"
 
 
-def test_the_pace_is_that_of_real_steps(wanted):
+def test_the_pace_is_that_of_steps_after_a_slow_first_one(wanted, monkeypatch):
+    clock = SimpleNamespace(now_s=0.0, steps=0)
+
+    class Run:
+        def advance(self) -> None:
+            clock.now_s += 0.25 if clock.steps else 5.0
+            clock.steps += 1
+
+    class Timed(Task):
+        def run(self, widths, steps, seed):
+            clock.steps = 0
+            made = super().run(widths, steps, seed)
+            made.advance = Run().advance
+            return made
+
+    kit = Kit()
+    kit.task = Timed()
+    monkeypatch.setattr(estimate, "time", SimpleNamespace(monotonic=lambda: clock.now_s))
     before = torch.get_num_threads()
-    pace = estimate.measured(Kit(), wanted[0].plan)
+    assert estimate.measured(kit, wanted[0].plan) == Pace(0.25, 0.25)
     torch.set_num_threads(before)
-    assert 0 < pace.dense_s < 1 and 0 < pace.smallest_s < 1
