@@ -147,8 +147,7 @@ class Module:
         """Take up the gesture, and render ahead what that needs."""
         gesture, _, _, morph_to = self._gesture
         for needed in (gesture, gesture + 1 if morph_to < 0 else morph_to):
-            while not self.player.prepare(needed):
-                pass
+            self.player.await_gesture(needed)
         self.player.set_gesture(*self._gesture)
 
     def _listen(self) -> np.ndarray | None:

@@ -115,6 +115,11 @@ class Player:
         is not there yet; whether `first` is there. Silent until then. Not for the callback: a piece takes long."""
         return self._sound.work(first)
 
+    def await_gesture(self, index: int) -> None:
+        """Prepare that gesture to its end, where nobody waits for sound meanwhile."""
+        while not self.prepare(index):
+            pass
+
     def listen(self) -> None:
         """Make the follower, in some 30 ms. Raises BadInput where the bundle has no encoder for it, or is rendered
         ahead."""
