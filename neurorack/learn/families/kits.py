@@ -29,8 +29,8 @@ from neurorack.learn.trim.streaming import OnnxTimer, Stream
 from neurorack.onnx_graph import read_graph
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
-STEPS = {"ddsp": 1500, "sing": 3000, "wavenet": 300}
-"""Of one dense training: minutes of two cores, at 0.31, 0.11 and 1.5 s of one core a step."""
+STEPS = {"ddsp": 1500, "sing": 3000, "wavenet": 500}
+"""Of one dense training: minutes of two cores, at 0.17, 0.06 and some 0.7 s of one core a step."""
 
 
 LIVE_SHARE = 0.5
