@@ -41,8 +41,8 @@ TRAINED, HELD_OUT = 480, 120
 _RATE = 1e-3
 _HEARD = (0, 1, 2)
 """Level, centroid and bandwidth of what is said: what units may know something about."""
-_VALIDATED, _TESTED = 8, 16
-"""Lessons of a loss."""
+_VALIDATED, _TESTED = 24, 48
+"""Lessons of a loss: 48 clips or more, and 96."""
 _EXAM = 1 << 40
 """Seed of lessons that nobody learns from."""
 
