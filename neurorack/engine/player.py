@@ -63,7 +63,8 @@ class Player:
         self.finite = True
         """Whether the newest block was made of numbers. Where not, a state may be spoilt: `reset`."""
         ahead = bundle.card.ahead
-        self._sound = (Ahead if ahead else Live)(bundle, hops, seed, noisy=noisy)
+        self._sound: Ahead | Live
+        self._sound = Ahead(bundle, hops, seed, noisy=noisy) if ahead else Live(bundle, hops, seed, noisy=noisy)
         self._voice = Voice(bundle, block, self._sound.controls, seed, tells_places=ahead)
         for _ in range(2):  # touches every array; the noise so used up is given back by the reset
             self.render(np.zeros(block, np.float32))

@@ -196,7 +196,7 @@ def _sample(net: _Layers, near_held: str) -> onnx.GraphProto:
             weight = g.constant(f"residual_{i}", net.of[f"residuals.{i}.weight"][..., 0].T)
             x = g.add("Gemm", units[-1], weight, x, out=f"x_{i + 1}")
     skips = np.concatenate([net.of[f"skips.{i}.weight"][..., 0].T for i in range(len(units))])
-    bias = sum(net.of[f"skips.{i}.bias"] for i in range(len(units)))
+    bias = np.sum([net.of[f"skips.{i}.bias"] for i in range(len(units))], axis=0)
     skip = g.add("Relu", g.linear("skip", g.add("Concat", *units, out="units", axis=1), skips, bias), out="heard")
     for name in ("head", "out"):
         skip = g.linear(name, skip, net.of[f"{name}.weight"][..., 0].T, net.of[f"{name}.bias"])
