@@ -49,6 +49,9 @@ ENCODER_COLUMNS = 65
 COORDINATES_MAX = 64
 """Of a space of gestures; two at least."""
 
+DRAWS = -(-HOP // 3)
+"""Of a hop, by a decoder that draws its samples one by one, at 16 kHz: 22; two hops in three leave one over."""
+
 PITCH_MAX_OCT = 8.0
 """How far from C4 a gesture's pitch may lie; an excitation plays from 8 Hz to 8 kHz, five octaves either way."""
 
@@ -158,6 +161,8 @@ class Card(msgspec.Struct, frozen=True, omit_defaults=True):
     encoder: Network | None = None
     space: Network | None = None
     kind: str = "pitched"
+    ahead: bool = False
+    """Its decoder is too slow to play live: gestures are rendered before they are played."""
 
     @property
     def networks(self) -> list[Network]:
@@ -400,7 +405,8 @@ def _graph(data: bytes, path: Path) -> Graph:
 def _check_decoder(card: Card, network: Network, data: bytes, folder: Path) -> None:
     """The decoder's graph says what the card says, and both what the engine will bind.
 
-    One without harmonics makes its waves by itself, from `controls` alone, and may do so several hops at a time.
+    One without harmonics makes its waves by itself, from `controls` alone, and may do so several hops at a time; or it
+    draws its samples, and is given the draws.
     """
     fail, inputs, outputs = _ports(network, data, folder)
     expected_in: Ports = {"controls": ("frames", CONTROLS_BEFORE_LATENT + card.latent)}
@@ -411,6 +417,8 @@ def _check_decoder(card: Card, network: Network, data: bytes, folder: Path) -> N
             expected_in["partials"] = ("frames", card.harmonics)
         elif "pulse" in inputs:
             expected_in["pulse"] = ("frames", HOP, BANDS)
+    elif "uniform" in inputs:
+        expected_in["uniform"] = ("frames", DRAWS)
     elif outputs.get("audio") in [("frames", block) for block in BLOCKS]:
         expected_out["audio"] = outputs["audio"]
     total = 0

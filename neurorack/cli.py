@@ -496,6 +496,8 @@ def _models_show(options: argparse.Namespace) -> int:
     if cost.dense_parameters is not None and cost.dense_macs_per_s is not None:
         _say(f"  trimmed   from {cost.dense_parameters} parameters, {cost.dense_macs_per_s / 1e6:.1f} MMAC")
     _say(f"  delay     {card.delay_samples} samples")
+    if card.ahead:
+        _say("  played    from takes rendered ahead: of its knobs pitch and level act")
     for name, figure in card.quality.items():
         _say(f"  quality   {name} {figure:g}")
     return 0

@@ -153,7 +153,12 @@ class Desk:
         """Record, stop, cancel, rename or remove a gesture: `recording` says how far that is. Raises BadInput."""
         from neurorack.gestures import Request
 
-        assert self._shelf is not None
+        assert self._shelf is not None and self._card is not None
+        if deed == "record" and self._card.ahead:
+            mend = "choose another instrument"
+            raise BadInput(
+                "cannot record a gesture: knobs do nothing to one that is rendered ahead", self._card.name, mend
+            )
         Request(deed, gesture, name).apply(self._shelf, self._frames)  # type: ignore[arg-type]
 
     @property

@@ -2,15 +2,21 @@
 
 ONNX Runtime would tell names and shapes too, but only after it has run a stranger's graph through its optimiser. So a
 small protobuf reader (field numbers as in onnx.proto3) walks the file first and refuses what could reach outside of it
-or never end: external data, operators of other domains, functions, and control flow. It also refuses a graph in which
-something takes what nothing gives, which a runtime would only say when it opens the file.
+or never end: external data, operators of other domains, functions, and control flow but for a Scan along an input. It
+also refuses a graph in which something takes what nothing gives, which a runtime would only say when it opens the file.
+
+A Scan turns once for each row of all that it walks along. One of these must be an input of the graph, or inside of
+another Scan a row of one: so all turns together are at most as many as an input has numbers.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 FIELDS_MAX = 200_000
 """Fields read before a file is refused: bounds the walk to about half a second on a slow core."""
+
+DEPTH_MAX = 2
+"""Scans, one inside of another."""
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _DTYPES = {1: "float32", 7: "int64", 6: "int32", 9: "bool", 11: "float64"}
@@ -35,7 +41,31 @@ class Graph:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     operators: tuple[str, ...]
-    """Operator of every node, in order."""
+    """Operator of every node, in order; those inside of a Scan after all around it."""
+
+
+@dataclass
+class _Node:
+    operator: str = ""
+    takes: list[str] = field(default_factory=list)
+    gives: list[str] = field(default_factory=list)
+    bodies: list[memoryview] = field(default_factory=list)
+    """Graphs inside of it."""
+    scanned: int = 0
+    """Of a Scan: how many of its inputs, the last ones, it walks along."""
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What is around a graph: nothing, or a Scan."""
+
+    depth: int = 0
+    given: frozenset[str] = frozenset()
+    rows: tuple[bool, ...] = ()
+    """Of the graph's last inputs: whether each is a row of an input."""
+
+
+_OUTSIDE = _Scope()
 
 
 def read_graph(data: bytes) -> Graph:
@@ -66,14 +96,12 @@ class _Reader:
             if number == 1:
                 _check_domain(_text(value))
 
-    def graph(self, data: memoryview) -> Graph:
-        inputs, outputs, operators = [], [], []
+    def graph(self, data: memoryview, around: _Scope = _OUTSIDE) -> Graph:
+        inputs, outputs, nodes = [], [], []
         initialised = set()
-        taken: set[str] = set()
-        given: set[str] = set()
         for number, value in self.fields(data):
             if number == 1:
-                operators.append(self.node(_submessage(value), taken, given))
+                nodes.append(self.node(_submessage(value)))
             elif number == 5:
                 initialised.add(self.tensor(_submessage(value)))
             elif number == 11:
@@ -82,38 +110,69 @@ class _Reader:
                 outputs.append(self.port(_submessage(value)))
             elif number == 15:
                 raise Refused("it holds sparse tensors")
-        taken.update(port.name for port in outputs)
-        given.update(initialised, (port.name for port in inputs), ("",))  # "" is an optional input left out
+        ports = tuple(port for port in inputs if port.name not in initialised)
+        taken = {name for node in nodes for name in node.takes} | {port.name for port in outputs}
+        given = around.given | initialised | {port.name for port in inputs}
+        given |= {name for node in nodes for name in node.gives} | {""}  # "" is an optional input left out
+        walked = {port.name for port in ports}
+        if around.depth:  # states come first
+            walked = {port.name for port, is_row in zip(inputs[::-1], around.rows[::-1], strict=False) if is_row}
+        operators = [node.operator for node in nodes]
+        for node in nodes:
+            for body in node.bodies:
+                operators += self.body(node, body, _Scope(around.depth + 1, given), walked)
         if missing := sorted(taken - given):
             raise Refused(f"nothing in it gives {missing[0][:40]!r}")
-        return Graph(tuple(p for p in inputs if p.name not in initialised), tuple(outputs), tuple(operators))
+        return Graph(ports, tuple(outputs), tuple(operators))
 
-    def node(self, data: memoryview, taken: set[str], given: set[str]) -> str:
-        """Its operator; what it takes and gives is added to these."""
-        operator = ""
+    def body(self, node: _Node, data: memoryview, scope: _Scope, walked: set[str]) -> tuple[str, ...]:
+        """Operators of the graph inside a node, which may be a Scan along one of `walked`."""
+        if node.operator != "Scan" or len(node.bodies) > 1:
+            raise Refused("it holds control flow (a graph inside a node that is no Scan)")
+        if scope.depth > DEPTH_MAX:
+            raise Refused(f"it holds Scans inside of Scans, more than {DEPTH_MAX} deep")
+        first = max(0, len(node.takes) - node.scanned)
+        rows = tuple(name in walked for name in node.takes[first:])
+        if not any(rows):
+            raise Refused("it holds a Scan that walks along no input")
+        return self.graph(data, replace(scope, rows=rows)).operators
+
+    def node(self, data: memoryview) -> _Node:
+        node, names = _Node(), list[str]()
         for number, value in self.fields(data):
             if number == 1:
-                taken.add(_text(value))
+                node.takes.append(_text(value))
             elif number == 2:
-                given.add(_text(value))
+                node.gives.append(_text(value))
             elif number == 3:
                 _text(value)  # its name, which a runtime puts into its messages
             elif number == 4:
-                operator = _text(value)
+                node.operator = _text(value)
             elif number == 5:
-                self.attribute(_submessage(value))
+                names.append(self.attribute(_submessage(value), node))
             elif number == 7:
                 _check_domain(_text(value))
-        return operator
+        if len(set(names)) < len(names):  # which one counts is anybody's guess
+            raise Refused("a node has the same attribute twice")
+        return node
 
-    def attribute(self, data: memoryview) -> None:
+    def attribute(self, data: memoryview, node: _Node) -> str:
+        """Its name; what it says of a graph inside is added to `node`."""
+        name, whole = "", 0
         for number, value in self.fields(data):
-            if number in (5, 10):
+            if number == 1:
+                name = _text(value)
+            elif number == 3 and isinstance(value, int):
+                whole = value
+            elif number in (5, 10):
                 self.tensor(_submessage(value))
             elif number in (6, 11):
-                raise Refused("it holds control flow (a graph inside a node)")
+                node.bodies.append(_submessage(value))
             elif number in (22, 23):
                 raise Refused("it holds sparse tensors")
+        if name == "num_scan_inputs":
+            node.scanned = whole
+        return name
 
     def tensor(self, data: memoryview) -> str:
         name = ""

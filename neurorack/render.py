@@ -167,7 +167,11 @@ class Module:
         return self._sound
 
     def _choose(self) -> None:
-        self.player.find(self._gesture[0], self._find_seed)
+        """Take up the gesture, what is to be found from it, and render ahead what that needs."""
+        gesture, _, _, morph_to = self._gesture
+        for needed in (gesture, gesture + 1 if morph_to < 0 else morph_to):
+            self.player.await_gesture(needed)
+        self.player.find(gesture, self._find_seed)
         self.player.set_gesture(*self._gesture)
 
     def _listen(self) -> np.ndarray | None:

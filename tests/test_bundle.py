@@ -269,6 +269,41 @@ def test_control_flow_is_refused(folder: Path) -> None:
     refused(folder, "control flow")
 
 
+def scan(along: str, inside: list[onnx.NodeProto] | None = None, row: str = "row") -> onnx.NodeProto:
+    """A Scan along `along` whose graph gives its row, after the nodes `inside`."""
+    body = helper.make_graph(inside or [], "body", [onnx.ValueInfoProto(name=row)], [onnx.ValueInfoProto(name=row)])
+    return helper.make_node("Scan", [along], [f"{row}_told"], body=body, num_scan_inputs=1)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "what"),
+    [
+        ([helper.make_node("Exp", ["controls"], ["huge"]), scan("huge")], "walks along no input"),
+        ([scan("controls", [scan("state_tail", row="other")])], "walks along no input"),
+        ([scan("controls", [scan("row", [scan("other", row="third")], row="other")])], "more than 2 deep"),
+        ([scan("controls", [helper.make_node("Exp", ["nowhere"], ["y"])])], "nothing in it gives 'nowhere'"),
+        ([scan("controls", [helper.make_node("Exp", ["row"], ["y"], domain="com.evil")])], "another domain"),
+    ],
+)
+def test_a_scan_that_could_turn_forever_or_hides_something_is_refused(
+    folder: Path, nodes: list[onnx.NodeProto], what: str
+) -> None:
+    edit_decoder(folder, lambda model: model.graph.node.extend(nodes))
+    refused(folder, what)
+
+
+def test_a_scan_whose_graph_is_said_twice_is_refused(folder: Path) -> None:
+    node = scan("controls")
+    node.attribute.append(helper.make_attribute("num_scan_inputs", 0))
+    edit_decoder(folder, lambda model: model.graph.node.append(node))
+    refused(folder, "same attribute twice")
+
+
+def test_a_scan_along_an_input_and_along_a_row_of_one_is_read(folder: Path) -> None:
+    edit_decoder(folder, lambda model: model.graph.node.append(scan("controls", [scan("row", row="other")])))
+    assert bundle.load(folder).card.decoder.inputs
+
+
 def test_functions_are_refused(folder: Path) -> None:
     def add(model: onnx.ModelProto) -> None:
         model.functions.append(helper.make_function("", "f", ["x"], ["y"], [], [helper.make_opsetid("", 17)]))

@@ -183,7 +183,7 @@ def test_a_spoilt_state_is_muted_counted_and_heard_no_more(tiny_bundle: Path, tm
     module = Module(bundle.load(tiny_bundle), world, default_patch(), gesture=1)
     for _ in range(50):
         module.next_block()
-    for states in module.player._decoder._states:
+    for states in module.player._sound._decoder._states:
         states["state_gain"][:] = np.inf
     sound = np.concatenate([module.next_block().copy() for _ in range(50)])
     assert module.resets == 1

@@ -26,7 +26,7 @@ WARM_RUNS = 4
 class Decoder:
     """`frames` hops per call: a multiple of the hops of the graph's frame, or a share of them (else ValueError). Fill
     `controls` [frames, C], and of `harmonics` [frames, 64, H], `noise` and `pulse` [frames, 64, BANDS] and `partials`
-    [frames, H] those that are not None, all float32, then `run`. States start at zero.
+    [frames, H] and `uniform` [frames, DRAWS] those that are not None, all float32, then `run`. States start at zero.
     """
 
     def __init__(self, bundle: Bundle, frames: int, provider: str = CPU) -> None:
@@ -43,6 +43,7 @@ class Decoder:
         )
         self.harmonics, self.noise = arrays.get("harmonics"), arrays.get("noise")
         self.pulse, self.partials = arrays.get("pulse"), arrays.get("partials")
+        self.uniform = arrays.get("uniform")
         states = {state for state, _ in network.states}
         self._inputs = [self.controls, *(array for name, array in arrays.items() if name not in states)]
         audio = _zeros(samples, rows)

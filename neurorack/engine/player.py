@@ -1,4 +1,7 @@
-"""One instrument, playing: voice → excitation → decoder → amplifier, a block at a time."""
+"""One instrument, playing: voice → excitation → decoder → amplifier, a block at a time.
+
+Where the decoder is too slow for that, takes of the gestures stand in its place (`ahead`).
+"""
 
 import math
 from collections import deque
@@ -8,10 +11,12 @@ import numpy as np
 
 from neurorack.bundle import Bundle, Gesture
 from neurorack.ears.follower import Follower
+from neurorack.engine.ahead import Ahead
 from neurorack.engine.decoder import Decoder
 from neurorack.engine.modes import Modes
 from neurorack.engine.source import source_for
 from neurorack.engine.space import Space
+from neurorack.errors import BadInput
 from neurorack.patch.found import NEW, Kept, Map
 from neurorack.patch.gestures import Trajectory
 from neurorack.patch.voice import Voice
@@ -21,6 +26,36 @@ from neurorack.words import HOP
 
 MAPS = 8
 """That are held on to, so that none of their 0.3 MB is given back inside the callback, which lets go of them last."""
+
+
+class Live:
+    """Excitation and decoder, hop by hop. A voice fills `controls`, and says the pitch and what was struck."""
+
+    def __init__(self, bundle: Bundle, hops: int, seed: int = 0, *, noisy: bool = True) -> None:
+        self._decoder = Decoder(bundle, hops)
+        self._source = source_for(self._decoder, seed, noisy=noisy)
+        self.controls = self._decoder.controls
+
+    complete = True
+
+    def work(self, first: int) -> bool:
+        """Nothing is to be done ahead."""
+        return True
+
+    def run(self, voice: Voice) -> np.ndarray:
+        """The next hops [hops · HOP]. The next call may write over them."""
+        if self._source is not None:
+            if isinstance(self._source, Modes):
+                for offset, partials in voice.strikes:
+                    self._source.strike(offset, partials)
+            self._source.render(voice.f0_hz)
+        return self._decoder.run()
+
+    def reset(self) -> None:
+        """All states zero, phase and noise as they began."""
+        self._decoder.reset()
+        if self._source is not None:
+            self._source.reset()
 
 
 class Player:
@@ -37,9 +72,10 @@ class Player:
         """Makes of a block of sound what `render` takes as heard; None until `listen`."""
         self.finite = True
         """Whether the newest block was made of numbers. Where not, a state may be spoilt: `reset`."""
-        self._decoder = Decoder(bundle, hops)
-        self._excitation = source_for(self._decoder, seed, noisy=noisy)
-        self._voice = Voice(bundle, block, self._decoder.controls, seed)
+        ahead = bundle.card.ahead
+        self._sound: Ahead | Live
+        self._sound = Ahead(bundle, hops, seed, noisy=noisy) if ahead else Live(bundle, hops, seed, noisy=noisy)
+        self._voice = Voice(bundle, block, self._sound.controls, seed, tells_places=ahead)
         self._space = Space(bundle, self._voice.trajectories)
         self._ways: tuple[int, Map | None] = 0, None  # the gesture, and what is to be found from it
         self._maps: deque[Map | None] = deque(maxlen=MAPS)
@@ -98,8 +134,10 @@ class Player:
         self._voice.depth, self._voice.intonation = depth, intonation
 
     def offer(self, takes: Sequence[Gesture]) -> None:
-        """Gestures behind the bundle's own from the next `set_gesture` on; from any thread."""
-        self._voice.offer([Trajectory(take) for take in takes])
+        """Gestures behind the bundle's own from the next `set_gesture` on; from any thread. An instrument that is
+        rendered ahead has none: it cannot follow what they do to the knobs."""
+        if not self.bundle.card.ahead:
+            self._voice.offer([Trajectory(take) for take in takes])
 
     def offer_takes(self) -> None:
         """Those that were recorded with this bundle, as they lie in the state directory; who records them tells of what
@@ -118,24 +156,36 @@ class Player:
         """The next block into `out` [block] float32; `heard` [hops, 6 + latent] in place of the gesture."""
         voice = self._voice
         voice.render(heard)
-        if self._excitation is not None:
-            if isinstance(self._excitation, Modes):
-                for offset, partials in voice.strikes:
-                    self._excitation.strike(offset, partials)
-            self._excitation.render(voice.f0_hz)
-        np.multiply(self._decoder.run(), voice.gain, out=out)
+        np.multiply(self._sound.run(voice), voice.gain, out=out)
         self.finite = math.isfinite(float(np.add.reduce(out)))
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to prepare."""
+        return self._sound.complete
+
+    def prepare(self, first: int) -> bool:
+        """Of an instrument that is rendered ahead, render a piece of gesture `first`, counted round, or of another that
+        is not there yet; whether `first` is there. Silent until then. Not for the callback: a piece takes long."""
+        return self._sound.work(first)
+
+    def await_gesture(self, index: int) -> None:
+        """Prepare that gesture to its end, where nobody waits for sound meanwhile."""
+        while not self.prepare(index):
+            pass
+
     def listen(self) -> None:
-        """Make the follower, in some 30 ms. Raises BadInput where the bundle has no encoder for it."""
+        """Make the follower, in some 30 ms. Raises BadInput where the bundle has no encoder for it, or is rendered
+        ahead."""
+        if self.bundle.card.ahead:
+            where = str(self.bundle.folder)
+            raise BadInput("an instrument that is rendered ahead plays no other sound", where, "choose another bundle")
         if self.follower is None:
             self.follower = Follower(self.bundle, self._block)
 
     def reset(self) -> None:
         """Forget all sound: states, phase and noise begin anew. What is held and asked for stays."""
-        self._decoder.reset()
-        if self._excitation is not None:
-            self._excitation.reset()
+        self._sound.reset()
         if self.follower is not None:
             self.follower.reset()
         self.finite = True

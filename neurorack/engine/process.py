@@ -143,6 +143,7 @@ class Engine:
         self._inodes: dict[str, int] = {}
         self._wishes = Wishes(options.gain_db, round(options.gate_delay_s * SAMPLE_RATE_HZ), listen=options.listen)
         self._asked = ""
+        self._awaited: Player | None = None
         self._notice = ""
         self._search: subprocess.Popen[bytes] | None = None
         self._search_due_s = 0.0
@@ -211,6 +212,8 @@ class Engine:
         self._meters.describe(bundle=name)
         self._let_listen(player)
         self._let_find(player)
+        if not player.complete:
+            self._say(f"{name} is too slow to play live: its gestures are rendered ahead, the chosen one first")
         return player
 
     def _let_listen(self, player: Player) -> None:
@@ -278,20 +281,21 @@ class Engine:
         callback = self._callback
         self._hand_over_files()
         self._open_intent()
+        self._prepare()
         if self._intent is not None and self._intent.refresh():
             listened, finding, others = self._wishes.listen, self._finding, False
             chosen = self._take_intent(self._intent)
             if self._wishes.listen and not listened:
                 self._say_deaf()
                 with computing():
-                    self._let_listen(callback.player)
+                    self._let_listen(self._awaited or callback.player)
             if self._takes != (takes := int(self._intent.record["takes"])):
                 self._takes, others = takes, True
                 with computing():
-                    callback.player.offer_takes()
+                    (self._awaited or callback.player).offer_takes()
             if (others or self._finding != finding) and chosen in ("", self._asked):
                 with computing():
-                    self._let_find(callback.player)
+                    self._let_find(self._awaited or callback.player)
             callback.wishes = self._wishes  # they may choose one of those
             if chosen and chosen != self._asked:
                 self._change(chosen)
@@ -344,12 +348,24 @@ class Engine:
         return bytes(record["bundle"]).decode(errors="replace")
 
     def _change(self, bundle: str) -> None:
-        """Load and warm another instrument while this one plays, then let the callback fade over to it."""
+        """Load and warm another instrument while this one plays, then, once its gesture is there, let the callback fade
+        over to it."""
         try:
             with computing():
-                self._callback.incoming = self._load(bundle)
+                self._awaited = self._load(bundle)
         except BadInput as fault:
             self._say(str(fault))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Go on with what is to be rendered ahead, the chosen gesture first, for as long as between two looks."""
+        player, first = self._awaited or self._callback.player, self._wishes.gesture
+        until_s = time.monotonic() + TICK_S
+        with computing() if not player.complete else contextlib.nullcontext():
+            while not player.complete and time.monotonic() < until_s:
+                player.prepare(first)
+        if self._awaited is not None and player.prepare(first):
+            self._callback.incoming, self._awaited = self._awaited, None
 
     def _open_intent(self) -> None:
         path = self.run_dir / "intent"

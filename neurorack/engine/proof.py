@@ -7,8 +7,9 @@ Apart from `bundle.load`, which an engine needs fast: an engine heals and mutes 
 
 import numpy as np
 
-from neurorack.bundle import Bundle
+from neurorack.bundle import DRAWS, Bundle
 from neurorack.engine.decoder import Decoder
+from neurorack.engine.draws import Draws
 from neurorack.engine.excitation import excite
 from neurorack.engine.modes import ring
 from neurorack.engine.space import prove_space
@@ -68,6 +69,10 @@ def _controls(bundle: Bundle) -> np.ndarray:
 def _excitation(bundle: Bundle, f0_hz: np.ndarray) -> dict[str, np.ndarray]:
     """What the decoder takes besides `controls`; a gesture that has partials is struck on its first sample."""
     partials = [gesture.partials for gesture in bundle.gestures if gesture.partials is not None]
+    if any(tensor.name == "uniform" for tensor in bundle.card.decoder.inputs):
+        uniform = np.zeros((len(f0_hz), DRAWS), np.float32)
+        Draws(uniform).render(f0_hz)
+        return {"uniform": uniform}
     if not bundle.card.harmonics:
         return {}
     if not partials:

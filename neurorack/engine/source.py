@@ -3,12 +3,15 @@
 from typing import Any
 
 from neurorack.engine.decoder import Decoder
+from neurorack.engine.draws import Draws
 from neurorack.engine.excitation import Excitation
 from neurorack.engine.modes import Modes
 
 
-def source_for(decoder: Decoder, seed: int = 0, *, noisy: bool = True) -> Excitation | Modes | None:
+def source_for(decoder: Decoder, seed: int = 0, *, noisy: bool = True) -> Excitation | Modes | Draws | None:
     """As new; None where the decoder makes its waves by itself. `noisy=False` leaves the white noise out."""
+    if decoder.uniform is not None:
+        return Draws(decoder.uniform, seed, noisy=noisy)
     if decoder.harmonics is None:
         return None
     options: dict[str, Any] = {"harmonics": decoder.harmonics, "noise": decoder.noise, "noisy": noisy}

@@ -105,6 +105,8 @@ def _quantiles_us(seconds: NDArray[np.float64]) -> dict[str, float]:
 def measure(run_dir: Path, bundle: str, block: int, seconds: float, wanted: str, cpu: int | None) -> dict[str, Any]:
     """Play, then judge. The jacks' files in `run_dir` must be there."""
     name, player = make_player(bundle, block, 0)
+    while not player.prepare(0):
+        pass
     meters = Meters(Snapshot(run_dir / "meters", METERS, create=True), block)
     device = open_device(wanted, block, "neurorack-bench")
     meters.play_at(device.rate_hz)

@@ -73,6 +73,11 @@ class GraphWriter:
             "Gemm", x, self.constant(f"{name}_weight", weight), self.constant(f"{name}_bias", bias), out=name
         )
 
+    def body(self, name: str, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.GraphProto:
+        """All that was collected, as a graph for a node to run. Shapes and types are what it is given."""
+        ports = ([onnx.ValueInfoProto(name=port) for port in each] for each in (inputs, outputs))
+        return helper.make_graph(self.nodes, name, *ports, self.constants)
+
     def save(self, path: Path, name: str, inputs: dict[str, list], outputs: dict[str, list]) -> None:
         def ports(shapes: dict[str, list]) -> list[onnx.ValueInfoProto]:
             return [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in shapes.items()]

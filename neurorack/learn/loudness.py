@@ -48,6 +48,7 @@ def _heard_phon(bundle: Bundle, index: int) -> float:
     gesture = bundle.gestures[index]
     hops = gesture.loop_end + 2 * _EAR_HOPS
     player = Player(bundle, _BLOCK)
+    player.await_gesture(index)
     player.set_gesture(index, 1.0)
     player.set_targets(C4_HZ, np.full(len(DESCRIPTORS), 0.5))
     player.gate(0, "gate1", 1)

@@ -322,6 +322,12 @@ class Walk:
         elif self._changes:
             self._changed[hop] = 0.0
 
+    def nearest(self) -> tuple[int, float]:
+        """Of the gesture at the nearer end of `morph`: its number, and the position in it."""
+        one = self._nearer
+        position = self._marks.onto(one.marks, self.position, held=self.stage is Stage.HELD and self.scrub < 0.0)
+        return self.trajectories.index(one), position
+
     def loudness(self, hop: int) -> float:
         """Of a marked hop: amplitude 0…1, 1 at the gesture's loudest."""
         below_db = self._here.rms_db(hop) - self._now.peak_db + float(self._carried[hop, RMS])

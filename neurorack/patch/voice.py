@@ -22,6 +22,7 @@ of.
 import math
 from collections.abc import Sequence
 from operator import add
+from typing import NamedTuple
 
 import numpy as np
 
@@ -77,6 +78,15 @@ ONCE_SAMPLES = 960
 OLD_SAMPLES = 1 << 30
 """What has begun longer ago than that, 6 hours, is no older in a frame."""
 
+
+class Place(NamedTuple):
+    """Where a hop arrives: a gesture by number, the position in it in hops, and samples since it was started."""
+
+    gesture: int
+    position: float
+    since: int
+
+
 _TICK = "tick"
 _GOING = (Stage.HELD, Stage.LEFT)
 _MANY = 8
@@ -95,14 +105,25 @@ class Voice:
     f0_hz     [hops] float64
     gain      [block] float32
     strikes   (sample of the block, partials) of every strike in it, where gestures have partials
+    places    of every hop, where `tells_places`: at the nearer end of `morph`
     """
 
-    def __init__(self, bundle: Bundle, block: int, controls: np.ndarray | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        block: int,
+        controls: np.ndarray | None = None,
+        seed: int = 0,
+        *,
+        tells_places: bool = False,
+    ) -> None:
         hops, latent = block // HOP, bundle.card.latent
         self._hops = hops
         self.controls = np.zeros((hops, 1 + _FIVE + latent), np.float32) if controls is None else controls
         self.f0_hz = np.full(hops, C4_HZ)
         self.strikes: list[tuple[int, np.ndarray]] = []
+        self.places = [Place(0, 0.0, HOP)] * hops
+        self._tells_places = tells_places
         self.depth = 1.0
         """Of the gesture's descriptors about their medians."""
         self.intonation = 1.0
@@ -250,6 +271,8 @@ class Voice:
             walk.mark(hop)
             self._gates[hop] = self._held
             self._goes_on[hop] = self._held if self._hearing else walk.stage in _GOING
+            if self._tells_places:
+                self.places[hop] = Place(*walk.nearest(), self._sample + end - self._started)
             if performs or self._gate2.freezes:
                 self._note(hop)
         self._fill_controls(self._rows(heard))

@@ -91,8 +91,8 @@ def test_a_still_note_is_purely_harmonic(instrument: bundle.Bundle, octave: int)
 def test_a_block_that_is_no_number_is_told_and_healed(instrument: bundle.Bundle) -> None:
     made = player(instrument)
     play(made, 10, gates={0: 1})
-    made._decoder._states[0]["state_gain"][:] = np.nan
-    made._decoder._states[1]["state_gain"][:] = np.nan
+    made._sound._decoder._states[0]["state_gain"][:] = np.nan
+    made._sound._decoder._states[1]["state_gain"][:] = np.nan
     play(made, 1)
     assert not made.finite
     made.reset()

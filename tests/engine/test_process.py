@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import signal
@@ -5,13 +6,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tone
 from rig import RATE_HZ, REPOSITORY, Capture, EngineProcess, JackServer, wait_for
 from tone import TonePlayer
 
 from neurorack.bundle import load
+from neurorack.engine import process
 from neurorack.engine.output import OutputStage
 from neurorack.engine.player import Player
 from neurorack.shared import INTENT, VOLTS, AudioTap, EdgeRing, FrameTap, Snapshot
@@ -148,6 +152,40 @@ def test_edges_and_intents_that_appear_later_are_taken_up(start_engine, run_dir:
     intent.record["muted"] = 1
     intent.publish()
     wait_for(lambda: engine.meters()["level_peak"] == 0.0)
+
+
+def test_a_bundle_rendered_ahead_is_faded_to_once_it_is_there(start_engine, run_dir: Path):
+    engine = start_engine("--device", "null").playing()
+    intent = Snapshot(run_dir / "intent", INTENT, create=True)
+    intent.record["bundle"] = b"slow"
+    intent.publish()
+    wait_for(lambda: b"rendered ahead" in engine.meters()["notice"])
+    peaks = []
+    wait_for(lambda: peaks.append(float(engine.meters()["level_peak"])) or peaks[-1] < 0.06)
+    assert min(peaks) > 0.04  # the one before played on until then
+    status, _, _ = engine.end()
+    assert status == 0
+
+
+def test_a_bundle_rendered_ahead_is_awaited_a_piece_at_a_time(run_dir: Path, monkeypatch):
+    """So that the main thread goes on watching."""
+    monkeypatch.setattr(process, "TICK_S", 0.0)
+    monkeypatch.setattr(process, "computing", contextlib.nullcontext)
+    options = process.parse(["--run-dir", str(run_dir), "--bundle", "tone", "--device", "null"])
+    engine = process.Engine(options, tone.make_player)
+    engine._callback = SimpleNamespace(player=engine._load("tone"), incoming=None)
+    engine._change("slow")
+    pieces = 1
+    while engine._callback.incoming is None:
+        engine._prepare()
+        pieces += 1
+    assert pieces == 10 and engine._callback.incoming.complete
+
+
+def test_a_bundle_rendered_ahead_can_be_the_first(start_engine):
+    engine = start_engine("--device", "null", "--first", "slow")
+    wait_for(lambda: (meters := engine.meters()) is not None and 0.04 < meters["level_peak"] < 0.06)
+    assert "rendered ahead" in engine.end()[2]
 
 
 def test_a_bundle_that_does_not_load_leaves_the_sound_and_says_so(start_engine, run_dir: Path):

@@ -2,11 +2,13 @@
 
     python tests/support/tone.py --run-dir DIR --bundle tone --device null
 
-Bundles are named `tone`, `tone@HZ`, and `click` (silence, and 0.5 on the sample of every rising gate).
+Bundles are named `tone`, `tone@HZ`, `slow` (a softer tone that is rendered ahead), and `click` (silence, and 0.5 on the
+sample of every rising gate).
 """
 
 import os
 import sys
+import time
 
 import numpy as np
 
@@ -25,6 +27,7 @@ class TonePlayer:
         self.block, self.hz, self.level = block, hz, level
         self.finite = True
         self.follower = None
+        self.complete = True
         self.heard: np.ndarray | None = None
         self.at = 0
         self.poison_at = -1
@@ -67,6 +70,9 @@ class TonePlayer:
     def frames(self) -> np.ndarray:
         return np.zeros(self.block // HOP, FRAMES)
 
+    def prepare(self, first: int) -> bool:
+        return True
+
     def listen(self) -> None:
         raise BadInput("tone cannot listen, it has no encoder", "tests", "choose another bundle")
 
@@ -80,6 +86,26 @@ class TonePlayer:
 
     def reset(self) -> None:
         self.resets += 1
+
+
+class SlowPlayer(TonePlayer):
+    """There after ten pieces of 30 ms."""
+
+    def __init__(self, block: int) -> None:
+        super().__init__(block, level=0.05)
+        self.complete, self._pieces = False, 0
+
+    def prepare(self, first: int) -> bool:
+        if not self.complete:
+            time.sleep(0.03)
+            self._pieces += 1
+        self.complete = self._pieces == 10
+        return self.complete
+
+    def render(self, out: np.ndarray, heard: np.ndarray | None = None) -> None:
+        super().render(out, heard)
+        if not self.complete:
+            out.fill(0.0)
 
 
 class ClickPlayer(TonePlayer):
@@ -105,6 +131,8 @@ class ClickPlayer(TonePlayer):
 def make_player(bundle: str, block: int, seed: int = 0) -> tuple[str, TonePlayer]:
     if bundle == "click":
         return bundle, ClickPlayer(block)
+    if bundle == "slow":
+        return bundle, SlowPlayer(block)
     if not bundle.startswith("tone"):
         raise BadInput(f"no bundle {bundle!r}", "tests", "give tone or click")
     _, _, hz = bundle.partition("@")

@@ -65,7 +65,7 @@ def add_export(parser: argparse.ArgumentParser) -> None:
 CRITERIA = ("gradient", "magnitude", "activation", "norm", "random", "information", "published")
 BY = ("macs", "parameters", "time")
 BEGINNINGS = ("rewind", "reinitialise", "fine-tune")
-TRIMMED = ("instrument", "ddsp", "sing")
+TRIMMED = ("instrument", "ddsp", "sing", "wavenet")
 
 
 def add_trim(parser: argparse.ArgumentParser) -> None:

@@ -70,6 +70,7 @@ def jumps(bundle: Bundle, gesture: int, count: int, seed: int = 0) -> list[Jump]
     """`count` random jumps of random knobs on one gesture, played by the module's own player."""
     random = np.random.default_rng((seed, gesture))
     player = Player(standing_still(bundle, gesture), _BLOCK, seed)
+    player.await_gesture(0)
     pitch_oct, knobs = 0.0, np.full(len(DESCRIPTORS), 0.5)
     knobs[0] = 0.7
     steady = round(STEADY_S * SAMPLE_RATE_HZ / _BLOCK)

@@ -44,6 +44,7 @@ def figures(bundle: Bundle, seconds: float, blocks: Sequence[int] = BLOCKS) -> d
         period_s = block / SAMPLE_RATE_HZ
         count = max(200, round(seconds / period_s))
         player.set_targets(C4_HZ, knobs)
+        player.await_gesture(0)
 
         def play(number: int, player: Player = player, knobs: np.ndarray = knobs, out: np.ndarray = out) -> None:
             if number % 200 == 0:

@@ -10,6 +10,7 @@ import numpy as np
 from neurorack.bundle import Bundle, Knob
 from neurorack.ears.features import FEATURE_HOP, features
 from neurorack.engine.decoder import Decoder
+from neurorack.engine.draws import Draws
 from neurorack.engine.excitation import Excitation
 from neurorack.engine.modes import Modes
 from neurorack.engine.source import source_for
@@ -74,7 +75,7 @@ class Instrument:
         self.scales = Scales.from_card(card)
         self.positions = Positions(card.knobs)
         self.modal = any(tensor.name == "partials" for tensor in card.decoder.inputs)
-        self._engines: dict[tuple[int, bool], tuple[Decoder, Excitation | Modes | None]] = {}
+        self._engines: dict[tuple[int, bool], tuple[Decoder, Excitation | Modes | Draws | None]] = {}
 
     @cached_property
     def _encoder(self) -> Any:
@@ -117,7 +118,7 @@ class Instrument:
             out[begin : begin + frames] = decoder.run().reshape(-1, HOP)[: hops - begin]
         return out.reshape(-1)
 
-    def _engine(self, frames: int, noisy: bool) -> tuple[Decoder, Excitation | Modes | None]:
+    def _engine(self, frames: int, noisy: bool) -> tuple[Decoder, Excitation | Modes | Draws | None]:
         """A decoder and the excitation that writes into its inputs, both as new."""
         if (frames, noisy) not in self._engines:
             decoder = Decoder(self.bundle, frames)

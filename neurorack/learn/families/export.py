@@ -9,6 +9,8 @@
            state_frames [8, units]        what the first convolution saw last                   → next_frames
            state_tail [1, 1, 768]         of pieces that have begun                             → next_tail
 
+    wavenet   see `export_wavenet`
+
 Standardisation is folded into the first layers, norms and the window into theirs. Of ddsp the two stacks ahead of the
 GRU run as one, with zeros where one does not see the other: small networks are bound by nodes, not by multiplications.
 """
@@ -23,6 +25,8 @@ import numpy as np
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS
 from neurorack.learn.export import GraphWriter, add_mix
 from neurorack.learn.families.ddsp import ELEMENTS, Ddsp
+from neurorack.learn.families.export_wavenet import DELAY, export_wavenet
+from neurorack.learn.families.graphs import folded, save, weights
 from neurorack.learn.families.sing import HOP as FRAME
 from neurorack.learn.families.sing import PIECE, TAPS, Sing
 from neurorack.learn.networks.decoder import BEFORE_LATENT
@@ -31,12 +35,10 @@ from neurorack.words import BANDS, C4_HZ, HOP
 _SLOPE = 0.01
 """Of a leaky ReLU below 0: torch's."""
 
-Weights = dict[str, np.ndarray]
-
 
 def export_ddsp(model: Ddsp, path: Path) -> None:
     """Write the decoder's streaming graph."""
-    g, of = GraphWriter(), _weights(model)
+    g, of = GraphWriter(), weights(model)
     columns, pitches = BEFORE_LATENT + model.latent, model.widths["pitch1"]
     both = "controls"
     for i in range(2):
@@ -46,7 +48,7 @@ def export_ddsp(model: Ddsp, path: Path) -> None:
         weight[len(pitch) :, pitch.shape[1] :] = others
         bias = np.concatenate([of[f"pitch.{3 * i}.bias"], of[f"others.{3 * i}.bias"]])
         if i == 0:
-            weight, bias = _folded(weight, bias, of)
+            weight, bias = folded(weight, bias, of)
         both = _leaky(g, g.linear(f"both_{i}", both, weight, bias))
     row = g.constant("row", np.array([1]))
     gates = [_reordered(of[f"recurrent.{name}_l0"], (1, 0, 2)) for name in ("weight_ih", "weight_hh")]
@@ -74,7 +76,7 @@ def export_ddsp(model: Ddsp, path: Path) -> None:
     inputs: dict[str, list] = {"controls": ["frames", columns], "harmonics": ["frames", HOP, HARMONICS]}
     inputs |= {"noise": ["frames", HOP, BANDS]}
     states: dict[str, list] = {"hidden": [1, 1, model.widths["recurrent"]], "gains": [1, ELEMENTS]}
-    _save(g, path, "ddsp", inputs, ["frames", HOP], states)
+    save(g, path, "ddsp", inputs, ["frames", HOP], states)
 
 
 def _gains(g: GraphWriter, told: str, columns: int) -> str:
@@ -100,10 +102,10 @@ def _gains(g: GraphWriter, told: str, columns: int) -> str:
 
 def export_sing(model: Sing, path: Path) -> None:
     """Write the decoder's streaming graph; a frame of it is four hops long."""
-    g, of = GraphWriter(), _weights(model)
+    g, of = GraphWriter(), weights(model)
     columns, units = BEFORE_LATENT + model.latent, model.widths["recurrent"]
     order = (0, 3, 1, 2)
-    into, bias = _folded(of["recurrent.weight_ih_l0"].T, of["recurrent.bias_ih_l0"], of)
+    into, bias = folded(of["recurrent.weight_ih_l0"].T, of["recurrent.bias_ih_l0"], of)
     biases = [_reordered(values, order) for values in (bias, of["recurrent.bias_hh_l0"])]
     said, _, _ = g.add_many(
         "LSTM",
@@ -145,27 +147,18 @@ def export_sing(model: Sing, path: Path) -> None:
     g.add("Reshape", done, g.constant("grid", np.array([-1, FRAME])), out="audio")
     states: dict[str, list] = {"hidden": [1, 1, units], "cell": [1, 1, units]}
     states |= {"frames": [TAPS[0] - 1, units], "tail": [1, 1, PIECE - FRAME]}
-    _save(g, path, "sing", {"controls": ["frames", columns]}, ["frames", FRAME], states)
+    save(g, path, "sing", {"controls": ["frames", columns]}, ["frames", FRAME], states)
 
 
-EXPORTS: dict[str, Callable[[Any, Path], None]] = {"ddsp": export_ddsp, "sing": export_sing}
+EXPORTS: dict[str, Callable[[Any, Path], None]] = {
+    "ddsp": export_ddsp,
+    "sing": export_sing,
+    "wavenet": export_wavenet,
+}
 """Family → what writes it."""
 
-
-def _save(g: GraphWriter, path: Path, name: str, inputs: dict[str, list], audio: list, states: dict[str, list]) -> None:
-    before = {f"state_{state}": shape for state, shape in states.items()}
-    after = {f"next_{state}": shape for state, shape in states.items()}
-    g.save(path, name, inputs | before, {"audio": audio} | after)
-
-
-def _weights(model: Any) -> Weights:
-    return {name: value.detach().double().numpy() for name, value in model.state_dict().items()}
-
-
-def _folded(weight: np.ndarray, bias: np.ndarray, of: Weights) -> tuple[np.ndarray, np.ndarray]:
-    """A layer [inputs, outputs] on standardised controls as one on controls as they are."""
-    weight = of["standard.whiten"] @ weight
-    return weight, bias - of["standard.centre"] @ weight
+DELAYS = {"wavenet": DELAY}
+"""Samples by which sound comes later than what asks for it, of families that have such a delay."""
 
 
 def _reordered(stacked: np.ndarray, order: tuple[int, ...]) -> np.ndarray:

@@ -14,7 +14,7 @@ from neurorack.ears.features import FEATURE_HOP
 from neurorack.ears.latent import AHEAD, BEHIND
 from neurorack.errors import BadInput
 from neurorack.learn.export import export_decoder, export_encoder
-from neurorack.learn.families.export import EXPORTS
+from neurorack.learn.families.export import DELAYS, EXPORTS
 from neurorack.learn.families.instrument import InstrumentTask
 from neurorack.learn.families.tasks import TASKS
 from neurorack.learn.gestures import Encode
@@ -26,10 +26,15 @@ from neurorack.learn.trim.groups import Widths
 from neurorack.learn.trim.rounds import Task
 from neurorack.learn.trim.sounds import Sounds
 from neurorack.learn.trim.streaming import OnnxTimer, Stream
+from neurorack.onnx_graph import read_graph
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
-STEPS = {"ddsp": 1500, "sing": 3000, "wavenet": 300}
-"""Of one dense training: minutes of two cores, at 0.31, 0.11 and 1.5 s of one core a step."""
+STEPS = {"ddsp": 1500, "sing": 3000, "wavenet": 500}
+"""Of one dense training: minutes of two cores, at 0.17, 0.06 and some 0.7 s of one core a step."""
+
+
+LIVE_SHARE = 0.5
+"""Of real time, as this machine takes it: a decoder that takes more is rendered ahead in the module."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,13 @@ class FamilyKit:
 
     @property
     def timer(self) -> Timer:
-        """Of WaveNet, which has no graph that streams, torch's time."""
-        return OnnxTimer(self._streams) if self._family in EXPORTS else cost.in_torch
+        return OnnxTimer(self._streams)
 
     def _streams(self, model: Any) -> list[Stream]:
-        seconds = self.task.frame_hops * HOP / SAMPLE_RATE_HZ
-        return [Stream(_written(EXPORTS[self._family], model), 1, seconds)]
+        """One of the network's frames at a time, which may be several of the graph's."""
+        onnx, samples = _written(EXPORTS[self._family], model), self.task.frame_hops * HOP
+        of_graph = next(int(port.shape[1]) for port in read_graph(onnx).outputs if port.name == "audio")
+        return [Stream(onnx, samples // of_graph, samples / SAMPLE_RATE_HZ)]
 
     def pack(self, model: Any, dense: Widths, folder: Path, about: About, say: Callable[[str], None]) -> None:
         own, whole = _cost(model), _cost(model.resized(dense))
@@ -121,6 +127,8 @@ class FamilyKit:
             "license": about.licence,
             "quality": about.quality,
             "cost": Cost(own.parameters, own.macs_per_s, whole.parameters, whole.macs_per_s),
+            "delay_samples": DELAYS.get(self._family, 0),
+            "ahead": self.timer([model])[0] > LIVE_SHARE,
         }
         revoice(self._source, lambda path: EXPORTS[self._family](model, path), folder, changes)
 

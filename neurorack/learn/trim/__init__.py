@@ -9,7 +9,7 @@
     sounds        what it learns from, is chosen by, and is tested on
     streaming     the time of networks as they ship
     report        a trimming as a page
-    sweep         many of them (table: what they came to)
+    sweep         many of them (table: what they came to; estimate: how long they will take)
 
     python -m neurorack.learn.trim --out out/trim      all families, by some criteria, three seeds each
 

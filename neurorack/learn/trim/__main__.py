@@ -6,7 +6,7 @@ from pathlib import Path
 
 from neurorack.errors import BadInput
 from neurorack.learn.commands.ending import resumable
-from neurorack.learn.trim import sweep, table
+from neurorack.learn.trim import estimate, sweep, table
 from neurorack.learn.trim.criteria import CRITERIA
 from neurorack.learn.trim.rounds import BEGINNINGS
 from neurorack.terminal import complain, tell
@@ -64,6 +64,9 @@ def _run(options: argparse.Namespace) -> int:
     wanted = sweep.cells(options.families, options.criteria, options.seeds, options.source, options.steps, **shared)
     status = 0
     options.out.mkdir(parents=True, exist_ok=True)
+    if not options.ray:  # there it depends on the cluster
+        for line in estimate.told(sweep.left(wanted, options.out), lambda cell: sweep.kit_of(cell, options.cache)):
+            tell(line)
     for cell, fault in sweep.run(wanted, options.out, options.cache, ray=options.ray, workers=options.workers):
         table.write(options.out)
         if fault:

@@ -82,14 +82,14 @@ def run(wanted: Sequence[Cell], out: Path, cache: Path, *, ray: bool, workers: i
     THREADS cores, on machines that all see `out` and `cache`."""
     if ray:
         want_ray()
-    left = [cell for cell in wanted if not (out / cell.name / RESULT).exists()]
+    due = left(wanted, out)
     out, cache = out.resolve(), cache.resolve()
     if ray:
-        done = on_ray([(attempt, (cell, out, cache)) for cell in left], workers, THREADS)
+        done = on_ray([(attempt, (cell, out, cache)) for cell in due], workers, THREADS)
     else:
-        done = ((number, attempt(cell, out, cache)) for number, cell in enumerate(left))
+        done = ((number, attempt(cell, out, cache)) for number, cell in enumerate(due))
     for number, told in done:
-        cell = left[number]
+        cell = due[number]
         if isinstance(told, str):
             yield cell, told
             continue
@@ -100,12 +100,21 @@ def run(wanted: Sequence[Cell], out: Path, cache: Path, *, ray: bool, workers: i
         yield cell, ""
 
 
+def left(wanted: Sequence[Cell], out: Path) -> list[Cell]:
+    """Those that are not done yet."""
+    return [cell for cell in wanted if not (out / cell.name / RESULT).exists()]
+
+
 def attempt(cell: Cell, out: Path, cache: Path) -> Result | str:
     """What a cell comes to, or why it comes to nothing: one that fails stops no other."""
     try:
-        return work(cell, kit(cell.plan.task, cell.source, cache), out / cell.name)
+        return work(cell, kit_of(cell, cache), out / cell.name)
     except BadInput as error:
         return str(error)
+
+
+def kit_of(cell: Cell, cache: Path) -> Kit:
+    return kit(cell.plan.task, cell.source, cache.resolve())
 
 
 @lru_cache(maxsize=1)

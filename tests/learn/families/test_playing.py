@@ -20,8 +20,9 @@ from neurorack.engine.proof import prove  # noqa: E402
 from neurorack.errors import BadInput  # noqa: E402
 from neurorack.learn.evaluate.instrument import Instrument, streaming_difference  # noqa: E402
 from neurorack.learn.families.ddsp import Ddsp  # noqa: E402
-from neurorack.learn.families.export import EXPORTS  # noqa: E402
+from neurorack.learn.families.export import DELAYS, EXPORTS  # noqa: E402
 from neurorack.learn.families.sing import Sing  # noqa: E402
+from neurorack.learn.families.wavenet import WaveNet  # noqa: E402
 from neurorack.learn.pack import revoice  # noqa: E402
 from neurorack.words import BLOCKS, HOP  # noqa: E402
 
@@ -32,11 +33,12 @@ SAMPLES = 16_384
 @pytest.fixture(scope="module")
 def voices(hearing_bundle: Path, tmp_path_factory) -> dict[str, bundle.Bundle]:
     made = {}
-    for family, network in (("ddsp", Ddsp), ("sing", Sing)):
+    networks = {"ddsp": Ddsp, "sing": Sing, "wavenet": partial(WaveNet, dilations=(1, 2, 32))}
+    for family, network in networks.items():
         torch.manual_seed(2)
         model = network(small(family).widths, latent=8).eval()
         folder = tmp_path_factory.mktemp("voiced") / family
-        changes = {"title": "Another voice", "cost": COST}
+        changes = {"title": "Another voice", "cost": COST, "delay_samples": DELAYS.get(family, 0)}
         revoice(bundle.load(hearing_bundle), partial(EXPORTS[family], model), folder, changes)
         made[family] = bundle.load(folder)
     return made
@@ -75,6 +77,7 @@ def test_it_is_the_source_with_another_voice(made, hearing_bundle):
         np.testing.assert_array_equal(mine.median[1:], own.median[1:])
 
 
+@pytest.mark.parametrize("made", ["ddsp", "sing"], indirect=True)  # draws part for good where controls differ at all
 @pytest.mark.parametrize("block", BLOCKS[1:])
 def test_it_plays_the_same_in_blocks_of_every_size(made, block):
     hop_by_hop = played(made, HOP)

@@ -1,0 +1,73 @@
+"""How long a sweep is going to take: the time of a step here, times the steps that are left.
+
+Of every family some steps of its dense network are timed, and of its smallest, the rival's. Rounds in between are taken
+to lie between the two as their costs do. Sounds to be heard, scores and timings come on top: minutes.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from neurorack.learn.families.kits import Kit
+from neurorack.learn.trim.rounds import Plan
+from neurorack.learn.trim.select import share_left
+from neurorack.learn.trim.sweep import THREADS, Cell, Scratch
+
+_WARM_STEPS, _STEPS = 1, 3
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of a step."""
+
+    dense_s: float
+    smallest_s: float
+
+
+def told(left: Sequence[Cell], kit: Callable[[Cell], Kit]) -> Iterator[str]:
+    """A line for each family of these cells, and one for all; `kit` makes what a cell needs."""
+    total_s = 0.0
+    for family, own in itertools.groupby(sorted(left, key=lambda cell: cell.plan.task), lambda cell: cell.plan.task):
+        cells = list(own)
+        pace = measured(kit(cells[0]), cells[0].plan)
+        family_s = sum(seconds(cell, pace) for cell in cells)
+        steps = sum(cell.plan.steps for cell in cells)
+        yield (
+            f"{family}: {len(cells)} cells, {steps:,} steps of {pace.dense_s:.3f} s dense to {pace.smallest_s:.3f} s: "
+            f"{family_s / 3600:.1f} h"
+        )
+        total_s += family_s
+    yield f"in all {total_s / 3600:.1f} h of {THREADS} cores, steps alone"
+
+
+def measured(kit: Kit, plan: Plan) -> Pace:
+    """Of the family that `kit` is of."""
+    torch.set_num_threads(THREADS)
+    dense = _step_s(kit.task.run(kit.task.widths, plan.round_steps, plan.seed))
+    return Pace(dense, _step_s(Scratch(kit, plan)))
+
+
+def seconds(cell: Cell, pace: Pace) -> float:
+    """Of a cell's steps."""
+    plan = cell.plan
+    if cell.scratch:
+        return plan.steps * pace.smallest_s
+    slope = (pace.dense_s - pace.smallest_s) / (1.0 - plan.keep)
+    rounds_s = [
+        pace.smallest_s + slope * (share_left(plan.keep, number, plan.rounds) - plan.keep)
+        for number in range(1, plan.rounds + 1)
+    ]
+    return plan.round_steps * pace.dense_s + (plan.round_steps - plan.first_step) * sum(rounds_s)
+
+
+def _step_s(run: Any) -> float:
+    for _ in range(_WARM_STEPS):
+        run.advance()
+    begun_s = time.monotonic()
+    for _ in range(_STEPS):
+        run.advance()
+    return (time.monotonic() - begun_s) / _STEPS
