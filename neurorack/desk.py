@@ -48,8 +48,8 @@ class Desk:
         out_of_the_box: str,
         *,
         bundle: str | None,
-        assignments: Sequence[str],
-        intonation: float | None,
+        assignments: Sequence[str] = (),
+        intonation: float | None = None,
         gate2: Gate2Task | None = None,
         scale: int | None = None,
     ) -> None:
