@@ -56,7 +56,7 @@ GONE_S = 3.0
 """After so long without engine or jacks, where systemd starts them, the panel says what they said last."""
 
 SHUT_DOWN = 3
-"""Exit status after the panel's "shut down": the service's unit then cuts the power (systemd/neurorack.service)."""
+"""Exit status after the panel's "shut down": the service's unit then cuts the power (neurorack-daemon.service)."""
 
 HOPELESS = 4
 """After so many ends in a row the panel says what to do."""

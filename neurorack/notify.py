@@ -1,6 +1,6 @@
 """What systemd hears of a process that it has started: that it is ready, and then that it goes on.
 
-The protocol is a datagram to the socket that $NOTIFY_SOCKET names (sd_notify(3)). Where nobody listens, nothing is sent.
+The protocol is a datagram to the socket that $NOTIFY_SOCKET names (sd_notify(3)). Where nobody listens nothing is sent.
 """
 
 import contextlib
@@ -23,6 +23,8 @@ class Progress:
         self._told_s: float | None = None
         self._socket: socket.socket | None = None
         self._address = os.environ.get("NOTIFY_SOCKET", "")
+        if self._address.startswith("@"):  # without a place in the file system
+            self._address = "\0" + self._address[1:]
         if self._address:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
             self._socket.setblocking(False)  # a manager that is slow holds up no sound
@@ -36,5 +38,5 @@ class Progress:
             return
         words = b"READY=1\nWATCHDOG=1" if self._told_s is None else b"WATCHDOG=1"
         with contextlib.suppress(OSError):  # full, or gone: what is not heard now is told with the next progress
-            self._socket.sendto(words, self._address.replace("@", "\0", 1) if self._address[0] == "@" else self._address)
+            self._socket.sendto(words, self._address)
             self._told_s = now_s

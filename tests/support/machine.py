@@ -3,9 +3,9 @@
     debian ──▶ installed ──▶ Machine: boot ─▶ … ─▶ cut the power ─▶ boot ─▶ …
     (mmdebstrap)  (make setup, make service)  (an overlay of its own, systemd-nspawn)
 
-The first two are made once, below `out/boot`; the second is brought up to date when a file of the project has changed. In place of
-converters there is the virtual rack, in place of a card jackd with its dummy driver. The kernel is this computer's:
-what a kernel does with real buses and cards is `make test-kernel`'s.
+The first two are made once, below `out/boot`; the second is brought up to date when a file of the project has
+changed. In place of converters there is the virtual rack, in place of a card jackd with its dummy driver. The kernel
+is this computer's: what a kernel does with real buses and cards is `make test-kernel`'s.
 """
 
 import contextlib
@@ -22,17 +22,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jack
 from rig import wait_for
 
-from neurorack.rundir import holder
 from neurorack.shared import METERS, Snapshot
 
-HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 OUT = REPOSITORY / "out/boot"
 
 SUITE, PYTHON = "bookworm", "3.11"
-"""The older of the systemd versions that the units are for comes with Ubuntu 22.04, whose packages Debian cannot have."""
+"""Debian 12: systemd 252."""
 
 PACKAGES = ("systemd-sysv", "udev", "dbus", "python3", "python3-venv", "libportaudio2", "make", "jackd2")
 """The last is the card; the others the README's commands would install."""
@@ -138,6 +138,15 @@ def _run(*command: str) -> str:
     return done.stdout
 
 
+def waited_s(pid: int) -> float:
+    """How long a process's main thread stood ready and got no processor: on a busy computer that is the computer's
+    time, not the module's, and is taken off what is measured."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) * 1e-9
+    except OSError:
+        return 0.0
+
+
 class Machine:
     """A computer with the project installed. What it writes stays below `place` through cuts of its power."""
 
@@ -169,7 +178,7 @@ class Machine:
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
         )
         log.close()
-        self.pid = wait_for(self._find_init, 20.0)
+        self.pid = wait_for(self._find_init, 60.0)
 
     def _find_init(self) -> int:
         assert self._nspawn is not None
@@ -231,18 +240,18 @@ class Machine:
         return Path(f"/proc/{self.pid}/root/run/neurorack")
 
     def process(self, part: str) -> int:
-        """Pid, as seen from here, of "engine", "jacks", "daemon" or another unit's main process; 0 where there is none."""
+        """Pid, as seen from here, of "engine", "jacks", "daemon" or "jackd"; 0 where there is none."""
         unit = f"neurorack-{part}.service" if part in PARTS else f"{part}.service"
-        for path in Path("/sys/fs/cgroup").glob(f"**/{unit}/cgroup.procs"):
-            for pid in path.read_text().split():
-                status = Path(f"/proc/{pid}/status")
-                with contextlib.suppress(OSError, IndexError):
-                    if status.read_text().split("NSpid:")[1].split("\n")[0].split()[0] == pid and self._is_mine(pid):
-                        return int(pid)
-        return 0
+        path = Path(f"/proc/{self.pid}/root/sys/fs/cgroup/system.slice/{unit}/cgroup.procs")
+        try:
+            return min(map(int, path.read_text().split()), default=0)
+        except OSError:
+            return 0
 
-    def _is_mine(self, pid: str) -> bool:
-        return os.readlink(f"/proc/{pid}/ns/pid") == os.readlink(f"/proc/{self.pid}/ns/pid")
+    def active_since_ns(self, part: str) -> int:
+        """CLOCK_MONOTONIC when a part's unit became active, 0 while it is not."""
+        unit = self.unit(f"neurorack-{part}.service")
+        return int(unit["ActiveEnterTimestampMonotonic"]) * 1000 if unit["ActiveState"] == "active" else 0
 
     def meters(self) -> Any:
         """The engine's newest, None before the first."""
@@ -313,11 +322,11 @@ def module(place: Path) -> Iterator[Machine]:
         options = "--rack /etc/neurorack/rack.toml --device jack --block 128"
         machine.write("/etc/neurorack/environment", f'NEURORACK_OPTIONS="{options}"\n')
         machine.write("/etc/systemd/system/jackd.service", JACKD)
+        for file in ("jack.py", "_jack.py"):  # of the tests' own environment
+            shutil.copy(Path(jack.__file__).parent / file, machine.root / "opt")
+        shutil.copy(REPOSITORY / "tests/boot/capture.py", machine.root / "opt")
         wanted = machine.root / "etc/systemd/system/multi-user.target.wants"
         (wanted / "jackd.service").symlink_to("../jackd.service")
         yield machine
     finally:
         machine.remove()
-
-
-__all__ = ["PARTS", "UNITS", "USER", "Machine", "Refused", "holder", "module", "root"]
