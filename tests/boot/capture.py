@@ -33,7 +33,7 @@ def main(seconds: float) -> None:
     tap, played = AudioTap(Path("/run/neurorack/tap")), []
     with client:
         source = client.get_ports(is_audio=True, is_output=True, name_pattern="^neurorack:")[0]
-        source.connect(port)
+        client.connect(source, port)
         while count < len(blocks):
             played.append(tap.read())
             time.sleep(0.05)

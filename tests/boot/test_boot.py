@@ -102,6 +102,21 @@ def test_real_time_is_granted_in_the_sandbox(machine):
     assert "no real-time priority" not in journal and "memory is not locked" not in journal
 
 
+def test_from_a_root_that_is_never_written_it_plays_and_remembers(machine):
+    for name in ("once", "after a power cut"):
+        machine.cut_the_power()
+        machine.boot(read_only=True)
+        machine.sounds(patience_s=120.0)
+        assert machine.inside("touch", "/etc/written").returncode != 0
+        wait_for(lambda: machine.active_since_ns("daemon"), 60.0)
+        stored = json.loads(machine.neurorack("presets", "list", "--json").stdout)
+        assert [row["name"] for row in stored] == ([] if name == "once" else ["once"])
+        assert machine.neurorack("presets", "save", "1", "--name", name).returncode == 0
+    machine.cut_the_power()
+    machine.boot()
+    machine.sounds(patience_s=120.0)
+
+
 @pytest.mark.parametrize(("part", "others"), [("engine", ("jacks", "daemon")), ("daemon", ("engine", "jacks"))])
 def test_stopped_by_hand_it_takes_no_other_down(machine, part, others):
     before = {other: machine.process(other) for other in others}

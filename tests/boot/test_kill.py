@@ -51,7 +51,9 @@ class Memory:
             self.stored += 1
 
     def check(self) -> None:
-        done = wait_for(lambda: d if (d := self._machine.neurorack("presets", "list", "--json")).returncode == 0 else None)
+        done = wait_for(
+            lambda: d if (d := self._machine.neurorack("presets", "list", "--json")).returncode == 0 else None
+        )
         found = {row["number"]: row["name"] for row in json.loads(done.stdout)}
         for number, names in self._names.items():
             assert found.get(number) in names, f"preset {number} is {found.get(number)}, one of {names} was stored"
@@ -77,7 +79,9 @@ def back_s(machine: Machine, victim: str) -> float:
     os.kill(killed, signal.SIGKILL)
     at_ns = time.monotonic_ns()
     if victim == "jackd":
-        sound_ns = wait_for(lambda: machine.meters()["device"] != b"null" and machine.first_sound_ns() > at_ns, PATIENCE_S)
+        sound_ns = wait_for(
+            lambda: machine.meters()["device"] != b"null" and machine.first_sound_ns() > at_ns, PATIENCE_S
+        )
         return (time.monotonic_ns() - at_ns) * 1e-9 - waited_s(machine.process("engine"))
     if victim == "engine":
         sound_ns = machine.sounds(after_ns=at_ns, patience_s=PATIENCE_S)

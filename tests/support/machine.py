@@ -27,7 +27,6 @@ from rig import wait_for
 
 from neurorack.shared import METERS, Snapshot
 
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 OUT = REPOSITORY / "out/boot"
 
@@ -168,9 +167,14 @@ class Machine:
         there.parent.mkdir(parents=True, exist_ok=True)
         there.write_text(content)
 
-    def boot(self) -> None:
-        """Returns when process 1 is there."""
+    def boot(self, *, read_only: bool = False) -> None:
+        """Returns when process 1 is there. With `read_only` nothing of the root can be written; the state has a place
+        of its own, as on another partition."""
         command = [*_container(self.root), "--boot", "--capability=CAP_IPC_LOCK", "--console=pipe"]
+        if read_only:
+            state = self._place / "state"
+            state.mkdir(exist_ok=True)
+            command += ["--read-only", f"--bind={state}:/var/lib/neurorack"]
         log = (self._place / "console").open("ab")
         environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
         self.began_ns = time.monotonic_ns()
