@@ -372,9 +372,8 @@ class Daemon:
             keeper.tail()
             keeper.check_pulse()
             if isinstance(keeper, Watcher) and keeper.gone_s > GONE_S:
-                told = BadInput.parse(keeper.last_words) if keeper.last_words else None
-                absent = BadInput(f"{keeper.name}: does not start", "", f"journalctl -u neurorack-{keeper.name}")
-                self._problems[keeper.name] = told or absent
+                what, mend = f"{keeper.name}: does not start", "run `neurorack doctor`"
+                self._problems[keeper.name] = BadInput(what, keeper.last_words, mend)
         self._notices = [(until_s, text) for until_s, text in self._notices if until_s > now_s]
         if self._engine.pid and self._playing_pid() == self._engine.pid:
             self._problems.pop("engine", None)

@@ -5,11 +5,14 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from neurorack import service
@@ -17,10 +20,13 @@ from neurorack.daemon import SHUT_DOWN, Daemon, add_options
 from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, Keeper, Watcher
 from neurorack.notify import FEED_S
 from neurorack.rundir import holder
+from neurorack.shared import INTENT, METERS, Snapshot
 
 SYSTEMD = Path(__file__).parents[1] / "systemd"
 UNITS = SYSTEMD / "lib/systemd/system"
 PARTS = ("engine", "jacks", "daemon")
+
+PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -131,6 +137,73 @@ def test_a_process_that_others_keep_is_found_and_missed_and_neither_started_nor_
         process.wait()
     assert watcher.ended() is None and watcher.due_s is not None
     assert isinstance(watcher, Keeper) and watcher.pid == 0
+
+
+@pytest.fixture
+def units(tmp_path, tiny_bundle) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Starts a part as its unit does, on the virtual rack and the null device; `told` hears what it tells systemd."""
+    run_dir, started = tmp_path / "run", []
+
+    def start(part: str) -> "subprocess.Popen[str]":
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        told.bind(str(tmp_path / f"{part}{len(started)}"))
+        told.settimeout(PATIENCE_S)
+        options = ["--run-dir", str(run_dir), "--rack", "--device", "null", "--bundle", str(tiny_bundle)]
+        command = [sys.executable, "-m", "neurorack.service", part, *options]
+        environment = {**os.environ, "NOTIFY_SOCKET": told.getsockname()}
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, text=True)
+        process.told = told  # type: ignore[attr-defined]
+        started.append(process)
+        assert told.recv(100) == b"READY=1\nWATCHDOG=1"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.told.close()
+
+
+def meters(run_dir: Path) -> np.record:
+    snapshot = Snapshot(run_dir / "meters", METERS)
+    snapshot.refresh()
+    return snapshot.record
+
+
+def test_a_daemon_that_comes_and_goes_leaves_engine_and_jacks_to_others(units, tmp_path):
+    run_dir = tmp_path / "run"
+    daemon = units("daemon")
+    engine, jacks = units("engine"), units("jacks")
+    assert (holder(run_dir / "engine.lock"), holder(run_dir / "jacks.lock")) == (engine.pid, jacks.pid)
+    assert meters(run_dir)["first_sound_ns"] > 0, "ready means that it plays"
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(PATIENCE_S) == 0
+    units("daemon").kill()
+    units("daemon")
+    assert (engine.poll(), jacks.poll()) == (None, None)
+    assert (holder(run_dir / "engine.lock"), holder(run_dir / "jacks.lock")) == (engine.pid, jacks.pid)
+    for part in (engine, jacks):
+        assert part.told.recv(100) == b"WATCHDOG=1"
+
+
+def test_what_plays_is_what_the_next_daemon_finds_and_what_the_next_engine_begins_with(units, tmp_path):
+    run_dir = tmp_path / "run"
+    daemon, engine = units("daemon"), units("engine")
+    intent = Snapshot(run_dir / "intent", INTENT, create=True)
+    assert intent.refresh()
+    intent.record["gesture"] = 1
+    intent.publish()
+    daemon.kill()
+    engine.kill()
+    engine.wait()
+    daemon.wait()
+    units("daemon")
+    units("engine")
+    assert intent.refresh() and intent.record["gesture"] == 1
+    give_up = time.monotonic() + PATIENCE_S
+    while meters(run_dir)["gesture"] != 1 and time.monotonic() < give_up:
+        time.sleep(0.02)
+    assert meters(run_dir)["gesture"] == 1
 
 
 def lines_of(unit: str) -> list[str]:

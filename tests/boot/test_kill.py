@@ -79,11 +79,8 @@ def back_s(machine: Machine, victim: str) -> float:
     os.kill(killed, signal.SIGKILL)
     at_ns = time.monotonic_ns()
     if victim == "jackd":
-        sound_ns = wait_for(
-            lambda: machine.meters()["device"] != b"null" and machine.first_sound_ns() > at_ns, PATIENCE_S
-        )
-        return (time.monotonic_ns() - at_ns) * 1e-9 - waited_s(machine.process("engine"))
-    if victim == "engine":
+        wait_for(lambda: machine.first_sound_ns() > at_ns and machine.meters()["device"] != b"null", PATIENCE_S)
+    if victim in ("jackd", "engine"):
         sound_ns = machine.sounds(after_ns=at_ns, patience_s=PATIENCE_S)
         return (sound_ns - at_ns) * 1e-9 - waited_s(machine.process("engine"))
     new = wait_for(lambda: pid if (pid := machine.process(victim)) not in (0, killed) else 0, PATIENCE_S)

@@ -25,6 +25,7 @@ from typing import Any
 import jack
 from rig import wait_for
 
+from neurorack.errors import BadInput
 from neurorack.shared import METERS, Snapshot
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -261,9 +262,13 @@ class Machine:
         """The engine's newest, None before the first."""
         try:
             snapshot = Snapshot(self.run_dir / "meters", METERS)
-        except Exception:  # not there yet
+        except (BadInput, OSError):
             return None
-        record = snapshot.record.copy() if snapshot.refresh() else None
+        for _ in range(10):  # the engine may be writing just now
+            if snapshot.refresh():
+                break
+            time.sleep(0.001)
+        record = snapshot.record.copy() if snapshot.record["pid"] else None
         snapshot.close()
         return record
 
