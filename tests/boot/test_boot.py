@@ -19,7 +19,7 @@ def status(machine: Machine, part: str) -> dict[str, str]:
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
-def test_it_sounds_within_two_and_a_half_seconds_of_its_units_and_four_of_the_machine(machine):
+def test_it_sounds_within_two_and_a_half_seconds_of_its_unit_and_four_of_the_machine(machine):
     waits = []
     for _ in range(3):
         machine.cut_the_power()
@@ -28,10 +28,11 @@ def test_it_sounds_within_two_and_a_half_seconds_of_its_units_and_four_of_the_ma
         machine_waited_s = waited_s(machine.pid)
         sound_ns = machine.sounds(patience_s=120.0)
         engine_waited_s = waited_s(engine)
-        began_ns = 1000 * min(int(machine.unit(unit)["InactiveExitTimestampMonotonic"]) for unit in UNITS)
+        # The engine's unit comes after the card, which is jackd here and no part of the module.
+        began_ns = 1000 * int(machine.unit("neurorack-engine.service")["InactiveExitTimestampMonotonic"])
         after_units_s, after_boot_s = (sound_ns - began_ns) * 1e-9, (sound_ns - machine.began_ns) * 1e-9
         print(
-            f"sound {after_units_s:.2f} s after the first unit, of which its engine waited {engine_waited_s:.2f} s for "
+            f"sound {after_units_s:.2f} s after the engine's unit, of which the engine waited {engine_waited_s:.2f} s for "
             f"a processor; {after_boot_s:.2f} s after the container, process 1 {machine_waited_s:.2f} s"
         )
         waits.append((after_units_s - engine_waited_s, after_boot_s - engine_waited_s - machine_waited_s))
@@ -130,4 +131,4 @@ def test_an_engine_that_hangs_is_ended_by_its_watchdog(machine):
     os.kill(hung, signal.SIGSTOP)
     wait_for(lambda: machine.process("engine") not in (0, hung), 30.0)
     machine.sounds(patience_s=60.0)
-    assert "Watchdog timeout" in machine.journal("-u", "neurorack-engine")
+    wait_for(lambda: "Watchdog timeout" in machine.journal("-u", "neurorack-engine"), 20.0)
