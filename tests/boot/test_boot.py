@@ -32,8 +32,8 @@ def test_it_sounds_within_two_and_a_half_seconds_of_its_unit_and_four_of_the_mac
         began_ns = 1000 * int(machine.unit("neurorack-engine.service")["InactiveExitTimestampMonotonic"])
         after_units_s, after_boot_s = (sound_ns - began_ns) * 1e-9, (sound_ns - machine.began_ns) * 1e-9
         print(
-            f"sound {after_units_s:.2f} s after the engine's unit, of which the engine waited {engine_waited_s:.2f} s for "
-            f"a processor; {after_boot_s:.2f} s after the container, process 1 {machine_waited_s:.2f} s"
+            f"sound {after_units_s:.2f} s after the engine's unit, of which the engine waited {engine_waited_s:.2f} s "
+            f"for a processor; {after_boot_s:.2f} s after the container, process 1 {machine_waited_s:.2f} s"
         )
         waits.append((after_units_s - engine_waited_s, after_boot_s - engine_waited_s - machine_waited_s))
     assert min(units for units, _ in waits) <= UNIT_SOUNDS_S
