@@ -103,7 +103,7 @@ debian-kernel:
 	$(call debian,libportaudio2 qemu-system-x86 gcc libelf1 make xz-utils,there is no machine to test the kernel in)
 
 debian-boot:
-	$(call debian,libportaudio2 systemd-container mmdebstrap,there is no container to boot)
+	$(call debian,libportaudio2 systemd-container mmdebstrap debian-archive-keyring,there is no container to boot)
 
 # --- Python packages ---------------------------------------------------------------------------------------------
 

@@ -90,16 +90,25 @@ def _install(place: Path, files: list[str]) -> None:
             shutil.rmtree(path)
     _run("tar", "-c", "-f", str(OUT / "tree.tar"), "-C", str(REPOSITORY), *files)
     _run("tar", "-x", "-f", str(OUT / "tree.tar"), "-C", str(home), "--no-same-owner")
-    wheels = OUT / "wheels"
-    python = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--require-hashes"]
-    python += ["--only-binary=:all:", "--python-version", PYTHON, "-d", str(wheels)]
-    if not wheels.exists():  # by this computer's pip: the container has no network
-        print("Downloading Python packages", flush=True)
-        _run(*python, "-r", str(REPOSITORY / "requirements/run.txt"))
+    wheels = _wheels()
     pip = ".venv/bin/python -m pip --no-input -qq install --no-index --find-links /wheels"
     print("Installing the project", flush=True)
     script = f"cd {HOME} && make setup PIP={shlex.quote(pip)} && make service && systemctl enable neurorack.target"
     _run(*_container(place), f"--bind-ro={wheels}:/wheels", "--as-pid2", "/bin/sh", "-c", script)
+
+
+def _wheels() -> Path:
+    """Folder with the pinned packages, downloaded by this computer's pip: the container has no network."""
+    pinned = REPOSITORY / "requirements/run.txt"
+    wheels = OUT / f"wheels-{hashlib.sha256(pinned.read_bytes()).hexdigest()[:8]}"
+    if not wheels.exists():
+        print("Downloading Python packages", flush=True)
+        draft = OUT / "wheels.draft"
+        command = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--require-hashes"]
+        command += ["--only-binary=:all:", "--python-version", PYTHON, "-d", str(draft)]
+        _run(*command, "-r", str(pinned))
+        draft.rename(wheels)
+    return wheels
 
 
 def _files() -> list[str]:
