@@ -7,9 +7,10 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input -qq install --progres
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
 	$$p -c "import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))" 2>/dev/null && echo $$p && break; done)
 ARGS ?=
+LIB ?= /etc
 INSTRUMENT ?= fluid
 
-.PHONY: help run test test-train test-storm test-jumps test-kernel setup setup-train bench train deb release lint hardware lock clean debian-run debian-test debian-train debian-kernel
+.PHONY: help run test test-train test-storm test-jumps test-kernel test-boot test-kill setup setup-train service bench train deb release lint hardware lock clean debian-run debian-test debian-train debian-kernel debian-boot
 
 help:
 	@echo "make run          play the module on the virtual rack (ARGS='--seconds 60' and the like are passed on)"
@@ -17,6 +18,9 @@ help:
 	@echo "make test-train   add torch and test the offline part"
 	@echo "make test-storm   100,000 random events on the virtual module; make test-jumps: 10,000 random jumps an instrument"
 	@echo "make test-kernel  run the drivers on a Debian kernel of their own, in an emulated machine (Debian on amd64 only)"
+	@echo "make test-boot    boot a fresh Debian with the module in a container: how soon it sounds, how it is locked in (root)"
+	@echo "make test-kill    kill its processes there, and cut its power, at random moments (ARGS='--kills 200' for more)"
+	@echo "make service      as root: systemd's units, user and rules for a module that starts with its machine"
 	@echo "make bench        measure the audio callback"
 	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
 	@echo "                  (20 minutes, ARGS='--steps 500' for a try); for your own sounds: neurorack train --help"
@@ -43,6 +47,13 @@ release: setup
 
 setup: debian-run $(VENV)/.run
 
+# Below LIB: /etc for whoever installs by hand, /usr/lib for a package, which has a DESTDIR too.
+service:
+	@mkdir -p $(DESTDIR)$(LIB)
+	@cp -r --no-preserve=mode,ownership systemd/lib/. $(DESTDIR)$(LIB)
+	@if [ -z "$(DESTDIR)" ]; then systemd-sysusers neurorack.conf; \
+		if [ -d /run/systemd/system ]; then systemctl daemon-reload; udevadm control --reload; fi; fi
+
 setup-train: debian-train $(VENV)/.train
 
 test: debian-test $(VENV)/.test
@@ -61,6 +72,12 @@ test-jumps: debian-test $(VENV)/.test
 
 test-kernel: debian-kernel $(VENV)/.test out/kernel/python/.made
 	@$(PY) tests/kernel/vm.py $(ARGS)
+
+test-boot: debian-boot $(VENV)/.test
+	@NEURORACK_BOOT_TESTS=1 $(PY) -m pytest -rP tests/boot/test_boot.py $(ARGS)
+
+test-kill: debian-boot $(VENV)/.test
+	@NEURORACK_BOOT_TESTS=1 $(PY) -m pytest -rP tests/boot/test_kill.py $(ARGS)
 
 lint: debian-run $(VENV)/.test
 	$(PY) -m ruff check neurorack release hardware tests
@@ -99,6 +116,9 @@ debian-train:
 
 debian-kernel:
 	$(call debian,libportaudio2 qemu-system-x86 gcc libelf1 make xz-utils,there is no machine to test the kernel in)
+
+debian-boot:
+	$(call debian,libportaudio2 systemd-container mmdebstrap debian-archive-keyring,there is no container to boot)
 
 # --- Python packages ---------------------------------------------------------------------------------------------
 

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 
 from neurorack.boards import BOARD_HELP, board_file
 from neurorack.errors import BadInput
-from neurorack.keeper import Keeper, describe
+from neurorack.keeper import Keeper, Watcher, describe
+from neurorack.notify import Progress
+from neurorack.parts import calibration_of, engine_command, jacks_command
 from neurorack.patch.scale import scale_of, scale_text
 from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
-from neurorack.statedir import calibration_path, state_dir
+from neurorack.statedir import state_dir
 from neurorack.terminal import complain
 from neurorack.words import BLOCKS, FIND_SEED_MAX, GATE2_TASKS, GATE_DELAY_S
 
@@ -51,8 +53,11 @@ DISK_S = 0.02
 
 PANEL_RETRY_S = 10.0
 
+GONE_S = 3.0
+"""After so long without engine or jacks, where systemd starts them, the panel says what they said last."""
+
 SHUT_DOWN = 3
-"""Exit status after the panel's "shut down": the service's unit then cuts the power (systemd/neurorack.service)."""
+"""Exit status after the panel's "shut down": the service's unit then cuts the power (neurorack-daemon.service)."""
 
 HOPELESS = 4
 """After so many ends in a row the panel says what to do."""
@@ -214,12 +219,13 @@ class Daemon:
 
     `attached`: it belongs to whoever holds the other end of its standard input. It ends when that closes, and with
     status 2 where engine or jacks refuse their input before they have shown a sign of life.
+    `keeps`: it starts engine and jacks, and ends them; else systemd does (`service`), and it tells them what to play.
     """
 
-    def __init__(self, options: argparse.Namespace, *, attached: bool) -> None:
+    def __init__(self, options: argparse.Namespace, *, attached: bool, keeps: bool = True) -> None:
         from neurorack.desk import Desk
 
-        self._options, self._attached = options, attached
+        self._options, self._attached, self._keeps = options, attached, keeps
         self.run_dir = open_run_dir(options.run_dir)
         try:
             with in_the_way(self.run_dir):
@@ -232,14 +238,9 @@ class Daemon:
             ) from held
         if options.calibration is not None:
             _check_calibration(options.calibration)
-        common = ["--run-dir", str(self.run_dir)]
-        virtual = options.rack is not None
-        self._calibration = options.calibration or calibration_path(options.specimen if virtual else None)
-        jacks = ["--calibration", str(self._calibration.absolute()), *(["--rack"] if virtual else [])]
-        if options.board is not None:
-            jacks += ["--board", str(options.board.resolve())]
         sheet = _sheet(options.rack)
         self._listens = options.listen or (sheet is not None and sheet.listens is not None)
+        self._calibration = calibration_of(options)
         self._desk = Desk(
             state_dir(),
             BUNDLE,
@@ -251,18 +252,8 @@ class Daemon:
             scale=options.scale,
             find_seed=options.find_seed,
         )
-        bundle, first = self._desk.engine_options
-        engine = [*common, *bundle, "--device", options.device, "--block", str(options.block)]
-        if self._listens:
-            engine += ["--listen"]
-        python = [sys.executable, "-m"]
-        self._engine = Keeper(
-            "engine", [*python, "neurorack.engine", *engine], self.run_dir, log, self._engine_pulse, first
-        )
-        self._jacks = Keeper(
-            "jacks", [*python, "neurorack.frontend", *common, *jacks], self.run_dir, log, self._jacks_pulse
-        )
-        self._keepers = (self._engine, self._jacks)
+        self._keepers = (self._engine, self._jacks) = self._make_keepers() if keeps else self._make_watchers()
+        self._progress = Progress()
         self._meters: Snapshot | None = None
         self._volts: Snapshot | None = None
         self._edges: EdgeRing | None = None
@@ -273,6 +264,21 @@ class Daemon:
         """What keeps engine, jacks or bundle from working, for the display; until each works again."""
         self._began_ns = 0
         self._shutting_down = False
+
+    def _make_keepers(self) -> tuple[Keeper, Keeper]:
+        bundle, first = self._desk.engine_options
+        engine = engine_command(self._options, self.run_dir, bundle, listens=self._listens)
+        jacks = jacks_command(self._options, self.run_dir)
+        return (
+            Keeper("engine", engine, self.run_dir, log, self._engine_pulse, first),
+            Keeper("jacks", jacks, self.run_dir, log, self._jacks_pulse),
+        )
+
+    def _make_watchers(self) -> tuple[Keeper, Keeper]:
+        return (
+            Watcher("engine", self.run_dir, log, self._engine_pulse),
+            Watcher("jacks", self.run_dir, log, self._jacks_pulse),
+        )
 
     def run(self) -> int:
         wake = _hear_signals()
@@ -300,7 +306,8 @@ class Daemon:
     def _begin(self) -> None:
         """Engine first: it takes longest until it sounds, and what it needs from here comes while it loads."""
         os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is imported, below: no threads that do nothing
-        plays_on = self._engine.plays_on()
+        # An engine that others start takes up what the last daemon has left, so this one does too.
+        plays_on = not self._keeps or self._engine.plays_on()
         if not plays_on:  # of an earlier day: the engine would take up the bundle chosen then
             (self.run_dir / "intent").unlink(missing_ok=True)
         self._engine.begin()
@@ -326,8 +333,9 @@ class Daemon:
             state = FileStore(self.run_dir).read()
             if state is not None and (state.rack, state.specimen) == (str(rack or ""), self._options.specimen):
                 return
-            self._jacks.begin()  # taken over only to be ended: its cables hang in another world
-            self._jacks.stop()
+            if self._keeps:
+                self._jacks.begin()  # taken over only to be ended: its cables hang in another world
+                self._jacks.stop()
         World.create(
             self.run_dir,
             time.monotonic_ns(),
@@ -338,6 +346,7 @@ class Daemon:
 
     def _loop(self, wake: int) -> int:
         while True:
+            self._progress.made()
             self._step_panel()
             self._hear_gate2()
             self._desk.follow(self._newest_volts())
@@ -379,9 +388,8 @@ class Daemon:
                 f"{keeper.name}: does not stay up", keeper.last_words or describe(status), "run `neurorack doctor`"
             )
         else:
-            self._notices.append(
-                (time.monotonic() + NOTICE_S, f"{keeper.name} ended ({describe(status)}): started again")
-            )
+            how = f" ({describe(status)})" if self._keeps else ""
+            self._notices.append((time.monotonic() + NOTICE_S, f"{keeper.name} ended{how}: started again"))
         return status
 
     def _tidy(self) -> None:
@@ -390,6 +398,9 @@ class Daemon:
         for keeper in self._keepers:
             keeper.tail()
             keeper.check_pulse()
+            if isinstance(keeper, Watcher) and keeper.gone_s > GONE_S:
+                what, mend = f"{keeper.name}: does not start", "run `neurorack doctor`"
+                self._problems[keeper.name] = BadInput(what, keeper.last_words, mend)
         self._notices = [(until_s, text) for until_s, text in self._notices if until_s > now_s]
         if self._engine.pid and self._playing_pid() == self._engine.pid:
             self._problems.pop("engine", None)

@@ -5,6 +5,7 @@ limits) is tried in a child process with a time limit.
 """
 
 import grp
+import gzip
 import json
 import os
 import platform
@@ -12,6 +13,7 @@ import pwd
 import resource
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,6 +29,12 @@ OK, NOTE, BROKEN = "ok", "note", "broken"
 """`note`: the module plays without it. `broken`: no sound can come out, or none as promised."""
 
 I2C_NODES = Path("/sys/bus/i2c/devices")
+KERNEL_CONFIG = Path("/proc/config.gz")
+"""How the running kernel was made, where it tells: those of JetPack do, and have none below /boot."""
+
+CPU_GROUPS = Path("/sys/fs/cgroup/cpu")
+"""Of the first version of control groups; the root has its ration there."""
+
 BUS_DEFAULT_HZ = 100_000
 """Of a bus whose device tree says nothing."""
 
@@ -322,6 +330,7 @@ def _real_time() -> Iterator[Finding]:
         grouped = _rt_groups()
         if allowed and grouped:
             mend = "this kernel rations real time by control group (RT_GROUP_SCHED): set cpu.rt_runtime_us of this one"
+            mend += ", or start the kernel with rt_group_sched=0 where it knows that (Linux 6.16)"
         elif allowed:
             mend = "a container or sandbox refuses it: run outside, or give it CAP_SYS_NICE"
         else:
@@ -340,10 +349,9 @@ def _real_time() -> Iterator[Finding]:
 
 def _rt_groups() -> bool:
     """This kernel has RT group scheduling, as far as one can see."""
-    config = Path(f"/boot/config-{platform.release()}")
-    if "CONFIG_RT_GROUP_SCHED=y" in _text(config):
+    if "CONFIG_RT_GROUP_SCHED=y" in _text(f"/boot/config-{platform.release()}") + _unpacked(KERNEL_CONFIG):
         return True
-    return any(Path("/sys/fs/cgroup").glob("**/cpu.rt_runtime_us")) if Path("/sys/fs/cgroup/cpu").exists() else False
+    return (CPU_GROUPS / "cpu.rt_runtime_us").exists()
 
 
 def _instruments() -> Iterator[Finding]:
@@ -518,6 +526,13 @@ def _child(*arguments: str) -> tuple[int | None, str, str]:
     except subprocess.TimeoutExpired:
         return None, "", ""
     return done.returncode, done.stdout, done.stderr
+
+
+def _unpacked(path: Path) -> str:
+    try:
+        return gzip.decompress(path.read_bytes()).decode("ascii", "replace")
+    except (OSError, EOFError, zlib.error):
+        return ""
 
 
 def _text(path: str | Path) -> str:

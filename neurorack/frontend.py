@@ -26,6 +26,7 @@ from neurorack.jacks.bus import open_bus
 from neurorack.jacks.calibration import Calibration
 from neurorack.jacks.lines import open_lines
 from neurorack.jacks.scan import Scan
+from neurorack.notify import Progress
 from neurorack.patch.matrix import Matrix, default_patch
 from neurorack.patch.pickup import Pickup
 from neurorack.realtime import PRIORITY, lock_memory, make_fifo, settle
@@ -83,6 +84,7 @@ class Frontend:
         self._patch: Snapshot | None = None
         self._matrix = Matrix(default_patch())
         self._volts_ns = 0
+        self._progress, self._readings = Progress(), 0
 
     def step(self) -> int:
         """Do what is due; returns when to be called next, in the clock's nanoseconds."""
@@ -130,6 +132,10 @@ class Frontend:
         record.readings = [reader.readings for reader in scan.readers]
         record.i2c_errors = scan.i2c_errors
         self._volts.publish()
+        readings = sum(reader.readings for reader in scan.readers)
+        if readings != self._readings or not any(record.chip_ok):  # chips that are unplugged are no fault of ours
+            self._readings = readings
+            self._progress.made()
 
     def _find_calibration(self) -> None:
         """Take up the calibration file where it is new, and say what is wrong with it."""

@@ -29,6 +29,9 @@ PATIENCE_S = 1.0
 
 LOG_BYTES_MAX = 1 << 20
 
+LOOK_S = 0.1
+"""How often a process that others start is looked for."""
+
 
 class Keeper:
     """One process. `log` takes a line; `pulse`, where given, the newest sign of life in CLOCK_MONOTONIC nanoseconds;
@@ -57,7 +60,7 @@ class Keeper:
         """How often in a row it ended soon after its start."""
         self.last_words = ""
         """The last line it wrote on stderr before it ended."""
-        self.lock, self._err = run_dir / f"{name}.lock", run_dir / f"{name}.err"
+        self.lock, self._err = run_dir / f"{name}.lock", log_path(run_dir, name)
         self._log, self.pulse = log, pulse
         self._child: subprocess.Popen[bytes] | None = None
         self._started_s = 0.0
@@ -69,7 +72,7 @@ class Keeper:
         if self.adopt():
             if self.plays_on():
                 self._started_s = time.monotonic()
-                self._told = self._err.stat().st_size if self._err.exists() else 0
+                self._told = self._written()
                 self._log(f"{self.name} plays on, taken over (process {self.pid})")
                 return
             self._log(f"{self.name} runs with other options, starting it anew (process {self.pid})")
@@ -100,13 +103,17 @@ class Keeper:
 
     def ended(self) -> int | None:
         """Take note that it has ended and plan its restart; its exit status (negative: the signal), None if unknown."""
-        status = self._forget()
-        self.tail()
-        self.ends = 1 if time.monotonic() - self._started_s > STEADY_S else self.ends + 1
+        status = self._count_end()
         pause_s = PAUSES_S[min(self.ends, len(PAUSES_S)) - 1]
         self.due_s = time.monotonic() + pause_s
         again = f"again in {pause_s:g} s" if pause_s else "starting it again"
         self._log(f"{self.name} ended ({describe(status)}), {again}")
+        return status
+
+    def _count_end(self) -> int | None:
+        status = self._forget()
+        self.tail()
+        self.ends = 1 if time.monotonic() - self._started_s > STEADY_S else self.ends + 1
         return status
 
     def check_pulse(self) -> None:
@@ -155,6 +162,10 @@ class Keeper:
         self._forget()
         self.tail()
 
+    def _written(self) -> int:
+        """Bytes in the file of its lines."""
+        return self._err.stat().st_size if self._err.exists() else 0
+
     def _watch(self, pid: int) -> bool:
         """Hear of the end of `pid`; False where it has ended already or is not who it was."""
         try:
@@ -173,6 +184,59 @@ class Keeper:
         self.pid, self.pidfd = 0, -1
         child, self._child = self._child, None
         return None if child is None else child.wait()
+
+
+class Watcher(Keeper):
+    """The same for a process that others keep, as systemd does (`service`): it is found when it is there, its lines
+    are passed on, and it is neither started nor ended."""
+
+    def __init__(
+        self, name: str, run_dir: Path, log: Callable[[str], None], pulse: Callable[[], int] | None = None
+    ) -> None:
+        super().__init__(name, (), run_dir, log, pulse)
+        self._gone_s: float | None = time.monotonic()
+        self._told = self._written()
+
+    @property
+    def gone_s(self) -> float:
+        """For how long there has been none; 0 while there is one."""
+        return 0.0 if self._gone_s is None else time.monotonic() - self._gone_s
+
+    def begin(self) -> None:
+        """Look for it, and again soon where it is not there."""
+        self.due_s = None
+        if self.adopt():
+            self._started_s, self._gone_s = time.monotonic(), None
+            self._log(f"{self.name} is there (process {self.pid})")
+        else:
+            self.due_s = time.monotonic() + LOOK_S
+
+    def ended(self) -> int | None:
+        self._count_end()
+        self._gone_s = time.monotonic()
+        self.due_s = self._gone_s + LOOK_S
+        self._log(f"{self.name} has ended")
+        return None
+
+    def tail(self) -> None:
+        self._told = min(self._told, self._written())  # whoever starts it may have begun the file anew
+        super().tail()
+
+    def check_pulse(self) -> None:
+        """That is its watchdog's business."""
+
+    def signal(self, number: int) -> None:
+        """Nor is this ours."""
+
+    def stop(self) -> None:
+        """Let go of it."""
+        self.due_s = None
+        self._forget()
+
+
+def log_path(run_dir: Path, name: str) -> Path:
+    """Where the process called `name` writes its lines; the daemon passes them on."""
+    return run_dir / f"{name}.err"
 
 
 def describe(status: int | None) -> str:

@@ -133,12 +133,6 @@ def test_shut_down_at_the_panel_it_ends_all_with_the_status_that_the_unit_waits_
     assert [bench.pid(name) for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
 
 
-def test_the_unit_cuts_the_power_after_a_shut_down_alone_and_starts_the_module_after_all_else():
-    unit = (Path(__file__).parents[1] / "systemd/neurorack.service").read_text()
-    assert f'"$EXIT_STATUS" = {SHUT_DOWN} ' in unit and "systemctl poweroff" in unit
-    assert f"\nRestartPreventExitStatus={SHUT_DOWN}\n" in unit and "\nRestart=always\n" in unit
-
-
 def test_a_calibration_that_is_forgotten_does_not_come_back_from_the_generation_before(bench, tmp_path, monkeypatch):
     monkeypatch.setenv("NEURORACK_STATE", str(tmp_path))
     path = tmp_path / "calibration-rack-0.toml"

@@ -1,5 +1,6 @@
 """The doctor tells what is missing and what to do, and faints at nothing."""
 
+import gzip
 import json
 import os
 import re
@@ -265,3 +266,15 @@ def test_settings_that_are_damaged_or_cannot_be_saved_are_told_and_not_fatal(mod
     state_dir.rmdir()
     state_dir.write_text("a file in its place")
     assert [f.state for f in told(examine(), "settings")] == [NOTE, NOTE]
+
+
+@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"CONFIG_RT_GROUP_SCHED=y\n")])
+def test_a_kernel_that_rations_real_time_by_group_is_named_where_fifo_is_refused(tmp_path, monkeypatch, content):
+    monkeypatch.setattr(doctor, "KERNEL_CONFIG", tmp_path / "config.gz")
+    monkeypatch.setattr(doctor.platform, "release", lambda: "0-of-no-kernel")
+    monkeypatch.setattr(doctor, "_child", lambda *arguments: (1, "", ""))
+    monkeypatch.setattr(doctor.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(doctor, "CPU_GROUPS", tmp_path / "cpu")
+    (tmp_path / "config.gz").write_bytes(content)
+    refused = next(finding for finding in doctor._real_time() if "SCHED_FIFO" in finding.what)
+    assert ("RT_GROUP_SCHED" in refused.mend) == (len(content) > 10)

@@ -29,6 +29,7 @@ from neurorack.engine.callback import AudioCallback, Player, Wishes
 from neurorack.engine.device import STDERR, Device, NullDevice, Refused, open_device
 from neurorack.engine.meters import Meters
 from neurorack.errors import BadInput
+from neurorack.notify import Progress
 from neurorack.patch.found import ROOM, Kept
 from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
@@ -259,7 +260,7 @@ class Engine:
 
     def watch(self) -> int:
         """Until a signal comes or the sound stands still; the status to exit with."""
-        seen, still = 0, 0
+        seen, still, progress = 0, 0, Progress()
         while True:
             if signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, TICK_S) is not None:
                 return 0
@@ -268,6 +269,8 @@ class Engine:
             if still >= (STILL_TICKS if entries else FIRST_TICKS):
                 log(f"no callback from {self._device.name} for {still * TICK_S:.1f} s, ends")
                 return EXIT_STILL
+            if entries != seen:
+                progress.made()
             seen = entries
             self._tick()
             if self._wishes.listen and not self._with_input and not isinstance(self._device, NullDevice):

@@ -22,9 +22,14 @@ def warmest_c(thermal: Path = THERMAL) -> float | None:
 
 
 def addresses() -> list[tuple[str, str]]:
-    """(interface, IPv4 address) of those that have one, the loopback left out."""
-    found = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asking:
+    """(interface, IPv4 address) of those that have one, the loopback left out; none where sockets of the network are
+    refused, as in the service's sandbox."""
+    found: list[tuple[str, str]] = []
+    try:
+        asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    except OSError:
+        return found
+    with asking:
         for _, name in socket.if_nameindex():
             try:
                 answer = fcntl.ioctl(asking, _SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))

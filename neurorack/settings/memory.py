@@ -22,6 +22,9 @@ SAVE_S = 3.0
 RETRY_S = 30.0
 """After a save that failed."""
 
+CLAIM_S = 1.0
+"""How long the start waits for a command that is saving."""
+
 END_S = 1.5
 """How long the end waits for the disk, at most twice: systemd gives us 5 s."""
 
@@ -36,9 +39,10 @@ class Memory:
 
     def __init__(self, folder: Path, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._store, self._clock_s = Store(folder), clock_s
+        # Before they are read: else the first save overwrites what a command saves while the module starts.
+        self._lock = _claim(folder / LOCK)
         self.settings = self._saved = self._store.load()
         self._notices, self._store.notices = self._store.notices, []
-        self._lock: Lock | None = None
         self._thread: threading.Thread | None = None
         self._failure = ""
         self._failing = self._foreign = False
@@ -126,3 +130,16 @@ class Memory:
         told, self._asked = self._asked, None
         if told is not None:
             told(fault)
+
+
+def _claim(path: Path) -> Lock | None:
+    """The lock, if it can be had; where there is no folder yet, or it cannot be written to, the first save says so."""
+    give_up = time.monotonic() + CLAIM_S
+    while path.parent.is_dir() and time.monotonic() < give_up:
+        try:
+            return Lock(path)
+        except Held:
+            continue  # it has waited
+        except OSError:
+            break
+    return None

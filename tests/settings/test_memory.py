@@ -12,7 +12,7 @@ from neurorack import statedir
 from neurorack.rundir import Lock
 from neurorack.settings import memory
 from neurorack.settings.memory import END_S, RETRY_S, SAVE_S, Memory
-from neurorack.settings.model import Settings, schema
+from neurorack.settings.model import Settings, Sound, schema
 from neurorack.settings.store import LOCK, Store
 
 
@@ -180,3 +180,19 @@ def test_damage_is_told_once(bench):
     kept = Memory(bench.folder)
     assert len(kept.take_notices()) == 1
     assert kept.take_notices() == []
+
+
+def test_what_a_command_saves_while_a_module_starts_is_not_overwritten_by_its_first_save(tmp_path):
+    command = Memory(tmp_path)
+    command.save(Settings(), lambda fault: None)
+    command.close()
+    command = Memory(tmp_path)  # reads, while…
+    started = []
+    starting = threading.Thread(target=lambda: started.append(Memory(tmp_path)))  # …the module starts
+    starting.start()
+    stored = Settings(playing=Sound(bundle="stored", knobs={}))
+    command.save(stored, lambda fault: None)
+    command.close()
+    starting.join()
+    assert started[0].settings == stored
+    started[0].close()

@@ -1,0 +1,30 @@
+"""The two processes beside the daemon: how each is started. Whoever starts them, the daemon or systemd, asks here."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from neurorack.statedir import calibration_path
+
+
+def calibration_of(options: argparse.Namespace) -> Path:
+    """The file that the jacks are calibrated by."""
+    given: Path | None = options.calibration
+    return given or calibration_path(options.specimen if options.rack is not None else None)
+
+
+def engine_command(options: argparse.Namespace, run_dir: Path, bundle: list[str], *, listens: bool) -> list[str]:
+    """`bundle` are the arguments that name one."""
+    command = [sys.executable, "-m", "neurorack.engine", "--run-dir", str(run_dir), *bundle]
+    command += ["--device", options.device, "--block", str(options.block)]
+    return command + (["--listen"] if listens else [])
+
+
+def jacks_command(options: argparse.Namespace, run_dir: Path) -> list[str]:
+    command = [sys.executable, "-m", "neurorack.frontend", "--run-dir", str(run_dir)]
+    command += ["--calibration", str(calibration_of(options).absolute())]
+    if options.rack is not None:
+        command += ["--rack"]
+    if options.board is not None:
+        command += ["--board", str(options.board.resolve())]
+    return command

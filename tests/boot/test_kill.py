@@ -1,0 +1,124 @@
+"""The module's processes, its card and the machine itself are killed at random moments, also while presets are saved:
+sound comes back soon, and what was said to be stored is there. `--kills 200` makes it many.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections import defaultdict
+from statistics import median
+
+import pytest
+from machine import Machine, waited_s
+from rig import wait_for
+
+from neurorack.keeper import STEADY_S
+from neurorack.shared import VOLTS, Snapshot
+
+VICTIMS = ("engine", "engine", "daemon", "daemon", "jacks", "jackd", "power")
+"""One after another at random; the first two are what happens most."""
+
+WITHIN_S = {"engine": 1.0, "daemon": 2.0, "jacks": 2.0, "jackd": 10.0, "power": 4.0}
+"""Until it sounds, or the killed one is back, less the time that it had no processor: the median, for a busy computer
+lets its disk wait too. An engine looks for a card that has gone every four seconds."""
+
+PATIENCE_S = 120.0
+"""On a computer that is busy otherwise."""
+
+PRESETS = range(1, 9)
+
+
+class Memory:
+    """Presets as they were stored, by their number; one of which nobody has said that it is stored may be either."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._names: dict[int, set[str | None]] = {number: {None} for number in PRESETS}
+        self.stored = 0
+
+    def save(self, number: int, name: str) -> None:
+        before = self._names[number]
+        self._names[number] = before | {name}
+        try:
+            done = self._machine.neurorack("presets", "save", str(number), "--name", name)
+        except subprocess.TimeoutExpired:
+            return
+        if done.returncode == 0:
+            self._names[number] = {name}
+            self.stored += 1
+
+    def check(self) -> None:
+        done = wait_for(
+            lambda: d if (d := self._machine.neurorack("presets", "list", "--json")).returncode == 0 else None
+        )
+        found = {row["number"]: row["name"] for row in json.loads(done.stdout)}
+        for number, names in self._names.items():
+            assert found.get(number) in names, f"preset {number} is {found.get(number)}, one of {names} was stored"
+            self._names[number] = {found.get(number)}
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    return random.Random(request.config.getoption("--seed"))
+
+
+def back_s(machine: Machine, victim: str) -> float:
+    """Kill it; seconds until it is back, less those it waited for a processor."""
+    if victim == "power":
+        machine.cut_the_power()
+        machine.boot()
+        engine = wait_for(lambda: machine.process("engine"), PATIENCE_S)
+        machine_waited_s = waited_s(machine.pid)
+        sound_ns = machine.sounds(patience_s=PATIENCE_S)
+        return (sound_ns - machine.began_ns) * 1e-9 - machine_waited_s - waited_s(engine)
+    engine, blocks = machine.process("engine"), int(machine.meters()["blocks"])
+    killed = machine.process(victim)
+    os.kill(killed, signal.SIGKILL)
+    at_ns = time.monotonic_ns()
+    if victim == "jackd":
+        wait_for(lambda: machine.first_sound_ns() > at_ns and machine.meters()["device"] != b"null", PATIENCE_S)
+    if victim in ("jackd", "engine"):
+        sound_ns = machine.sounds(after_ns=at_ns, patience_s=PATIENCE_S)
+        return (sound_ns - at_ns) * 1e-9 - waited_s(machine.process("engine"))
+    new = wait_for(lambda: pid if (pid := machine.process(victim)) not in (0, killed) else 0, PATIENCE_S)
+    since_ns = wait_for(lambda: ns if (ns := machine.active_since_ns(victim)) > at_ns else 0, PATIENCE_S)
+    assert machine.process("engine") == engine and int(machine.meters()["blocks"]) > blocks, "the engine plays on"
+    return (since_ns - at_ns) * 1e-9 - waited_s(new)
+
+
+def test_killed_at_random_it_sounds_again_soon_and_forgets_nothing(machine, request, chance):
+    memory, began_s = Memory(machine), defaultdict(float)
+    took_s: dict[str, list[float]] = defaultdict(list)
+    for kill in range(request.config.getoption("--kills")):
+        victim = chance.choice(VICTIMS)
+        # What ends again soon is made to wait: that is another test's.
+        time.sleep(max(0.0, began_s[victim] + STEADY_S + 1.0 - time.monotonic()) + chance.random())
+        saving = threading.Thread(target=memory.save, args=(chance.choice(PRESETS), f"kill {kill}"))
+        saving.start()
+        time.sleep(2.0 * chance.random())
+        took_s[victim].append(back_s(machine, victim))
+        saving.join()
+        for name in ("engine", "jacks", "daemon") if victim == "power" else ("engine", victim):
+            began_s[name] = time.monotonic()
+        memory.check()
+        wait_for(lambda: machine.meters()["level_rms"] > 1e-3, PATIENCE_S)
+        _volts_are_fresh(machine)
+    for victim, seconds in sorted(took_s.items()):
+        print(f"{victim}: {len(seconds)} times, back after {', '.join(f'{s:.2f}' for s in sorted(seconds))} s")
+    print(f"{memory.stored} presets stored meanwhile")
+    late = {victim: median(seconds) for victim, seconds in took_s.items() if median(seconds) > WITHIN_S[victim]}
+    assert not late
+
+
+def _volts_are_fresh(machine: Machine) -> None:
+    def fresh() -> bool:
+        volts = Snapshot(machine.run_dir / "volts", VOLTS)
+        there = volts.refresh() and time.monotonic_ns() - int(volts.record["t_ns"]) < 500_000_000
+        volts.close()
+        return bool(there)
+
+    wait_for(fresh, PATIENCE_S)

@@ -1,0 +1,350 @@
+"""A fresh Debian with this project alone on it, booted in a container: `make test-boot`, `make test-kill`.
+
+    debian ──▶ installed ──▶ Machine: boot ─▶ … ─▶ cut the power ─▶ boot ─▶ …
+    (mmdebstrap)  (make setup, make service)  (an overlay of its own, systemd-nspawn)
+
+The first two are made once, below `out/boot`; the second is brought up to date when a file of the project has
+changed. In place of converters there is the virtual rack, in place of a card jackd with its dummy driver. The kernel
+is this computer's: what a kernel does with real buses and cards is `make test-kernel`'s.
+"""
+
+import contextlib
+import hashlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jack
+from rig import wait_for
+
+from neurorack.errors import BadInput
+from neurorack.shared import METERS, Snapshot
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+OUT = REPOSITORY / "out/boot"
+
+SUITE, PYTHON = "bookworm", "3.11"
+"""Debian 12: systemd 252."""
+
+PACKAGES = ("systemd-sysv", "udev", "dbus", "python3", "python3-venv", "libportaudio2", "make", "jackd2")
+"""The last is the card; the others the README's commands would install."""
+
+USER = "neurorack"
+HOME = Path("/opt/neurorack")
+PARTS = ("engine", "jacks", "daemon")
+UNITS = tuple(f"neurorack-{part}.service" for part in PARTS)
+
+ENDS_S = 5.0
+"""How long processes may take to be gone after SIGKILL."""
+
+
+class Refused(Exception):
+    """Why there is no machine, with the mend."""
+
+
+def root() -> Path:
+    """Folder with a Debian that has the project installed as the README says; nobody writes to it."""
+    if os.geteuid() != 0:
+        raise Refused("containers are for root: sudo make test-boot")
+    debian, installed = OUT / "debian", OUT / "installed"
+    if not debian.exists():
+        _make_debian(debian)
+    files, stamp = _files(), installed / "etc/installed-from"
+    now = _digest(files)
+    if not stamp.exists():
+        shutil.rmtree(installed, ignore_errors=True)
+        _run("cp", "-a", "--reflink=auto", str(debian), str(installed))
+    if not stamp.exists() or stamp.read_text() != now:
+        _install(installed, files)
+        stamp.write_text(now)
+    return installed
+
+
+def _make_debian(place: Path) -> None:
+    draft = place.with_name("debian.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    print(f"Making a Debian {SUITE} in {place}", flush=True)
+    command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    command += ["--dpkgopt=force-unsafe-io", "--aptopt=APT::Install-Recommends false"]
+    command += [f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("doc", "man", "locale")]
+    _run(*command, SUITE, str(draft))
+    draft.rename(place)
+
+
+def _install(place: Path, files: list[str]) -> None:
+    """Copy the work tree, then do what systemd/README.md says. The one function to change where the project comes as a
+    package."""
+    home = place / HOME.relative_to("/")
+    home.mkdir(parents=True, exist_ok=True)
+    for path in home.iterdir():
+        if path.name != ".venv" and path.is_dir():  # of an earlier work tree
+            shutil.rmtree(path)
+    _run("tar", "-c", "-f", str(OUT / "tree.tar"), "-C", str(REPOSITORY), *files)
+    _run("tar", "-x", "-f", str(OUT / "tree.tar"), "-C", str(home), "--no-same-owner")
+    wheels = _wheels()
+    pip = ".venv/bin/python -m pip --no-input -qq install --no-index --find-links /wheels"
+    print("Installing the project", flush=True)
+    script = f"cd {HOME} && make setup PIP={shlex.quote(pip)} && make service && systemctl enable neurorack.target"
+    _run(*_container(place), f"--bind-ro={wheels}:/wheels", "--as-pid2", "/bin/sh", "-c", script)
+
+
+def _wheels() -> Path:
+    """Folder with the pinned packages, downloaded by this computer's pip: the container has no network."""
+    pinned = REPOSITORY / "requirements/run.txt"
+    wheels = OUT / f"wheels-{hashlib.sha256(pinned.read_bytes()).hexdigest()[:8]}"
+    if not wheels.exists():
+        print("Downloading Python packages", flush=True)
+        draft = OUT / "wheels.draft"
+        command = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--require-hashes"]
+        command += ["--only-binary=:all:", "--python-version", PYTHON, "-d", str(draft)]
+        _run(*command, "-r", str(pinned))
+        draft.rename(wheels)
+    return wheels
+
+
+def _files() -> list[str]:
+    """What a clone has, with what is not committed yet; of the tests nothing."""
+    command = ("git", "-C", str(REPOSITORY), "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    kept = (name for name in said.split("\0") if name and not name.startswith(("tests/", "hardware/")))
+    return sorted(name for name in kept if (REPOSITORY / name).is_file())
+
+
+def _digest(files: list[str]) -> str:
+    digest = hashlib.sha256()
+    for name in files:
+        digest.update(name.encode() + b"\0" + (REPOSITORY / name).read_bytes())
+    return digest.hexdigest()
+
+
+def _container(place: Path) -> list[str]:
+    """systemd-nspawn and the options that every use of it here has."""
+    if shutil.which("systemd-nspawn") is None:
+        raise Refused("systemd-nspawn is missing: apt-get install systemd-container")
+    command = ["systemd-nspawn", "--quiet", f"--directory={place}", f"--machine=neurorack-{os.getpid()}"]
+    command += ["--private-network", "--link-journal=no", "--register=no"]
+    # Without systemd there is no scope to be had; with one that runs us we are in a unit already.
+    return command if Path("/run/systemd/system").exists() else [*command, "--keep-unit"]
+
+
+def _run(*command: str) -> str:
+    """What a command prints; Refused with that where it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    except FileNotFoundError:
+        raise Refused(f"{command[0]} is missing: see the Makefile's debian-boot") from None
+    if done.returncode:
+        raise Refused(f"{shlex.join(command)[:300]} failed:\n{(done.stdout + done.stderr)[-3000:]}")
+    return done.stdout
+
+
+def waited_s(pid: int) -> float:
+    """How long a process's main thread stood ready and got no processor: on a busy computer that is the computer's
+    time, not the module's, and is taken off what is measured."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) * 1e-9
+    except OSError:
+        return 0.0
+
+
+class Machine:
+    """A computer with the project installed. What it writes stays below `place` through cuts of its power."""
+
+    def __init__(self, base: Path, place: Path) -> None:
+        self._place, self.root = place, place / "root"
+        for name in ("root", "written", "work"):
+            (place / name).mkdir(parents=True)
+        layers = f"lowerdir={base},upperdir={place / 'written'},workdir={place / 'work'}"
+        _run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
+        self._nspawn: subprocess.Popen[bytes] | None = None
+        self.pid = 0
+        """Of its process 1, as seen from here."""
+        self.began_ns = 0
+        """CLOCK_MONOTONIC when the container was started; the clock is the same inside."""
+
+    def write(self, path: str, content: str) -> None:
+        """Make a file while it is off."""
+        there = self.root / path.lstrip("/")
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_text(content)
+
+    def boot(self, *, read_only: bool = False) -> None:
+        """Returns when process 1 is there. With `read_only` nothing of the root can be written; the state has a place
+        of its own, as on another partition."""
+        command = [*_container(self.root), "--boot", "--capability=CAP_IPC_LOCK", "--console=pipe"]
+        if read_only:
+            state = self._place / "state"
+            state.mkdir(exist_ok=True)
+            command += ["--read-only", f"--bind={state}:/var/lib/neurorack"]
+        log = (self._place / "console").open("ab")
+        environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
+        self.began_ns = time.monotonic_ns()
+        self._nspawn = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
+        log.close()
+        self.pid = wait_for(self._find_init, 60.0)
+
+    def _find_init(self) -> int:
+        assert self._nspawn is not None
+        if self._nspawn.poll() is not None:
+            raise Refused(f"the container does not start:\n{(self._place / 'console').read_text()[-2000:]}")
+        path = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
+        for child in path.read_text().split():
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
+                    return int(child)
+        return 0
+
+    def cut_the_power(self) -> None:
+        """All its processes end at one instruction. What the kernel has of its files in memory is not lost: that part
+        of a power cut is tests/settings' business."""
+        if self._nspawn is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)  # takes with it all that live in its process namespace
+        try:
+            self._nspawn.wait(ENDS_S)
+        except subprocess.TimeoutExpired:  # it reads a pipe that nobody closes
+            self._nspawn.kill()
+            self._nspawn.wait()
+        self._nspawn, self.pid = None, 0
+
+    def remove(self) -> None:
+        self.cut_the_power()
+        _run("umount", str(self.root))
+        shutil.rmtree(self._place)
+
+    def inside(self, *command: str, user: str = "root", patience_s: float = 60.0) -> "subprocess.CompletedProcess[str]":
+        """Run a command in the machine."""
+        enter = ["nsenter", "--target", str(self.pid), "--all", "--wd=/"]
+        if user != "root":
+            enter += ["runuser", "-u", user, "--"]
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+        return subprocess.run(
+            [*enter, *command], capture_output=True, text=True, timeout=patience_s, env=environment, check=False
+        )
+
+    def say(self, *command: str, user: str = "root") -> str:
+        """What a command in the machine prints; it must succeed."""
+        done = self.inside(*command, user=user)
+        assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def neurorack(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self.inside(f"{HOME}/.venv/bin/neurorack", *arguments, user=USER)
+
+    def unit(self, name: str) -> dict[str, str]:
+        """All properties of a unit."""
+        lines = self.say("systemctl", "show", name).splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    @property
+    def run_dir(self) -> Path:
+        """The module's, as it looks from here."""
+        return Path(f"/proc/{self.pid}/root/run/neurorack")
+
+    def process(self, part: str) -> int:
+        """Pid, as seen from here, of "engine", "jacks", "daemon" or "jackd"; 0 where there is none."""
+        unit = f"neurorack-{part}.service" if part in PARTS else f"{part}.service"
+        path = Path(f"/proc/{self.pid}/root/sys/fs/cgroup/system.slice/{unit}/cgroup.procs")
+        try:
+            return min(map(int, path.read_text().split()), default=0)
+        except OSError:
+            return 0
+
+    def active_since_ns(self, part: str) -> int:
+        """CLOCK_MONOTONIC when a part's unit became active, 0 while it is not."""
+        unit = self.unit(f"neurorack-{part}.service")
+        return int(unit["ActiveEnterTimestampMonotonic"]) * 1000 if unit["ActiveState"] == "active" else 0
+
+    def meters(self) -> Any:
+        """The engine's newest, None before the first."""
+        try:
+            snapshot = Snapshot(self.run_dir / "meters", METERS)
+        except (BadInput, OSError):
+            return None
+        for _ in range(10):  # the engine may be writing just now
+            if snapshot.refresh():
+                break
+            time.sleep(0.001)
+        record = snapshot.record.copy() if snapshot.record["pid"] else None
+        snapshot.close()
+        return record
+
+    def first_sound_ns(self) -> int:
+        """CLOCK_MONOTONIC of the first block that the living engine has played unmuted, 0 before."""
+        meters = self.meters()
+        if meters is None or time.monotonic_ns() - int(meters["t_ns"]) > 200_000_000:
+            return 0
+        return int(meters["first_sound_ns"])
+
+    def sounds(self, after_ns: int = 0, patience_s: float = 30.0) -> int:
+        """Wait for an engine whose first sound is later than `after_ns`; when that was."""
+        return int(wait_for(lambda: ns if (ns := self.first_sound_ns()) > after_ns else 0, patience_s))
+
+    def journal(self, *arguments: str) -> str:
+        return self.inside("journalctl", "--no-pager", "-o", "short-monotonic", *arguments).stdout
+
+
+JACKD = f"""
+[Unit]
+Description=the card: jackd with the dummy driver
+DefaultDependencies=no
+After=local-fs.target systemd-tmpfiles-setup-dev.service
+Before=neurorack-engine.service
+StartLimitIntervalSec=0
+[Service]
+User={USER}
+ExecStart=/usr/bin/jackd -S -d dummy -r 48000 -p 128
+ExecStartPost=/bin/sh -c 'until ls /dev/shm/jack_default_*_0 >/dev/null 2>&1; do sleep 0.02; done'
+# It tells of every cycle that this computer was too busy for.
+StandardOutput=null
+StandardError=null
+Restart=always
+RestartSec=0
+AmbientCapabilities=CAP_SYS_NICE CAP_IPC_LOCK
+[Install]
+WantedBy=multi-user.target
+"""
+
+RACK = """
+name = "one held note"
+[sources.rest]
+kind = "constant"
+volts = 0.25
+[sources.on]
+kind = "constant"
+volts = 5.0
+[cables]
+voct = "rest.out"
+gate1 = "on.out"
+"""
+
+
+@contextmanager
+def module(place: Path) -> Iterator[Machine]:
+    """A machine, off, on which the module plays one held note to jackd when it is switched on."""
+    machine = Machine(root(), place)
+    try:
+        machine.write("/etc/neurorack/rack.toml", RACK)
+        options = "--rack /etc/neurorack/rack.toml --device jack --block 128"
+        machine.write("/etc/neurorack/environment", f'NEURORACK_OPTIONS="{options}"\n')
+        machine.write("/etc/systemd/system/jackd.service", JACKD)
+        for file in ("jack.py", "_jack.py"):  # of the tests' own environment
+            shutil.copy(Path(jack.__file__).parent / file, machine.root / "opt")
+        shutil.copy(REPOSITORY / "tests/boot/capture.py", machine.root / "opt")
+        wanted = machine.root / "etc/systemd/system/multi-user.target.wants"
+        (wanted / "jackd.service").symlink_to("../jackd.service")
+        yield machine
+    finally:
+        machine.remove()

@@ -1,0 +1,255 @@
+"""What systemd's units start is what the daemon would start, and they are locked in as far as they can be."""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurorack import service
+from neurorack.daemon import SHUT_DOWN, Daemon, add_options
+from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, Keeper, Watcher
+from neurorack.notify import FEED_S
+from neurorack.rundir import holder
+from neurorack.shared import INTENT, METERS, Snapshot
+
+SYSTEMD = Path(__file__).parents[1] / "systemd"
+UNITS = SYSTEMD / "lib/systemd/system"
+PARTS = ("engine", "jacks", "daemon")
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def became(monkeypatch):
+    """The command line that `main` becomes, instead of becoming it."""
+    found: list[list[str]] = []
+    monkeypatch.setattr(service.os, "execv", lambda path, command: found.append(command))
+    monkeypatch.setattr(service, "_write_to", lambda path: None)
+    return found
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--device", "alsa", "--block", "256", "--listen"],
+        ["--rack", "--specimen", "3", "--bundle", "skins"],
+        ["--board", "nano", "--calibration", "mine.toml"],
+    ],
+)
+def test_a_unit_becomes_the_process_that_the_daemon_would_start(tmp_path, monkeypatch, became, options):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").write_text("[voct]\n")
+    run_dir = tmp_path / "run"
+    options = [*options, "--run-dir", str(run_dir)]
+    assert service.main(["engine", *options]) == service.main(["jacks", *options])
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    daemon = Daemon(parser.parse_args(options), attached=False)
+    assert [tuple(command) for command in became] == [(*k.command, *k.first) for k in daemon._keepers]
+    daemon._lock.release()
+
+
+def test_an_instrument_that_is_remembered_is_the_engines_first(tmp_path, became, state_dir):
+    from neurorack.settings.model import Settings, Sound
+    from neurorack.settings.store import Store
+
+    sound = Sound(bundle="skins", knobs={})
+    Store(state_dir).save(Settings(playing=sound))
+    service.main(["engine", "--run-dir", str(tmp_path / "run")])
+    assert became[0][-2:] == ["--first", "skins"]
+
+
+def test_bad_options_are_refused_in_one_line(tmp_path, capsys):
+    (tmp_path / "run").write_text("")
+    assert service.main(["engine", "--run-dir", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_pauses_grow_while_it_ends_soon_and_not_for_one_that_has_lived(tmp_path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(service.time, "monotonic", lambda: now[0])
+    starts, pauses = tmp_path / "engine.starts", []
+    for _ in range(10):
+        pauses.append(service.pause_s(starts))
+        now[0] += pauses[-1] + 0.5
+    assert pauses == [0.0, *PAUSES_S, *PAUSES_S[-1:] * 2]
+    now[0] += STEADY_S
+    assert service.pause_s(starts) == 0.0
+    now[0] = 5.0  # the machine was started anew, and the folder was kept
+    assert service.pause_s(starts) == 0.0
+    starts.write_text('["x"')
+    assert service.pause_s(starts) == 0.0
+
+
+def test_lines_are_kept_for_the_daemon_and_not_for_ever(tmp_path):
+    err = tmp_path / "engine.err"
+    code = "import sys; from pathlib import Path; from neurorack.service import _write_to\n"
+    code += "_write_to(Path(sys.argv[1])); print('engine: hello', file=sys.stderr)"
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code, str(err)], check=True)
+    assert err.read_text() == "engine: hello\n" * 2
+    err.write_bytes(b"x" * (LOG_BYTES_MAX + 1))
+    subprocess.run([sys.executable, "-c", code, str(err)], check=True)
+    assert err.read_text() == "engine: hello\n"
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from neurorack.rundir import Lock
+with Lock(Path(sys.argv[1])):
+    print("part: here", file=open(sys.argv[2], "a"), flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_process_that_others_keep_is_found_and_missed_and_neither_started_nor_ended(tmp_path):
+    lines: list[str] = []
+    watcher = Watcher("part", tmp_path, lines.append)
+    watcher.begin()
+    assert watcher.pid == 0 and watcher.due_s is not None and watcher.gone_s > 0
+    command = [sys.executable, "-c", HOLD, str(watcher.lock), str(tmp_path / "part.err")]
+    with subprocess.Popen(command) as process:
+        give_up = time.monotonic() + 30
+        while not holder(watcher.lock) and time.monotonic() < give_up:
+            time.sleep(0.02)
+        watcher.begin()
+        assert watcher.pid == process.pid and watcher.gone_s == 0
+        while not watcher.last_words and time.monotonic() < give_up:
+            watcher.tail()
+        watcher.signal(signal.SIGKILL)
+        watcher.check_pulse()
+        watcher.stop()
+        assert process.poll() is None and watcher.last_words == "here"
+        watcher.begin()
+        process.kill()
+        process.wait()
+    assert watcher.ended() is None and watcher.due_s is not None
+    assert isinstance(watcher, Keeper) and watcher.pid == 0
+
+
+@pytest.fixture
+def units(tmp_path, tiny_bundle) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Starts a part as its unit does, on the virtual rack and the null device; `told` hears what it tells systemd."""
+    run_dir, started = tmp_path / "run", []
+
+    def start(part: str) -> "subprocess.Popen[str]":
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        told.bind(str(tmp_path / f"{part}{len(started)}"))
+        told.settimeout(PATIENCE_S)
+        options = ["--run-dir", str(run_dir), "--rack", "--device", "null", "--bundle", str(tiny_bundle)]
+        command = [sys.executable, "-m", "neurorack.service", part, *options]
+        environment = {**os.environ, "NOTIFY_SOCKET": told.getsockname()}
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, text=True)
+        process.told = told  # type: ignore[attr-defined]
+        started.append(process)
+        assert told.recv(100) == b"READY=1\nWATCHDOG=1"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.told.close()
+
+
+def meters(run_dir: Path) -> np.record:
+    snapshot = Snapshot(run_dir / "meters", METERS)
+    snapshot.refresh()
+    return snapshot.record
+
+
+def test_a_daemon_that_comes_and_goes_leaves_engine_and_jacks_to_others(units, tmp_path):
+    run_dir = tmp_path / "run"
+    daemon = units("daemon")
+    engine, jacks = units("engine"), units("jacks")
+    assert (holder(run_dir / "engine.lock"), holder(run_dir / "jacks.lock")) == (engine.pid, jacks.pid)
+    assert meters(run_dir)["first_sound_ns"] > 0, "ready means that it plays"
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(PATIENCE_S) == 0
+    units("daemon").kill()
+    units("daemon")
+    assert (engine.poll(), jacks.poll()) == (None, None)
+    assert (holder(run_dir / "engine.lock"), holder(run_dir / "jacks.lock")) == (engine.pid, jacks.pid)
+    for part in (engine, jacks):
+        assert part.told.recv(100) == b"WATCHDOG=1"
+
+
+def test_what_plays_is_what_the_next_daemon_finds_and_what_the_next_engine_begins_with(units, tmp_path):
+    run_dir = tmp_path / "run"
+    daemon, engine = units("daemon"), units("engine")
+    intent = Snapshot(run_dir / "intent", INTENT, create=True)
+    assert intent.refresh()
+    intent.record["gesture"] = 1
+    intent.publish()
+    daemon.kill()
+    engine.kill()
+    engine.wait()
+    daemon.wait()
+    units("daemon")
+    units("engine")
+    assert intent.refresh() and intent.record["gesture"] == 1
+    give_up = time.monotonic() + PATIENCE_S
+    while meters(run_dir)["gesture"] != 1 and time.monotonic() < give_up:
+        time.sleep(0.02)
+    assert meters(run_dir)["gesture"] == 1
+
+
+def lines_of(unit: str) -> list[str]:
+    """Of a unit and what is laid over it, without comments."""
+    files = [UNITS / unit]
+    if unit.startswith("neurorack-"):
+        files.append(UNITS / "neurorack-.service.d/common.conf")
+    return [line for file in files for line in file.read_text().splitlines() if line and line[0] not in "#["]
+
+
+def test_the_unit_cuts_the_power_after_a_shut_down_alone_and_starts_the_module_after_all_else():
+    lines = lines_of("neurorack-daemon.service")
+    assert any(f'"$EXIT_STATUS" = {SHUT_DOWN} ' in line and "systemctl poweroff" in line for line in lines)
+    assert f"RestartPreventExitStatus={SHUT_DOWN}" in lines
+    assert all("Restart=always" in lines_of(f"neurorack-{part}.service") for part in PARTS)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_watchdog_waits_for_several_feeds_and_a_start_for_the_longest_pause(part):
+    text = "\n".join(lines_of(f"neurorack-{part}.service"))
+    watchdog_s, start_s = (
+        int(re.search(f"^{name}=(\\d+)$", text, re.M)[1]) for name in ("WatchdogSec", "TimeoutStartSec")
+    )
+    assert watchdog_s >= 10 * FEED_S
+    assert start_s > PAUSES_S[-1] + 15
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_unit_takes_another_down_or_forbids_what_sound_needs(part):
+    lines = lines_of(f"neurorack-{part}.service")
+    assert not [
+        line for line in lines if re.match("BindsTo|Requires=|Requisite|MemoryDenyWriteExecute|RestrictRealtime", line)
+    ]
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
+@pytest.mark.parametrize("part", PARTS)
+def test_the_exposure_that_systemd_reckons_is_two_at_most(tmp_path, part):
+    shutil.copytree(SYSTEMD / "lib", tmp_path / "etc")
+    command = ["systemd-analyze", "security", "--no-pager", "--offline=true", f"--root={tmp_path}", "--threshold=20"]
+    done = subprocess.run([*command, f"neurorack-{part}.service"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-200:] + done.stderr
+
+
+def test_the_readme_explains_what_the_units_say():
+    readme = (SYSTEMD / "README.md").read_text()
+    for unit in (*(f"neurorack-{part}.service" for part in PARTS), "prepare-neurorack.service", "neurorack.target"):
+        assert unit in readme
+    assert not [name for name in os.listdir(SYSTEMD / "lib") if name not in readme]
