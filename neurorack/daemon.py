@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
 
     from neurorack.jacks.calibration import Calibration
     from neurorack.panel.panel import Panel
-    from neurorack.shared import EdgeRing, Snapshot
+    from neurorack.shared import EdgeRing, Snapshot, Switch
 
 BUNDLE = "fluid"
 BLOCK = 128
@@ -49,6 +49,9 @@ DISK_S = 0.02
 """How often it is felt whether the disk is done, while somebody waits for that."""
 
 PANEL_RETRY_S = 10.0
+
+PANIC_S = 1.0
+"""From panic to the safe sound: an engine loads an instrument in a third of that."""
 
 SHUT_DOWN = 3
 """Exit status after the panel's "shut down": the service's unit then cuts the power (systemd/neurorack.service)."""
@@ -241,6 +244,9 @@ class Daemon:
         self._meters: Snapshot | None = None
         self._volts: Snapshot | None = None
         self._edges: EdgeRing | None = None
+        self._panic: Switch | None = None
+        self._calm_s: float | None = None
+        """When the sound may come back after a panic."""
         self._panel: Panel | None = None
         self._panel_due_s = self._tidy_due_s = 0.0
         self._notices: list[tuple[float, str]] = []
@@ -279,11 +285,14 @@ class Daemon:
         if not plays_on:  # of an earlier day: the engine would take up the bundle chosen then
             (self.run_dir / "intent").unlink(missing_ok=True)
         self._engine.begin()
+        from neurorack.shared import Switch
+
         if self._options.rack is not None:
             self._set_up_rack()
         options = self._options
         self._desk.begin(self.run_dir, plays_on=plays_on, gate_delay_s=options.gate_delay * 1e-3, listen=options.listen)
         self._jacks.begin()
+        self._panic = Switch(self.run_dir / "panic", create=True)
         self._began_ns = time.monotonic_ns()
         try:
             self._desk.open(self.run_dir)
@@ -314,6 +323,7 @@ class Daemon:
         while True:
             self._step_panel()
             self._hear_gate2()
+            self._hear_panic()
             if self._shutting_down:
                 return SHUT_DOWN
             now_s = time.monotonic()
@@ -383,6 +393,18 @@ class Daemon:
         except BadInput:
             return  # no jacks yet
         self._desk.hear(self._edges.read())
+
+    def _hear_panic(self) -> None:
+        """The engine has fallen silent by itself; give it a sound that is known, and let it be heard again."""
+        if self._panic is None or not self._panic.on:
+            return
+        if self._calm_s is None:
+            self._calm_s = time.monotonic() + PANIC_S
+            self._desk.play_safe()
+            log("panic: silent, then as out of the box")
+            self._notices.append((self._calm_s + NOTICE_S, "panic: plays as out of the box"))
+        elif time.monotonic() >= self._calm_s:
+            self._panic.on, self._calm_s = False, None
 
     def _step_panel(self) -> None:
         """The panel must not stand in the way of a restart: what it throws costs it ten seconds."""

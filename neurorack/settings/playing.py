@@ -7,7 +7,7 @@ from typing import get_args
 import msgspec
 import numpy as np
 
-from neurorack.patch.matrix import CURVES, empty_patch
+from neurorack.patch.matrix import CURVES, default_patch, empty_patch
 from neurorack.settings.model import CurveName, Gate2Task, JackName, Knob, KnobName, PotName, Sound
 from neurorack.shared import INTENT, PATCH, Snapshot
 from neurorack.words import CV_JACKS, GATE2_TASKS, PATCHABLE, POTS
@@ -47,6 +47,11 @@ def knobs_of(record: np.recarray) -> dict[KnobName, Knob]:
         )
         for row, name in enumerate(get_args(KnobName))
     }
+
+
+def safe(bundle: str) -> Sound:
+    """What a module out of its box plays."""
+    return Sound(bundle=bundle, knobs=knobs_of(default_patch()))
 
 
 def enveloped_of(record: np.recarray) -> tuple[JackName, ...]:
