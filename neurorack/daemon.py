@@ -1,4 +1,4 @@
-"""The daemon: keeps the engine and the jacks alive, tells them what the player chose, and runs the panel.
+"""The daemon: keeps engine, jacks and the socket's server alive, tells them what the player chose, and runs the panel.
 
 It never stands in the sound's way: killed, it leaves engine and jacks playing, and the next one takes them over. One
 loop, asleep until a process ends, a signal comes or the panel is due:
@@ -49,6 +49,9 @@ DISK_S = 0.02
 """How often it is felt whether the disk is done, while somebody waits for that."""
 
 PANEL_RETRY_S = 10.0
+
+REMOTE_S = 2.0
+"""After engine and jacks, which need the CPU until they play, comes the socket's server."""
 
 PANIC_S = 1.0
 """From panic to the safe sound: an engine loads an instrument in a third of that."""
@@ -240,7 +243,10 @@ class Daemon:
         self._jacks = Keeper(
             "jacks", [*python, "neurorack.frontend", *common, *jacks], self.run_dir, log, self._jacks_pulse
         )
-        self._keepers = (self._engine, self._jacks)
+        self._remote = Keeper(
+            "remote", [*python, "neurorack.remote.server", "--run-dir", str(self.run_dir)], self.run_dir, log
+        )
+        self._keepers = (self._engine, self._jacks, self._remote)
         self._meters: Snapshot | None = None
         self._volts: Snapshot | None = None
         self._edges: EdgeRing | None = None
@@ -293,6 +299,7 @@ class Daemon:
         self._desk.begin(self.run_dir, plays_on=plays_on, gate_delay_s=options.gate_delay * 1e-3, listen=options.listen)
         self._jacks.begin()
         self._panic = Switch(self.run_dir / "panic", create=True)
+        self._remote.due_s = time.monotonic() + REMOTE_S
         self._began_ns = time.monotonic_ns()
         try:
             self._desk.open(self.run_dir)
@@ -355,6 +362,8 @@ class Daemon:
 
     def _after_end(self, keeper: Keeper) -> int | None:
         status = keeper.ended()
+        if keeper is self._remote:
+            return None  # whoever looks from afar; that it ended is in the log
         if status == 2 and keeper.last_words:
             self._problems[keeper.name] = BadInput.parse(keeper.last_words)
         elif keeper.ends >= HOPELESS:

@@ -222,8 +222,8 @@ class Desk:
     def _apply(self, request: "Request") -> Settings:
         """The settings afterwards, not remembered yet; what is recalled plays already."""
         settings = request.apply(self._memory.settings)
-        if request.do == "recall" and settings.playing is not None:
-            self.play(settings.playing, recall=True)
+        if (sound := settings.playing) is not None and request.do in ("recall", "set"):
+            self.play(sound, recall=request.do == "recall" or sound.pots != self.sound.pots)
         return settings
 
     @property

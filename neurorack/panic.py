@@ -23,7 +23,7 @@ LOOK_S = 0.05
 
 
 def panic(run_dir: Path, bundle: str, silence_s: float) -> str:
-    """Silence the module of `run_dir`, see to it that it plays safely on `bundle` after `silence_s`; what has been done.
+    """Silence the module of `run_dir` and see that after `silence_s` it plays safely on `bundle`; what has been done.
 
     Raises BadInput where no module plays there. Where the daemon is there and does nothing, silence lasts, and so it
     says.

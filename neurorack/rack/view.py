@@ -20,11 +20,11 @@ from textual.widgets import Static
 
 from neurorack.clock import MonotonicClock
 from neurorack.errors import BadInput
+from neurorack.glyphs import bar, braille, gauge, half_blocks
 from neurorack.panel.leds import RGB
 from neurorack.panel.state import Engine, PanelState, note
 from neurorack.panel.watch import Watch
 from neurorack.rack.control import RackControl
-from neurorack.rack.glyphs import bar, braille, gauge, half_blocks
 from neurorack.rack.hands import LONG_PRESS_S, PIANO, Hands
 from neurorack.rack.look import Look, Looker
 from neurorack.rack.plan import INPUT_JACKS

@@ -59,6 +59,22 @@ def enveloped_of(record: np.recarray) -> tuple[JackName, ...]:
     return tuple(jack for jack, envelope in zip(get_args(JackName), record["enveloped"], strict=True) if envelope)
 
 
+def sound_of(patch: np.recarray, intent: np.recarray) -> Sound:
+    """The sound of a PATCH and an INTENT record."""
+    return Sound(
+        bundle=bytes(intent["bundle"]).decode(errors="replace"),
+        gesture=int(intent["gesture"]),
+        depth=float(intent["depth"]),
+        intonation=float(intent["intonation"]),
+        knobs=knobs_of(patch),
+        morph_to=int(intent["morph_to"]),
+        gate2=get_args(Gate2Task)[intent["gate2"]],
+        enveloped=enveloped_of(patch),
+        scale=int(patch["scale"]),
+        pots=None if np.isnan(patch["recalled"]).any() else tuple(map(float, patch["recalled"])),  # type: ignore[arg-type]
+    )
+
+
 class Playing:
     """The one writer of the run directory's `patch` and `intent`; `sound` is what they say.
 
@@ -77,19 +93,7 @@ class Playing:
         """What the records said when they were opened: of a module that plays on, it is what plays."""
         if not self._found:
             return None
-        intent, patch = self._intent.record, self._patch.record
-        return Sound(
-            bundle=bytes(intent["bundle"]).decode(errors="replace"),
-            gesture=int(intent["gesture"]),
-            depth=float(intent["depth"]),
-            intonation=float(intent["intonation"]),
-            knobs=knobs_of(patch),
-            morph_to=int(intent["morph_to"]),
-            gate2=get_args(Gate2Task)[intent["gate2"]],
-            enveloped=enveloped_of(patch),
-            scale=int(patch["scale"]),
-            pots=None if np.isnan(patch["recalled"]).any() else tuple(map(float, patch["recalled"])),  # type: ignore[arg-type]
-        )
+        return sound_of(self._patch.record, self._intent.record)
 
     def play(self, sound: Sound, *, recall: bool = False) -> None:
         """Tell engine and jacks. With `recall` the pots' knobs go where `sound` has them, until a pot passes that."""
