@@ -6,6 +6,7 @@ it. What is missing is named in the archive's own list, since a module that is h
 
 import getpass
 import io
+import ipaddress
 import json
 import os
 import platform
@@ -71,11 +72,19 @@ def redacted(text: str) -> str:
     text = re.sub(r"(/home/[^/\s\"']+|/root)(?=[/\s\"':,)]|$)", "~", text)
     text = re.sub(r"\b(?!127\.)(\d{1,3}\.){3}\d{1,3}\b", "(address)", text)
     text = re.sub(r"\b([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}\b", "(address)", text)
-    text = re.sub(r"(?<![0-9A-Za-z:])([0-9a-fA-F]{1,4}:){3,7}(:?[0-9a-fA-F]{1,4})+", "(address)", text)
+    text = re.sub(r"[0-9a-fA-F]+:[0-9a-fA-F:]*:[0-9a-fA-F]+", _without_ipv6, text)
     for name, told in ((socket.gethostname(), "(machine)"), (_user(), "(user)")):
         if len(name) > 2 and name not in ("root", "neurorack"):
             text = re.sub(rf"\b{re.escape(name)}\b", told, text)
     return text
+
+
+def _without_ipv6(found: re.Match[str]) -> str:
+    try:
+        ipaddress.IPv6Address(found[0])
+    except ValueError:
+        return found[0]  # a time of day, or what else has colons
+    return "(address)"
 
 
 def _user() -> str:

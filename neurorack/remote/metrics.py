@@ -97,7 +97,7 @@ class Metrics:
         self.totals["running_s"] += passed_s
         self._now["seconds"] += passed_s
         if (meters := tree.record("meters")) is not None and meters["pid"]:
-            self._count_engine(meters)
+            self._count_engine(meters, passed_s)
         if (volts := tree.record("volts")) is not None and volts["pid"]:
             self._count_jacks(volts)
         self._count_start("daemon", holder(tree.run_dir / "daemon.lock"))
@@ -107,7 +107,7 @@ class Metrics:
             self._push()
             self.save()
 
-    def _count_engine(self, meters: Any) -> None:
+    def _count_engine(self, meters: Any, passed_s: float) -> None:
         totals, now = self.totals, self._now
         seen = np.concatenate(
             [np.array([meters[name] for name in COUNTS], "u8"), meters["duration"], meters["lateness"]]
@@ -124,8 +124,7 @@ class Metrics:
             totals[f"{name}_sum_s"] += float(bins @ _CENTRES_S)
         now["duration"] += _octaves(duration).astype("u4")
         load = float(meters["load"])
-        weight = 1.0 / max(1.0, float(now["seconds"]))
-        now["load_mean"] += weight * (load - now["load_mean"])
+        now["load_mean"] += passed_s / max(passed_s, float(now["seconds"]), 1e-9) * (load - now["load_mean"])
         now["load_max"] = max(float(now["load_max"]), load)
 
     def _count_jacks(self, volts: Any) -> None:
