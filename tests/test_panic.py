@@ -20,7 +20,7 @@ from neurorack.rundir import holder
 from neurorack.settings.playing import sound_of
 from neurorack.shared import INTENT, METERS, PATCH, Snapshot, Switch
 
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 
 
 class Module:
