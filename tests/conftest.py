@@ -24,7 +24,7 @@ from neurorack.ears.features import BANDS, FEATURES
 from neurorack.words import BANDS as EXCITED
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
-pytest_plugins = ["live", "struck"]
+pytest_plugins = ["live", "served", "struck"]
 
 _STATES = itertools.count()
 

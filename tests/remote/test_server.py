@@ -22,7 +22,7 @@ PATIENCE_S = 20.0
 
 
 Module = Any
-"""As conftest has it: `playing`."""
+"""As `served` has it: `playing`."""
 
 
 @pytest.fixture

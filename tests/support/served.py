@@ -1,4 +1,4 @@
-"""A module in a run directory, its socket's server in a thread."""
+"""A module in a run directory, its socket's server in a thread: the fixture `playing`."""
 
 import select
 import threading
