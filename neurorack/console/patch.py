@@ -35,7 +35,7 @@ class PatchPage(Page):
 
     def draw(self, values: Values) -> Text:
         text = Text()
-        heads = "".join(f"{column:>6}" for column in COLUMNS[:-2])
+        heads = "".join(f"{column.replace('offset', 'off'):>6}" for column in COLUMNS[:-2])
         text.append(f" {'knob':<9} {'now':<8}{heads}  pot  curve\n", DIM)
         for row, name in enumerate(PATCHABLE):
             here = row == self.row

@@ -189,8 +189,8 @@ class Tree:
                 values[f"pot.{pot}.waiting"] = bool(volts["waiting"][row])
             values["jack.chips_ok"] = volts["chip_ok"].tolist()
             for name in PATCHABLE:  # where a pot is the base, it is what the pot, or what stands in for it, says
-                if (pot := values.get(f"knob.{name}.pot")) is not None:
-                    values[f"knob.{name}.base"] = _rounded(volts["picked"][POTS.index(pot)], 3)
+                if (base := values.get(f"knob.{name}.pot")) is not None:
+                    values[f"knob.{name}.base"] = _rounded(volts["picked"][POTS.index(base)], 3)
             values["meters.i2c_errors"] = int(volts["i2c_errors"])
         if controls is not None:
             values["knob.pitch.hz"] = _rounded(controls["pitch_hz"], 3)
