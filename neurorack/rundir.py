@@ -16,8 +16,8 @@ SERVICE = Path("/run/neurorack")
 """Made by systemd for the service."""
 
 
-ROOM_BYTES = 4 << 20
-"""What the run directory must hold: 0.9 MB of files, and three logs of a megabyte each."""
+ROOM_BYTES = 5 << 20
+"""What the run directory must hold: 0.9 MB of files, and four logs of a megabyte each."""
 
 
 def default_run_dir() -> Path:

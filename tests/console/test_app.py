@@ -114,6 +114,16 @@ def test_several_are_open_at_once_and_see_each_others_changes(playing: Any):
     used(playing.run_dir, changes, sees, sees)
 
 
+def test_no_stranger_moves_the_terminal(playing: Any):
+    playing.play(notice=b"\x1b]0;owned\x07")
+
+    async def act(app: Console, pilot: "Pilot[None]") -> None:
+        await until(lambda: r"\x1b]0;owned\x07" in "".join(text(app, "page")), pilot)
+        assert "\x1b" not in "".join(text(app, "page"))
+
+    used(playing.run_dir, act)
+
+
 def test_what_does_not_change_is_not_drawn_again(playing: Any):
     async def act(app: Console, pilot: "Pilot[None]") -> None:
         await pilot.press("3")
