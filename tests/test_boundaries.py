@@ -100,7 +100,7 @@ def test_nothing_at_run_time_imports_the_offline_part(file):
         ("import neurorack.engine.process, neurorack.engine.player", OFFLINE | {"textual", "PIL", "smbus2", "asyncio"}),
         ("import neurorack.daemon, neurorack.desk", OFFLINE | {"numpy", "textual", "onnxruntime"}),  # the engine waits
         ("import neurorack.frontend", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice"}),
-        ("import neurorack.remote.server", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice", "smbus2", "gpiod"}),
+        ("import neurorack.remote.server", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice", "smbus2"}),
         ("import neurorack.remote.client, neurorack.remote.ctl", OFFLINE | {"numpy", "msgspec", "textual"}),
         ("import neurorack.daemon, neurorack.panel.panel", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice"}),
         (
