@@ -137,6 +137,10 @@ class Server:
     def clients(self) -> int:
         return len(self._clients)
 
+    def wake_on(self, fd: int) -> None:
+        """End a turn's wait as well when this can be read."""
+        self._epoll.register(fd, select.EPOLLIN)
+
     def step(self, longest_s: float) -> None:
         """One turn: wait for something to do, at most so long, and do a bounded part of it."""
         for fd, events in self._epoll.poll(self._pause_s(longest_s), CLIENTS_MAX + 2):
@@ -511,11 +515,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    wake, ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(ring)
     os.nice(NICE)
     try:
         with Lock(options.run_dir / "remote.lock"):
             metrics = Metrics(state_dir())
             server = Server(options.run_dir, metrics)
+            server.wake_on(wake)
             while not ended and not server.over:
                 server.step(COUNT_S)
             server.close()
