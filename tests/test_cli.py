@@ -37,6 +37,9 @@ COMMANDS = [
     ["models", "show"],
     ["models", "verify"],
     ["models", "install"],
+    ["console"],
+    ["ctl"],
+    *(["ctl", deed] for deed in ("get", "set", "watch", "panic", "metrics", "log", "diagnostics")),
     ["presets"],
     *(["presets", deed] for deed in ("list", "save", "recall", "rename", "clear")),
 ]

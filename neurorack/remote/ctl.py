@@ -44,8 +44,13 @@ def add_commands(command: Command) -> None:
     paths: dict[str, Any] = {"nargs": "*", "metavar": "PATH", "help": "a value, or all below it (default: all)"}
     get = made("get", _get, "print values: knobs, patch, jacks, meters, system", "neurorack ctl get knob.centroid")
     get.add_argument("paths", **paths)
-    change = made("set", _set, "change a value of what plays", "neurorack ctl set knob.centroid.attenuverter.cv1 -0.5")
-    change.epilog = f"{PATHS}\nexamples: neurorack ctl set gesture pluck; {change.epilog}".replace("; example: ", "; ")
+    change = made(
+        "set",
+        _set,
+        "change a value of what plays",
+        "neurorack ctl set knob.centroid.attenuverter.cv1 -0.5; neurorack ctl set gesture pluck",
+    )
+    change.epilog = f"{PATHS}\n{change.epilog}"
     change.add_argument("path", metavar="PATH", help="see below")
     change.add_argument("value", metavar="VALUE", help="a number, a name, null for none")
     watch = made("watch", _watch, "print values as they change, until Ctrl-C", "neurorack ctl watch jack meters.load")

@@ -2,10 +2,7 @@
 
 import contextlib
 import json
-import re
 import socket
-import subprocess
-import sys
 import tarfile
 import threading
 from pathlib import Path
@@ -121,14 +118,6 @@ def test_metrics_are_text_and_with_json_a_history(ctl):
 )  # fmt: skip
 def test_a_shells_words_become_values(path: str, text: str, value: Any):
     assert parsed(path, text) == value
-
-
-def test_every_command_explains_itself_with_an_example():
-    for command in ("get", "set", "watch", "panic", "metrics", "log", "diagnostics"):
-        done = subprocess.run(
-            [sys.executable, "-m", "neurorack", "ctl", command, "--help"], capture_output=True, text=True, check=True
-        )
-        assert re.search(rf"examples?: neurorack ctl {command}", done.stdout)
 
 
 def test_diagnostics_hold_what_helps_and_nothing_private(ctl, playing: Any, tmp_path: Path, monkeypatch):
