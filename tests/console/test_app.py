@@ -115,10 +115,12 @@ def test_several_are_open_at_once_and_see_each_others_changes(playing: Any):
 
 
 def test_no_stranger_moves_the_terminal(playing: Any):
-    playing.play(notice=b"\x1b]0;owned\x07")
+    playing.play(notice=b"\x1b]0;first\x07")
 
     async def act(app: Console, pilot: "Pilot[None]") -> None:
-        await until(lambda: r"\x1b]0;owned\x07" in "".join(text(app, "page")), pilot)
+        await until(lambda: r"\x1b]0;first\x07" in "".join(text(app, "page")), pilot)
+        playing.play(notice=b"\x1b]0;later\x07")
+        await until(lambda: r"\x1b]0;later\x07" in "".join(text(app, "page")), pilot)
         assert "\x1b" not in "".join(text(app, "page"))
 
     used(playing.run_dir, act)
