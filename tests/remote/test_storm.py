@@ -142,6 +142,7 @@ class Module:
             wait_for(lambda: (run_dir / "remote.socket").exists() and (run_dir / "meters").exists(), PATIENCE_S)
             self._meters = Snapshot(run_dir / "meters", METERS)
             wait_for(lambda: self.meters()["first_sound_ns"], PATIENCE_S)
+            wait_for(lambda: all(holder(run_dir / f"{name}.lock") for name in PROCESSES), PATIENCE_S)
         except AssertionError:
             self.end()
             raise
