@@ -29,7 +29,8 @@ def find_run_dir(given: Path | None) -> Path:
     if given is not None:
         return given
     own = default_run_dir()
-    return own if (own / SOCKET).exists() or not os.access(SERVICE, os.X_OK) else SERVICE
+    runs = any((own / name).exists() for name in (SOCKET, "panic"))  # the server may be the one that is dead
+    return own if runs or not os.access(SERVICE, os.X_OK) else SERVICE
 
 
 class Client:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from neurorack import cli
-from neurorack.remote import diagnostics
+from neurorack.remote import client, diagnostics
 from neurorack.remote.ctl import parsed
 from neurorack.remote.diagnostics import redacted
 
@@ -152,3 +152,16 @@ def test_diagnostics_that_cannot_be_written_are_told(ctl, tmp_path: Path, monkey
 )  # fmt: skip
 def test_names_and_addresses_are_taken_out(text: str, after: str):
     assert redacted(text) == after
+
+
+def test_ones_own_module_comes_before_the_service(tmp_path: Path, monkeypatch):
+    own, service, other = tmp_path / "own", tmp_path / "service", tmp_path / "other"
+    monkeypatch.setattr(client, "default_run_dir", lambda: own)
+    monkeypatch.setattr(client, "SERVICE", service)
+    assert client.find_run_dir(other) == other
+    assert client.find_run_dir(None) == own, "there is no service"
+    service.mkdir()
+    assert client.find_run_dir(None) == service
+    own.mkdir()
+    (own / "panic").touch()
+    assert client.find_run_dir(None) == own, "though its server is dead"
