@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 from rig import REPOSITORY, wait_for
 
+from neurorack.errors import BadInput
 from neurorack.mailbox import short_path
 from neurorack.remote.client import Client
 from neurorack.rundir import holder
@@ -159,17 +160,24 @@ class Module:
         texts = {name: Path(f"/proc/{pid}/status").read_text() for name, pid in self.pids.items()}
         return {name: int(text.split("VmRSS:")[1].split()[0]) for name, text in texts.items()}
 
-    def calm(self) -> None:
-        """Every connection is gone and every wish is done."""
-        before = dict[str, int]()
+    def answers(self) -> bool:
+        """Whether there is room for one more who asks, and the engine plays."""
+        with contextlib.suppress(BadInput), Client(self.run_dir, read_only=True) as client:
+            return bool(client.ask("get", paths=["system.engine"])["values"]["system.engine"] == "playing")
+        return False
+
+    def calm(self) -> dict[str, int]:
+        """Wait until every connection is gone and every wish done; the descriptors that are open then."""
+        wait_for(self.answers, PATIENCE_S)
+        seen: list[dict[str, int]] = []
 
         def steady() -> bool:
-            nonlocal before
-            before, now = self.descriptors(), before
             time.sleep(0.2)
-            return before == now
+            seen.append(self.descriptors())
+            return len(seen) > 10 and all(one == seen[-1] for one in seen[-10:])
 
         wait_for(steady, PATIENCE_S)
+        return seen[-1]
 
     def end(self) -> None:
         self.daemon.terminate()
@@ -201,17 +209,14 @@ def weather(module: Module, messages: int, clients: int, seed: int = 0) -> str:
     """A storm, and what must hold after it. AssertionError where it does not; a line that tells how it was."""
     storm = Storm(module.run_dir, seed)
     storm.blow(messages // 4, clients)  # all caches are warm
-    module.calm()
-    descriptors, resident_kb = module.descriptors(), module.resident_kb()
+    descriptors, resident_kb = module.calm(), module.resident_kb()
     lost, passed_s = lost_share(module, 0.0, storm, messages - messages // 4, clients)
-    module.calm()
-    with Client(module.run_dir, read_only=True) as client:
-        assert client.ask("get", paths=["system.engine"])["values"] == {"system.engine": "playing"}
+    wait_for(module.answers, PATIENCE_S)
     idle, _ = lost_share(module, min(max(passed_s, 3.0), 30.0), None, 0, 0)
-    module.calm()
+    after = module.calm()
     pids = {name: holder(module.run_dir / f"{name}.lock") for name in PROCESSES}
     assert pids == module.pids, "nobody has ended"
-    assert module.descriptors() == descriptors
+    assert after == descriptors
     grown_kb = {name: kb - resident_kb[name] for name, kb in module.resident_kb().items()}
     assert max(grown_kb.values()) < GROWTH_KB, grown_kb
     assert lost <= 2 * idle + 0.01, "beyond what the machine loses while another process computes as much"
@@ -242,12 +247,7 @@ def test_the_socket_outlives_the_daemon_and_comes_back_when_it_dies(module: Modu
         os.kill(module.pids["remote"], signal.SIGKILL)
         wait_for(lambda: holder(module.run_dir / "remote.lock") not in (0, module.pids["remote"]), PATIENCE_S)
 
-        def answers() -> bool:
-            with contextlib.suppress(Exception), Client(module.run_dir, read_only=True):
-                return True
-            return False
-
-        wait_for(answers, PATIENCE_S)
+        wait_for(module.answers, PATIENCE_S)
         assert holder(module.run_dir / "engine.lock") == module.pids["engine"]
     finally:
         restarted.end()
