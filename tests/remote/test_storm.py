@@ -216,7 +216,7 @@ def weather(module: Module, messages: int, clients: int, seed: int = 0) -> str:
     after = module.calm()
     pids = {name: holder(module.run_dir / f"{name}.lock") for name in PROCESSES}
     assert pids == module.pids, "nobody has ended"
-    assert after == descriptors
+    assert after == descriptors, f"{after} after, {descriptors} before"
     grown_kb = {name: kb - resident_kb[name] for name, kb in module.resident_kb().items()}
     assert max(grown_kb.values()) < GROWTH_KB, grown_kb
     assert lost <= 2 * idle + 0.01, "beyond what the machine loses while another process computes as much"
