@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import neurorack
 from neurorack.errors import BadInput
+from neurorack.remote.ctl import add_commands as add_ctl
 from neurorack.terminal import complain, drop_output, open_output, plain, tell
 from neurorack.words import BLOCKS, GATE2_TASKS
 
@@ -92,6 +93,17 @@ def build_parser() -> argparse.ArgumentParser:
     gestures = command(
         "gestures", _gestures, "record gestures live; list, rename and remove them", "neurorack gestures record"
     )
+    ctl = command(
+        "ctl", _models_list, "read, change and watch a module that runs; panic, metrics", "neurorack ctl get system"
+    )
+    _add_console(
+        command(
+            "console",
+            _console,
+            "look after a module in a terminal, over SSH too",
+            "neurorack console --read-only; ssh -t module neurorack console",
+        )
+    )
     models = command(
         "models", _models_list, "list, show, verify and install instruments", "neurorack models show fluid"
     )
@@ -119,6 +131,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_gestures(command)
     commands = presets.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_presets(command)
+    commands = ctl.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    add_ctl(command)
     return parser
 
 
@@ -327,6 +341,15 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _add_console(parser: argparse.ArgumentParser) -> None:
+    from neurorack.daemon import folder
+
+    parser.add_argument("--read-only", action="store_true", help="look, and change nothing")
+    parser.add_argument(
+        "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
+    )
+
+
 def _run(options: argparse.Namespace) -> int:
     from neurorack import demo
 
@@ -433,6 +456,15 @@ def _calibrate(options: argparse.Namespace) -> int:
     if not options.rack and not holder((options.run_dir or default_run_dir()) / "jacks.lock"):
         _want_chips(options.board)
     return calibrate.run(options, asks=_in_terminal() and not options.json)
+
+
+def _console(options: argparse.Namespace) -> int:
+    if not _in_terminal():
+        raise BadInput("the console needs a terminal", "neurorack console", "use ssh -t, or `neurorack ctl`")
+    from neurorack.console.app import run_console
+    from neurorack.remote.client import find_run_dir
+
+    return run_console(find_run_dir(options.run_dir), read_only=options.read_only)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The daemon: keeps the engine and the jacks alive, tells them what the player chose, and runs the panel.
+"""The daemon: keeps engine, jacks and the socket's server alive, tells them what the player chose, and runs the panel.
 
 It never stands in the sound's way: killed, it leaves engine and jacks playing, and the next one takes them over. One
 loop, asleep until a process ends, a signal comes or the panel is due:
@@ -20,7 +20,7 @@ from neurorack.boards import BOARD_HELP, board_file
 from neurorack.errors import BadInput
 from neurorack.keeper import Keeper, Watcher, describe
 from neurorack.notify import Progress
-from neurorack.parts import calibration_of, engine_command, jacks_command
+from neurorack.parts import calibration_of, engine_command, jacks_command, remote_command
 from neurorack.patch.scale import scale_of, scale_text
 from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
 from neurorack.statedir import state_dir
@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
     from neurorack.jacks.calibration import Calibration
     from neurorack.panel.panel import Panel
     from neurorack.patchsheet import PatchSheet
-    from neurorack.shared import EdgeRing, Snapshot
+    from neurorack.shared import EdgeRing, Snapshot, Switch
 
 BUNDLE = "fluid"
 BLOCK = 128
@@ -55,6 +55,11 @@ PANEL_RETRY_S = 10.0
 
 GONE_S = 3.0
 """After so long without engine or jacks, where systemd starts them, the panel says what they said last."""
+REMOTE_S = 2.0
+"""After engine and jacks, which need the CPU until they play, comes the socket's server."""
+
+PANIC_S = 1.0
+"""From panic to the safe sound: an engine loads an instrument in a third of that."""
 
 SHUT_DOWN = 3
 """Exit status after the panel's "shut down": the service's unit then cuts the power (neurorack-daemon.service)."""
@@ -252,11 +257,15 @@ class Daemon:
             scale=options.scale,
             find_seed=options.find_seed,
         )
-        self._keepers = (self._engine, self._jacks) = self._make_keepers() if keeps else self._make_watchers()
+        self._keepers = self._make_keepers() if keeps else self._make_watchers()
+        self._engine, self._jacks, self._remote = self._keepers
         self._progress = Progress()
         self._meters: Snapshot | None = None
         self._volts: Snapshot | None = None
         self._edges: EdgeRing | None = None
+        self._panic: Switch | None = None
+        self._calm_s: float | None = None
+        """When the sound may come back after a panic."""
         self._panel: Panel | None = None
         self._panel_due_s = self._tidy_due_s = 0.0
         self._notices: list[tuple[float, str]] = []
@@ -265,19 +274,21 @@ class Daemon:
         self._began_ns = 0
         self._shutting_down = False
 
-    def _make_keepers(self) -> tuple[Keeper, Keeper]:
+    def _make_keepers(self) -> tuple[Keeper, Keeper, Keeper]:
         bundle, first = self._desk.engine_options
         engine = engine_command(self._options, self.run_dir, bundle, listens=self._listens)
         jacks = jacks_command(self._options, self.run_dir)
         return (
             Keeper("engine", engine, self.run_dir, log, self._engine_pulse, first),
             Keeper("jacks", jacks, self.run_dir, log, self._jacks_pulse),
+            Keeper("remote", remote_command(self.run_dir), self.run_dir, log),
         )
 
-    def _make_watchers(self) -> tuple[Keeper, Keeper]:
+    def _make_watchers(self) -> tuple[Keeper, Keeper, Keeper]:
         return (
             Watcher("engine", self.run_dir, log, self._engine_pulse),
             Watcher("jacks", self.run_dir, log, self._jacks_pulse),
+            Watcher("remote", self.run_dir, log),
         )
 
     def run(self) -> int:
@@ -311,11 +322,15 @@ class Daemon:
         if not plays_on:  # of an earlier day: the engine would take up the bundle chosen then
             (self.run_dir / "intent").unlink(missing_ok=True)
         self._engine.begin()
+        from neurorack.shared import Switch
+
         if self._options.rack is not None:
             self._set_up_rack()
         delay_s = self._options.gate_delay * 1e-3
         self._desk.begin(self.run_dir, plays_on=plays_on, gate_delay_s=delay_s, listen=self._listens)
         self._jacks.begin()
+        self._panic = Switch(self.run_dir / "panic", create=True)
+        self._remote.due_s = time.monotonic() + REMOTE_S
         self._began_ns = time.monotonic_ns()
         try:
             self._desk.open(self.run_dir)
@@ -350,6 +365,7 @@ class Daemon:
             self._step_panel()
             self._hear_gate2()
             self._desk.follow(self._newest_volts())
+            self._hear_panic()
             if self._shutting_down:
                 return SHUT_DOWN
             now_s = time.monotonic()
@@ -381,6 +397,8 @@ class Daemon:
 
     def _after_end(self, keeper: Keeper) -> int | None:
         status = keeper.ended()
+        if keeper is self._remote:
+            return None  # whoever looks from afar; that it ended is in the log
         if status == 2 and keeper.last_words:
             self._problems[keeper.name] = BadInput.parse(keeper.last_words)
         elif keeper.ends >= HOPELESS:
@@ -421,6 +439,18 @@ class Daemon:
         except BadInput:
             return  # no jacks yet
         self._desk.hear(self._edges.read())
+
+    def _hear_panic(self) -> None:
+        """The engine has fallen silent by itself; give it a sound that is known, and let it be heard again."""
+        if self._panic is None or not self._panic.on:
+            return
+        if self._calm_s is None:
+            self._calm_s = time.monotonic() + PANIC_S
+            self._desk.play_safe()
+            log("panic: silent, then as out of the box")
+            self._notices.append((self._calm_s + NOTICE_S, "panic: plays as out of the box"))
+        elif time.monotonic() >= self._calm_s:
+            self._panic.on, self._calm_s = False, None
 
     def _step_panel(self) -> None:
         """The panel must not stand in the way of a restart: what it throws costs it ten seconds."""

@@ -111,7 +111,7 @@ class Module:
         """End engine and jacks of a daemon that could not, unless another daemon has taken them over."""
         if holder(self.run_dir / "daemon.lock"):
             return
-        for name in ("engine", "jacks"):
+        for name in ("engine", "jacks", "remote"):
             keeper = Keeper(name, (), self.run_dir, lambda line: None)
             if keeper.adopt():
                 keeper.stop()

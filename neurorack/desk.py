@@ -84,12 +84,12 @@ class Desk:
     def begin(self, run_dir: Path, *, plays_on: bool, gate_delay_s: float, listen: bool) -> None:
         """Tell engine and jacks what plays on, else what is remembered, else what a module out of its box plays."""
         from neurorack.patch.matrix import patched
-        from neurorack.settings.playing import Playing, enveloped_of, knobs_of
+        from neurorack.settings.playing import Playing, enveloped_of, knobs_of, safe
 
         self._playing = Playing(run_dir, gate_delay_s=gate_delay_s, listen=listen)
         found = self._playing.found() if plays_on and self._first is None else None
         sound = found or self._first or self._memory.settings.playing
-        sound = sound or Sound(bundle=self._out_of_the_box, knobs=knobs_of(patched([])))
+        sound = sound or safe(self._out_of_the_box)
         if self._bundle not in (None, sound.bundle):
             sound = msgspec.structs.replace(sound, bundle=self._bundle, gesture=0, depth=1.0, found=None)
         if self._assignments:
@@ -241,12 +241,20 @@ class Desk:
         self._remember_playing()
         self._memory.remember(self._apply(Request(deed, number, name)))  # type: ignore[arg-type]
 
+    def play_safe(self) -> None:
+        """Play what a module out of its box does, on the instrument that is there if its own is not."""
+        from neurorack.settings.playing import safe
+
+        try:
+            self.play(safe(self._out_of_the_box))
+        except BadInput:
+            self.play(safe(self.sound.bundle))
+
     def reset(self) -> None:
         """Play and remember what a module out of its box does, without a preset."""
-        from neurorack.patch.matrix import patched
-        from neurorack.settings.playing import knobs_of
+        from neurorack.settings.playing import safe
 
-        self.play(Sound(bundle=self._out_of_the_box, knobs=knobs_of(patched([]))))
+        self.play(safe(self._out_of_the_box))
         self._memory.remember(Settings(playing=self.sound, encoder_swapped=self._memory.settings.encoder_swapped))
 
     @property
@@ -322,8 +330,8 @@ class Desk:
             stored = request.apply(msgspec.structs.replace(settings, playing=self._playing.keeping()))
             return msgspec.structs.replace(stored, playing=settings.playing)
         settings = request.apply(settings)
-        if request.do == "recall" and settings.playing is not None:
-            self.play(settings.playing, recall=True)
+        if (sound := settings.playing) is not None and request.do in ("recall", "set"):
+            self.play(sound, recall=request.do == "recall" or sound.pots != self.sound.pots)
         return settings
 
     @property

@@ -4,10 +4,12 @@
 
 It publishes `controls` with every reading that changes them, `volts` for the panel a hundred times a second, and
 every edge. A calibration file that changes is taken up within a second. It needs nobody: without a daemon it plays the
-patch it finds, or the default one, and goes on when the daemon dies. SIGTERM ends it.
+patch it finds, or the default one, and goes on when the daemon dies. Nor does panic need one: the encoder held down
+turns its switch on, and the engine falls silent. SIGTERM ends it.
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -24,6 +26,7 @@ from neurorack.clock import Clock, MonotonicClock
 from neurorack.errors import BadInput
 from neurorack.jacks.bus import open_bus
 from neurorack.jacks.calibration import Calibration
+from neurorack.jacks.hold import Hold
 from neurorack.jacks.lines import open_lines
 from neurorack.jacks.scan import Scan
 from neurorack.notify import Progress
@@ -31,7 +34,7 @@ from neurorack.patch.matrix import Matrix, default_patch
 from neurorack.patch.pickup import Pickup
 from neurorack.realtime import PRIORITY, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock, holder
-from neurorack.shared import CONTROLS, PATCH, VOLTS, EdgeRing, Snapshot
+from neurorack.shared import CONTROLS, PATCH, VOLTS, EdgeRing, Snapshot, Switch
 
 if TYPE_CHECKING:
     from neurorack.rack.world import World
@@ -76,6 +79,7 @@ class Frontend:
             self._controls.field, ("t_ns", "pitch_hz", "descriptors", "performance", "envelope")
         )
         self._pickup = Pickup()
+        self._hold = Hold()
         if self._volts.refresh():  # of one that ended: what no chip has said anew stays as it was heard last
             before = self._volts.record
             self.scan.volts[:], self.scan.pots[:] = before.cv_v, before.pot
@@ -92,9 +96,12 @@ class Frontend:
         due_ns = scan.step()
         for t_ns, line, level in scan.take_edges():
             self._ring.push(t_ns, line, level)
+            self._hold.edge(t_ns, line, level)
         if scan.fresh:
             self._play()
         now_ns = self._clock.now_ns()
+        if self._hold.held(now_ns):
+            self._panic()
         if now_ns >= self._volts_ns:
             self._volts_ns = now_ns + VOLTS_NS
             self._show(now_ns)
@@ -109,6 +116,12 @@ class Frontend:
         for part in (self._lines, self._bus, self._controls, self._volts, self._ring, self._patch):
             if part is not None:
                 part.close()
+
+    def _panic(self) -> None:
+        with contextlib.suppress(BadInput):  # no switch: nobody has started an engine here
+            switch = Switch(self._run_dir / "panic")
+            switch.on = True
+            switch.close()
 
     def _play(self) -> None:
         """Publish the knob targets for the volts of now."""

@@ -27,7 +27,7 @@ class Mailbox:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
         (run_dir / SOCKET).unlink(missing_ok=True)  # of a daemon that is dead: there is one at a time
-        with _short(run_dir) as path:
+        with short_path(run_dir, SOCKET) as path:
             self._socket.bind(path)
 
     def fileno(self) -> int:
@@ -50,28 +50,54 @@ class Mailbox:
         self._socket.close()
 
 
+class Asking:
+    """The other end: one request at a time, one answer. OSError where nobody is there, or its box is full.
+
+    `fileno` becomes readable with the answer; with `wait_s` a call waits so long itself.
+    """
+
+    def __init__(self, run_dir: Path, wait_s: float = 0.0) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        try:
+            self._socket.bind("")  # the kernel gives a name, which is gone with us
+            self._socket.settimeout(wait_s)
+            with short_path(run_dir, SOCKET) as path:
+                self._socket.connect(path)
+        except OSError:
+            self._socket.close()
+            raise
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, request: bytes) -> None:
+        self._socket.send(request)
+
+    def take(self) -> bytes:
+        return self._socket.recv(BYTES_MAX)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
 def ask(run_dir: Path, request: bytes) -> bytes | None:
     """The answer of the module that runs in `run_dir`, None where none does. BadInput where it does not answer."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asking:
-        asking.bind("")  # the kernel gives a name, which is gone with us
-        asking.settimeout(ANSWER_S)
-        try:
-            with _short(run_dir) as path:
-                asking.connect(path)
+    try:
+        with contextlib.closing(Asking(run_dir, ANSWER_S)) as asking:
             asking.send(request)
-            return asking.recv(BYTES_MAX)
-        except (FileNotFoundError, ConnectionRefusedError):
-            return None
-        except OSError as error:
-            what = f"the module does not answer: {error.strerror or error}"
-            raise BadInput(what, str(run_dir), "try again, or start it anew") from error
+            return asking.take()
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    except OSError as error:
+        what = f"the module does not answer: {error.strerror or error}"
+        raise BadInput(what, str(run_dir), "try again, or start it anew") from error
 
 
 @contextlib.contextmanager
-def _short(run_dir: Path) -> Iterator[str]:
-    """The socket's path, within the 107 bytes that a socket's name may have."""
+def short_path(run_dir: Path, name: str) -> Iterator[str]:
+    """A socket's path in the run directory, within the 107 bytes that a socket's name may have."""
     fd = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield f"/proc/self/fd/{fd}/{SOCKET}"
+        yield f"/proc/self/fd/{fd}/{name}"
     finally:
         os.close(fd)

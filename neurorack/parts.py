@@ -1,4 +1,4 @@
-"""The two processes beside the daemon: how each is started. Whoever starts them, the daemon or systemd, asks here."""
+"""The three processes beside the daemon: how each is started. Whoever starts them, the daemon or systemd, asks here."""
 
 import argparse
 import sys
@@ -28,3 +28,7 @@ def jacks_command(options: argparse.Namespace, run_dir: Path) -> list[str]:
     if options.board is not None:
         command += ["--board", str(options.board.resolve())]
     return command
+
+
+def remote_command(run_dir: Path) -> list[str]:
+    return [sys.executable, "-m", "neurorack.remote.server", "--run-dir", str(run_dir)]

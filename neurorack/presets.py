@@ -1,4 +1,4 @@
-"""The presets, asked for from outside: what a request does, and the command that makes one.
+"""The settings, asked for from outside: what a request does to presets and sound, and the command for presets.
 
 A running module is asked through its mailbox, since it alone owns its settings and must play what is recalled. Where
 none runs, the command does the same to the settings in the state directory; what is recalled plays at the next start.
@@ -13,6 +13,7 @@ from neurorack import gestures
 from neurorack.errors import BadInput
 from neurorack.mailbox import ask
 from neurorack.rundir import default_run_dir, open_run_dir
+from neurorack.settings.edit import Value, edit
 from neurorack.settings.memory import Memory
 from neurorack.settings.model import Settings, check_number, named
 from neurorack.statedir import state_dir
@@ -21,9 +22,13 @@ Deed = Literal["list", "save", "recall", "rename", "clear"]
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ask", tag="presets"):
-    do: Deed
+    """`number` and `name` are a preset's; `set` gives the sound that plays another `value` at `path`."""
+
+    do: Literal[Deed, "set"]
     number: int = 0
     name: str | None = None
+    path: str = ""
+    value: Value = None
 
     def apply(self, settings: Settings) -> Settings:
         """The settings afterwards. Raises BadInput where that cannot be."""
@@ -35,6 +40,10 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
             return settings.rename(self.number, self.name or "")
         if self.do == "clear":
             return settings.clear(self.number)
+        if self.do == "set":
+            if settings.playing is None:
+                raise BadInput("nothing has been played yet", self.path, "start the module first")
+            return msgspec.structs.replace(settings, playing=edit(settings.playing, self.path, self.value))
         return settings
 
 

@@ -1,6 +1,6 @@
-"""What systemd's units start: `python -m neurorack.service engine|jacks|daemon [options of neurorack run]`.
+"""What systemd's units start: `python -m neurorack.service engine|jacks|daemon|remote [options of neurorack run]`.
 
-All three units read the same options; what the player chose lies in the state directory. From both this makes the
+All four units read the same options; what the player chose lies in the state directory. From both this makes the
 command line that the daemon would make, and becomes that process. systemd starts it again at once when it ends, and
 here it waits: not at all after it has lived a while, else longer each time. RestartSteps of systemd 254 would do that,
 but counts all ends since the machine was started: the tenth in a year would cost as long a silence as the tenth in a
@@ -19,11 +19,11 @@ from neurorack.daemon import BUNDLE, Daemon, add_options, log
 from neurorack.desk import Desk
 from neurorack.errors import BadInput
 from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, log_path
-from neurorack.parts import engine_command, jacks_command
+from neurorack.parts import engine_command, jacks_command, remote_command
 from neurorack.rundir import open_run_dir
 from neurorack.statedir import state_dir
 
-PARTS = ("engine", "jacks", "daemon")
+PARTS = ("engine", "jacks", "daemon", "remote")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         time.sleep(pause_s(run_dir / f"{options.part}.starts"))
         if options.part == "daemon":
             return Daemon(options, attached=False, keeps=False).run()
-        command = _engine(options, run_dir) if options.part == "engine" else jacks_command(options, run_dir)
+        command = _command(options, run_dir)
     except BadInput as error:
         log(str(error))
         return 2
@@ -66,7 +66,11 @@ def pause_s(starts: Path) -> float:
     return pause
 
 
-def _engine(options: argparse.Namespace, run_dir: Path) -> list[str]:
+def _command(options: argparse.Namespace, run_dir: Path) -> list[str]:
+    if options.part == "remote":
+        return remote_command(run_dir)
+    if options.part == "jacks":
+        return jacks_command(options, run_dir)
     bundle, first = Desk(state_dir(), BUNDLE, bundle=options.bundle).engine_options
     return [*engine_command(options, run_dir, bundle, listens=options.listen), *first]
 

@@ -1,17 +1,19 @@
 """What lies between the processes: memory-mapped files in the run directory, and no lock.
 
-Three shapes, each with one writer:
+Three shapes, each with one writer, and one that anybody may write:
 
 `Snapshot`   the newest value of something; a torn or absent one leaves the reader's previous in force
 `EdgeRing`   every edge in order, with the kernel's timestamp; each reader keeps its own place
 `AudioTap`   the last seconds of sound, for recorders and scopes
 `FrameTap`   the last seconds of what the decoder was asked for, for who records gestures
+`Switch`     on or off, one byte: whole by nature
 
 A slot is proven whole by its number at both ends *and* a checksum, since on Arm two stores may become
 visible in either order. Space is reserved with `posix_fallocate`, so a full tmpfs is an error at open
 and never a SIGBUS in the audio callback.
 """
 
+import contextlib
 import mmap
 import os
 import struct
@@ -166,6 +168,17 @@ METERS = np.dtype(
     ]
 )
 """Written by the engine after every block."""
+
+LED_NAMES = ("gate1", "gate2", "level", "clip", "load", "fault", "voltage", "engine")
+
+PANEL = np.dtype(
+    [
+        ("t_ns", "i8"),
+        ("pages", "u1", (8, 128)),  # as the SSD1306 has them: a byte is eight pixels of a column, bit 0 on top
+        ("leds", "f4", len(LED_NAMES)),  # brightness as an eye sees it, 0…1
+    ]
+)
+"""What display and LEDs show: written by the panel, for whoever looks from afar."""
 
 
 class _File:
@@ -407,3 +420,28 @@ class FrameTap(_Tap):
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         super().__init__(path, FRAMES, self.HOPS, repr(FRAMES).encode(), spare=self.HOPS // 8, create=create)
+
+
+class Switch:
+    """On or off, for any writer and any reader: one byte needs neither number nor checksum, and nobody waits.
+
+    Who creates it opens it to the group: whoever may look after the module may use it.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self._file = _File(path, 1, b"switch 1", create=create)
+        self._map, self._at = self._file.map, self._file.offset
+        if create:
+            with contextlib.suppress(OSError):  # somebody else's, which is fine
+                os.chmod(path, 0o660)
+
+    @property
+    def on(self) -> bool:
+        return self._map[self._at] != 0
+
+    @on.setter
+    def on(self, on: bool) -> None:
+        self._map[self._at] = on
+
+    def close(self) -> None:
+        self._file.close()

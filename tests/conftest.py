@@ -25,7 +25,7 @@ from neurorack.patch.found import points_size
 from neurorack.words import BANDS as EXCITED
 from neurorack.words import HOP, KNOTS, SAMPLE_RATE_HZ, STAGES
 
-pytest_plugins = ["live", "struck"]
+pytest_plugins = ["live", "served", "struck"]
 
 _STATES = itertools.count()
 

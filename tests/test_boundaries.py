@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "neurorack"
 
 WORDS = {"words", "errors", "clock", "place", "shared", "rundir", "board", "boards", "bundle", "realtime", "statedir"}
-WORDS |= {"onnx_graph", "onnx_session", "mailbox", "notify"}
+WORDS |= {"onnx_graph", "onnx_session", "mailbox", "notify", "glyphs", "lines"}
 """What every layer may use: words, files and descriptions; none of it knows a layer."""
 
 ALLOWED = {
@@ -25,6 +25,8 @@ ALLOWED = {
     "settings": {"patch"},
     "learn": {"patch", "engine", "ears", "terminal"},
     "ears": {"patch"},
+    "remote": {"jacks", "patch", "engine", "panel", "settings", "presets", "panic", "terminal", "daemon"},
+    "console": {"remote", "panel", "terminal"},
 }
 """Beyond itself and WORDS. Commands and the daemon, which join everything, are free."""
 
@@ -103,6 +105,8 @@ def test_nothing_at_run_time_imports_the_offline_part(file):
         ("import neurorack.engine.process, neurorack.engine.player", OFFLINE | {"textual", "PIL", "smbus2", "asyncio"}),
         ("import neurorack.daemon, neurorack.desk", OFFLINE | {"numpy", "textual", "onnxruntime"}),  # the engine waits
         ("import neurorack.frontend", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice"}),
+        ("import neurorack.remote.server", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice", "smbus2"}),
+        ("import neurorack.remote.client, neurorack.remote.ctl", OFFLINE | {"numpy", "msgspec", "textual"}),
         ("import neurorack.daemon, neurorack.panel.panel", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice"}),
         (
             "import neurorack.cli; neurorack.cli.build_parser()",

@@ -81,7 +81,7 @@ class Bench:
                 daemon.wait(PATIENCE_S)
             if daemon.stderr is not None:
                 daemon.stderr.close()
-        for name in ("engine", "jacks"):
+        for name in ("engine", "jacks", "remote"):
             if pid := self.pid(name):
                 os.kill(pid, signal.SIGKILL)
 

@@ -21,7 +21,7 @@ from neurorack.engine.timeline import GateSchedule, LockedTimeline
 from neurorack.patch.found import Kept
 from neurorack.patch.performance import PLAYED, RUNNING, at_rest
 from neurorack.realtime import flush_denormals, make_fifo, pin
-from neurorack.shared import AudioTap, EdgeRing, FrameTap, Snapshot
+from neurorack.shared import AudioTap, EdgeRing, FrameTap, Snapshot, Switch
 from neurorack.words import C4_HZ, DESCRIPTORS, GATE2_TASKS, GATE_JACKS, SAMPLE_RATE_HZ
 
 WARM_S = 0.02
@@ -109,7 +109,7 @@ class AudioCallback:
     """Hand it to a device as its callback. Public attributes may be set by the main thread at any time.
 
     block      samples the device asks for at `rate_hz`, and of an engine block at 48 kHz
-    controls, edges, tap, frames   mapped files, or None until they are there
+    controls, edges, tap, frames, panic   mapped files, or None until they are there
     held       gate jacks that were up before there were edges to read; taken
     wishes     taken up at the next block
     incoming   a warm player to fade over to; taken, and the old one left in `outgoing`
@@ -134,6 +134,7 @@ class AudioCallback:
         self.held: tuple[str, ...] = ()
         self.tap: AudioTap | None = None
         self.frames: FrameTap | None = None
+        self.panic: Switch | None = None
         self.wishes = wishes or Wishes()
         self.incoming: Player | None = None
         self.outgoing: Player | None = None
@@ -148,6 +149,7 @@ class AudioCallback:
         self._timeline = LockedTimeline(block, rate_hz)
         self._schedule = GateSchedule(block, self.wishes.gate_delay_samples)
         self._taken: Wishes | None = None
+        self._hushed = False  # by the panic switch
         self._start = -block  # sample, at 48 kHz, with which the newest block begins
         self._ratio, self._ahead = 1.0, 0
         self._pitch_hz, self._descriptors = C4_HZ, np.full(len(DESCRIPTORS), 0.5)
@@ -240,7 +242,7 @@ class AudioCallback:
             self._recover()
         elif self._warming:
             self._warming -= 1
-        elif not self.ending and not self.wishes.muted:
+        elif not self.ending and not self.wishes.muted and not self._hushed:
             self._stage.open()
             self._meters.first_sound(monotonic_ns())
         if self.ending:
@@ -261,6 +263,7 @@ class AudioCallback:
             self._welcome(self.incoming)
         self._read_controls()
         self._read_edges()
+        self._read_panic()
 
     def _take_wishes(self, wishes: Wishes) -> None:
         if wishes.listen and self._player.follower is not None and not (self._taken and self._taken.listen):
@@ -306,6 +309,18 @@ class AudioCallback:
         self._player.gate(offset, jack, level)
         if self._next is not None:
             self._next.gate(offset, jack, level)
+
+    def _read_panic(self) -> None:
+        """Fade out for as long as the switch is on, and let go of notes that hang: the next edge plays again."""
+        before, self._hushed = self._hushed, self.panic is not None and self.panic.on
+        if not self._hushed or before:
+            return
+        self._stage.close()
+        for jack, level in self._levels.items():
+            if level:
+                self._player.gate(0, jack, 0)
+                if self._next is not None:
+                    self._next.gate(0, jack, 0)
 
     def _read_controls(self) -> None:
         controls = self.controls

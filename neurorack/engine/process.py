@@ -34,7 +34,7 @@ from neurorack.patch.found import ROOM, Kept
 from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock, default_run_dir, open_run_dir
-from neurorack.shared import CONTROLS, FOUND, INTENT, METERS, VOLTS, AudioTap, EdgeRing, FrameTap, Snapshot
+from neurorack.shared import CONTROLS, FOUND, INTENT, METERS, VOLTS, AudioTap, EdgeRing, FrameTap, Snapshot, Switch
 from neurorack.words import BLOCKS, GATE2_TASKS, GATE_JACKS, POINTS_MAX, SAMPLE_RATE_HZ
 
 TICK_S = 0.05
@@ -193,7 +193,7 @@ class Engine:
             cpu=self._options.cpu,
         )
         self._callback.tap, self._callback.frames = self._tap, self._frames
-        for name in ("controls", "edges"):
+        for name in ("controls", "edges", "panic"):
             self._inodes.pop(name, None)
         self._hand_over_files()
 
@@ -377,7 +377,7 @@ class Engine:
                 self._intent = Snapshot(path, INTENT)
 
     def _hand_over_files(self) -> None:
-        """Files of the jacks may appear, or be made anew, while the engine plays; the callback never opens one."""
+        """Files of others may appear, or be made anew, while the engine plays; the callback never opens one."""
         callback = self._callback
         with contextlib.suppress(BadInput):
             if self._is_new(self.run_dir / "controls"):
@@ -385,6 +385,8 @@ class Engine:
             if self._is_new(self.run_dir / "edges"):
                 edges = EdgeRing(self.run_dir / "edges")
                 callback.held, callback.edges = self._held(edges), edges
+            if self._is_new(self.run_dir / "panic"):
+                callback.panic = Switch(self.run_dir / "panic")
 
     def _held(self, edges: EdgeRing) -> tuple[str, ...]:
         """Gates that were up when `edges` was opened, if the jacks live: the note that an engine which died was playing

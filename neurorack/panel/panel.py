@@ -39,7 +39,7 @@ from neurorack.panel.pages.system import CalibrationPage, Service, SystemPage
 from neurorack.panel.rest import Light, Rest
 from neurorack.panel.state import PanelState
 from neurorack.panel.watch import Opened, Watch
-from neurorack.shared import EdgeRing
+from neurorack.shared import LED_NAMES, PANEL, EdgeRing, Snapshot
 
 FRAME_S = 0.05
 """From frame to frame where nobody touches the encoder."""
@@ -91,6 +91,7 @@ class Panel:
         self._board, self._clock, self._instrument = board, clock, instrument
         self._watch = Watch(run_dir, clock)
         self._edges = Opened(lambda: EdgeRing(run_dir / "edges"), clock)
+        self._mirror = Opened(lambda: Snapshot(run_dir / "panel", PANEL, create=True), clock)
         self._turns = Quadrature(board.encoder.steps_per_detent)
         self._encoder = Encoder(self._turns, Button())
         buses = {
@@ -147,7 +148,9 @@ class Panel:
         self.menu.step(state)
         light = self._rest.light(state.t_s)
         pixels = np.zeros((HEIGHT, WIDTH), bool) if light is Light.DARK else self._screen(state)
-        self._show(pixels, CONTRAST[light], lights(state, problem=self.problem is not None))
+        brightness = lights(state, problem=self.problem is not None)
+        self._show(pixels, CONTRAST[light], brightness)
+        self._reflect(pixels, brightness, now_ns)
         self._frame_ns = now_ns + round(FRAME_S * 1e9)
 
     def _state(self) -> PanelState:
@@ -183,6 +186,14 @@ class Panel:
                 board = self._board.leds
                 self._leds = Leds(bus, board.address, board.channels, board.pwm_hz, self._clock)
             self._leds.show(brightness)
+
+    def _reflect(self, pixels: np.ndarray, brightness: dict[str, float], now_ns: int) -> None:
+        """Let those who look from afar see it too."""
+        if (mirror := self._mirror.get()) is not None:
+            mirror.record["t_ns"] = now_ns
+            mirror.record["pages"] = np.packbits(pixels.reshape(8, 8, WIDTH), axis=1, bitorder="little")[:, 0]
+            mirror.record["leds"] = [brightness[name] for name in LED_NAMES]
+            mirror.publish()
 
     def close(self) -> None:
         """Switch display and LEDs off: a dark panel is one that nobody looks after."""

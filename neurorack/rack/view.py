@@ -7,24 +7,21 @@ waits. It looks twelve times a second and redraws only the parts that changed.
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
-from textual.geometry import Region
-from textual.strip import Strip
-from textual.widget import Widget
 from textual.widgets import Static
 
 from neurorack.clock import MonotonicClock
 from neurorack.errors import BadInput
+from neurorack.glyphs import bar, braille, gauge, half_blocks
+from neurorack.lines import Lines
 from neurorack.panel.leds import RGB
 from neurorack.panel.state import Engine, PanelState, note
 from neurorack.panel.watch import Watch
 from neurorack.rack.control import RackControl
-from neurorack.rack.glyphs import bar, braille, gauge, half_blocks
 from neurorack.rack.hands import LONG_PRESS_S, PIANO, Hands
 from neurorack.rack.look import Look, Looker
 from neurorack.rack.plan import INPUT_JACKS
@@ -53,36 +50,6 @@ HINT = "← → turn  ↵ push  esc back  1-4 ↑↓ pots  c cables  p keyboard 
 
 _DIM, _WARM = "#7d828c", "#ffb02e"
 _CABLES = ("#e0687a", "#edae49", "#30a5b8", "#86c5a0", "#a98bc4", "#f08d55", "#5f9be0")
-
-
-class Lines(Widget):
-    """Lines of text of which only those that changed are drawn anew: a third of the cost of one text for all."""
-
-    def __init__(self, part: str) -> None:
-        super().__init__(id=part)
-        self._lines: list[Text] = []
-        self._strips: list[Strip] = []
-        self._paint = Style.null()
-
-    def on_mount(self) -> None:
-        self._paint = self.rich_style  # fixed here, and dear to ask for on every line
-
-    def show(self, text: Text) -> None:
-        lines = list(text.split("\n", allow_blank=True))
-        strips = []
-        for y, line in enumerate(lines):
-            if y < len(self._lines) and self._lines[y] == line:
-                strips.append(self._strips[y])
-            else:
-                strips.append(Strip(line.render(self.app.console)).apply_style(self._paint))
-                self.refresh(Region(0, y, self.size.width, 1))
-        if len(lines) < len(self._lines):
-            self.refresh()
-        self._lines, self._strips = lines, strips
-
-    def render_line(self, y: int) -> Strip:
-        strip = self._strips[y] if y < len(self._strips) else Strip.blank(0)
-        return strip.adjust_cell_length(self.size.width, self._paint)
 
 
 class ModuleView(App[None]):

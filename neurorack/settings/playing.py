@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from neurorack.errors import BadInput
-from neurorack.patch.matrix import CURVES, empty_patch, standing
+from neurorack.patch.matrix import CURVES, default_patch, empty_patch, standing
 from neurorack.settings.model import CurveName, Find, Gate2Task, JackName, Knob, KnobName, PotName, Sound
 from neurorack.shared import FOUND, INTENT, PATCH, Snapshot
 from neurorack.words import CV_JACKS, DESCRIPTORS, GATE2_TASKS, PATCHABLE, POTS
@@ -62,6 +62,11 @@ def resting(sound: Sound, picked: Sequence[float]) -> np.ndarray:
     return np.array(positions)
 
 
+def safe(bundle: str) -> Sound:
+    """What a module out of its box plays."""
+    return Sound(bundle=bundle, knobs=knobs_of(default_patch()))
+
+
 def enveloped_of(record: np.recarray) -> tuple[JackName, ...]:
     """Of a PATCH record, the jacks without a cable."""
     return tuple(jack for jack, envelope in zip(get_args(JackName), record["enveloped"], strict=True) if envelope)
@@ -73,6 +78,24 @@ def _find(at: np.ndarray, change: np.ndarray) -> Find | None:
         return None
     first, second = np.clip(at, 0.0, 1.0).tolist()
     return Find(at=(first, second), change=change.astype("<f2").tobytes())
+
+
+def sound_of(patch: np.recarray, intent: np.recarray) -> Sound:
+    """The sound of a PATCH and an INTENT record."""
+    return Sound(
+        bundle=bytes(intent["bundle"]).decode(errors="replace"),
+        gesture=int(intent["gesture"]),
+        depth=float(intent["depth"]),
+        intonation=float(intent["intonation"]),
+        knobs=knobs_of(patch),
+        morph_to=int(intent["morph_to"]),
+        gate2=get_args(Gate2Task)[intent["gate2"]],
+        enveloped=enveloped_of(patch),
+        scale=int(patch["scale"]),
+        find_seed=int(intent["find_seed"]),
+        found=_find(intent["found_at"], intent["found"][: intent["found_size"]]),
+        pots=None if np.isnan(patch["recalled"]).any() else tuple(map(float, patch["recalled"])),  # type: ignore[arg-type]
+    )
 
 
 class Playing:
@@ -94,21 +117,7 @@ class Playing:
         """What the records said when they were opened: of a module that plays on, it is what plays."""
         if not self._found:
             return None
-        intent, patch = self._intent.record, self._patch.record
-        return Sound(
-            bundle=bytes(intent["bundle"]).decode(errors="replace"),
-            gesture=int(intent["gesture"]),
-            depth=float(intent["depth"]),
-            intonation=float(intent["intonation"]),
-            knobs=knobs_of(patch),
-            morph_to=int(intent["morph_to"]),
-            gate2=get_args(Gate2Task)[intent["gate2"]],
-            enveloped=enveloped_of(patch),
-            scale=int(patch["scale"]),
-            find_seed=int(intent["find_seed"]),
-            found=_find(intent["found_at"], intent["found"][: intent["found_size"]]),
-            pots=None if np.isnan(patch["recalled"]).any() else tuple(map(float, patch["recalled"])),  # type: ignore[arg-type]
-        )
+        return sound_of(self._patch.record, self._intent.record)
 
     def play(self, sound: Sound, *, recall: bool = False) -> None:
         """Tell engine and jacks. With `recall` the pots' knobs go where `sound` has them, until a pot passes that."""

@@ -69,7 +69,7 @@ def test_no_part_is_root_or_has_more_than_it_needs(machine, part):
     now = status(machine, part)
     own = machine.say("id", "-u", USER).strip()
     assert own != "0" and set(now["Uid"].split()) == {own}
-    rights = 0 if part == "daemon" else CAP_IPC_LOCK | CAP_SYS_NICE
+    rights = 0 if part in ("daemon", "remote") else CAP_IPC_LOCK | CAP_SYS_NICE
     assert {int(now[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {rights}
     assert now["NoNewPrivs"] == "1" and now["Seccomp"] == "2"
 
@@ -80,7 +80,7 @@ def test_a_part_can_write_nowhere_but_where_it_must(machine, part):
     enter = ("nsenter", "--target", pid, "--mount", "--", "setpriv", "--reuid", USER, "--regid", USER, "--init-groups")
     places = "/run/neurorack /var/lib/neurorack /opt/neurorack /etc /home /usr /var/lib /sys /proc/sys"
     found = machine.inside(*enter, "sh", "-c", f"for p in {places}; do test -w $p && echo $p; done").stdout
-    allowed = ["/run/neurorack", "/var/lib/neurorack"] if part == "daemon" else ["/run/neurorack"]
+    allowed = ["/run/neurorack", "/var/lib/neurorack"] if part in ("daemon", "remote") else ["/run/neurorack"]
     assert found.split() == allowed
 
 

@@ -10,7 +10,7 @@ from neurorack.engine import callback as module
 from neurorack.engine.callback import AudioCallback, Wishes
 from neurorack.engine.meters import Meters
 from neurorack.patch.performance import RUNNING, SCRUB
-from neurorack.shared import CONTROLS, METERS, AudioTap, EdgeRing, FrameTap, Snapshot
+from neurorack.shared import CONTROLS, METERS, AudioTap, EdgeRing, FrameTap, Snapshot, Switch
 from neurorack.words import HOP
 
 BLOCK = 128
@@ -321,3 +321,18 @@ def test_another_rate_is_converted_and_gates_keep_their_delay(rate_hz: int, mete
     delays = samples - np.array(pushed[: len(samples)]) * 48e-6
     assert np.ptp(delays) < 2.0
     assert read(run_dir)["late_edges"] == 0
+
+
+def test_panic_fades_out_lets_go_of_what_hangs_and_ends_with_the_switch(card: Card, run_dir: Path):
+    switch = Switch(run_dir / "panic", create=True)
+    card.callback.panic = Switch(run_dir / "panic")
+    card.callback.held = ("gate1",)
+    assert np.abs(card.play(60)[-BLOCK:]).max() > 0.2
+    switch.on = True
+    fading = card.play(6)
+    assert not fading[round(0.012 * 48_000) + BLOCK :].any(), "silent 12 ms later"
+    assert np.abs(np.diff(fading)).max() < 0.05, "without a click"
+    assert not card.play(100).any()
+    assert [event[1:] for event in card.callback._player.gates] == [("gate1", 1), ("gate1", 0)]
+    switch.on = False
+    assert np.abs(card.play(20)[-BLOCK:]).max() > 0.2

@@ -13,11 +13,11 @@ from textual.pilot import Pilot
 from neurorack.board import load_board
 from neurorack.clock import MonotonicClock
 from neurorack.errors import BadInput
+from neurorack.glyphs import braille, half_blocks
 from neurorack.jacks.bus import open_bus
 from neurorack.panel.leds import Leds
 from neurorack.panel.oled import Oled
 from neurorack.rack import view
-from neurorack.rack.glyphs import braille, half_blocks
 from neurorack.rack.hands import LONG_PRESS_S
 from neurorack.rack.plan import INPUT_JACKS
 from neurorack.rack.view import HINT, Lines, ModuleView

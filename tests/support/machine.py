@@ -39,7 +39,7 @@ PACKAGES = ("systemd-sysv", "udev", "dbus", "python3", "python3-venv", "libporta
 
 USER = "neurorack"
 HOME = Path("/opt/neurorack")
-PARTS = ("engine", "jacks", "daemon")
+PARTS = ("engine", "jacks", "daemon", "remote")
 UNITS = tuple(f"neurorack-{part}.service" for part in PARTS)
 
 ENDS_S = 5.0

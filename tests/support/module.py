@@ -81,7 +81,7 @@ class Module:
 
     def pull_the_plug(self) -> None:
         """All its processes end at once, without a last word."""
-        for name in ("daemon", "engine", "jacks"):
+        for name in ("daemon", "engine", "jacks", "remote"):
             if pid := holder(self.run_dir / f"{name}.lock"):
                 os.kill(pid, signal.SIGKILL)
         self.process.kill()

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurorack.rack.glyphs import bar, braille, gauge, half_blocks
+from neurorack.glyphs import bar, braille, gauge, half_blocks
 
 
 def noise(seed: int) -> np.ndarray:

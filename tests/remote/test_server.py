@@ -1,0 +1,319 @@
+"""The socket as its clients see it: a desk, a run directory with a playing module's files, the server in a thread."""
+
+import json
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurorack.errors import BadInput
+from neurorack.mailbox import short_path
+from neurorack.remote import server as module
+from neurorack.remote.client import Client
+from neurorack.remote.messages import LINE_MAX, SOCKET
+from neurorack.remote.server import CLIENTS_MAX
+
+PATIENCE_S = 20.0
+
+
+Module = Any
+"""As `served` has it: `playing`."""
+
+
+@pytest.fixture
+def client(playing: Module) -> Iterator[Client]:
+    with Client(playing.run_dir) as made:
+        yield made
+
+
+class Raw:
+    """A client without manners."""
+
+    def __init__(self, run_dir: Path, *, hello: bool = True) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(PATIENCE_S)
+        with short_path(run_dir, SOCKET) as path:
+            self.socket.connect(path)
+        self._file = self.socket.makefile("rb")
+        if hello:
+            self.say(b'{"do":"hello","versions":[1]}\n')
+            assert self.hear()["version"] == 1
+
+    def say(self, raw: bytes) -> None:
+        self.socket.sendall(raw)
+
+    def hear(self) -> dict[str, Any]:
+        """{} at the end of the connection."""
+        try:
+            line = self._file.readline()
+        except ConnectionResetError:
+            return {}
+        return json.loads(line) if line else {}
+
+    def close(self) -> None:
+        self._file.close()
+        self.socket.close()
+
+
+def until(happens: Callable[[], object]) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while not happens():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def value(client: Client, path: str) -> Any:
+    return client.ask("get", paths=[path])["values"][path]
+
+
+def test_the_socket_is_for_owner_and_group_alone(playing: Module):
+    assert stat.S_IMODE((playing.run_dir / SOCKET).stat().st_mode) == 0o660
+    assert stat.S_IMODE((playing.run_dir / "panic").stat().st_mode) == 0o660
+
+
+def test_values_are_read_by_path_and_by_branch(playing: Module, client: Client):
+    playing.play(cv_v=[0.5, 1, 2, 3, 4], gate=[1, 0], load=0.125)
+    until(lambda: value(client, "jack.cv4.volts") == 4.0)
+    jacks = client.ask("get", paths=["jack"])["values"]
+    assert jacks["jack.voct.volts"] == 0.5 and jacks["jack.gate1.level"] == 1
+    assert value(client, "meters.load") == 0.125
+    assert value(client, "system.engine") == "playing"
+    assert value(client, "gestures") == ["hold", "still"]
+    everything = client.ask("get")["values"]
+    assert everything.keys() >= jacks.keys() and "knob.centroid.attenuverter.cv1" in everything
+    with pytest.raises(BadInput, match="no such value"):
+        client.ask("get", paths=["knob.centroyd"])
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "after"),
+    [
+        ("depth", 2, 2.0),
+        ("gesture", "still", 1),
+        ("gate2", "tap", "tap"),
+        ("scale", "major", "101011010101"),
+        ("enveloped", ["cv3"], ["cv3"]),
+        ("knob.morph.base", 0.5, 0.5),
+        ("knob.boominess.attenuverter.cv2", -0.5, -0.5),
+        ("knob.pitch.offset", 1.5, 1.5),
+        ("knob.rms.curve", "s-curve", "s-curve"),
+        ("knob.rms.pot", None, None),
+    ],
+)
+def test_what_is_set_plays_and_is_read_back(playing: Module, client: Client, path: str, given: Any, after: Any):
+    assert client.ask("set", path=path, value=given)["done"]
+    assert value(client, path) == after
+
+
+def test_a_knob_with_a_pot_stands_where_it_is_set_until_its_pot_passes(playing: Module, client: Client):
+    until(lambda: playing.desk.sound.pots is not None)
+    client.ask("set", path="knob.centroid.base", value=0.75)
+    assert playing.desk.sound.pots == (0.1, 0.75, 0.3, 0.4), "the others as remembered"
+    assert playing.desk.sound.knobs["centroid"].pot == "pot2"
+    patch = playing.server.tree.record("patch")
+    assert patch["recalled"][1] == 0.75 and patch["recalled_ns"] > 0
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "complaint"),
+    [
+        ("depth", 5, "<= 4.0"),
+        ("depth", "deep", "float"),
+        ("knob.morph.base", 1.5, "give a number, 0…1"),
+        ("knob.morph.base", True, "give a number"),
+        ("knob.morph.attenuverter.cv9", 0.5, "cannot be set"),
+        ("meters.lost", 0, "cannot be set"),
+        ("gesture", "nobody", "no gesture"),
+        ("bundle", "nobody", "nobody"),
+        ("scale", "x", "no scale"),
+    ],
+)
+def test_what_cannot_be_set_is_refused_and_nothing_changes(
+    playing: Module, client: Client, path: str, given: Any, complaint: str
+):
+    before = playing.desk.sound
+    with pytest.raises(BadInput, match=complaint):
+        client.ask("set", path=path, value=given)
+    assert playing.desk.sound == before
+
+
+def test_presets_are_saved_recalled_and_listed(playing: Module, client: Client):
+    client.ask("set", path="depth", value=3)
+    rows = client.ask("preset", deed="save", number=5, name="deep")["presets"]
+    assert {"number": 5, "name": "deep", "bundle": playing.desk.sound.bundle, "gesture": 0} in rows
+    assert value(client, "preset.5.name") == "deep"
+    client.ask("set", path="depth", value=1)
+    client.ask("preset", deed="recall", number=5)
+    assert value(client, "depth") == 3.0
+    with pytest.raises(BadInput, match="empty"):
+        client.ask("preset", deed="recall", number=6)
+
+
+def test_who_only_reads_changes_nothing(playing: Module):
+    with Client(playing.run_dir, read_only=True) as reader:
+        for wish in ({"do": "set", "path": "depth", "value": 2}, {"do": "panic"}, {"do": "preset", "deed": "clear"}):
+            with pytest.raises(BadInput, match="only reads"):
+                reader.ask(**wish)
+        assert reader.ask("preset", deed="list")["presets"]
+        assert not playing.switch.on and playing.desk.sound.depth == 1.0
+
+
+def test_a_watch_tells_what_changed_and_nothing_else(playing: Module, client: Client):
+    first = client.ask("watch", paths=["jack.cv1", "depth"], every_s=0.1)["values"]
+    assert first["depth"] == 1.0
+    assert client.told(0.3) is None
+    playing.play(cv_v=[0, 1.5, 0, 0, 0])
+    assert client.told(PATIENCE_S) == {"jack.cv1.volts": 1.5}
+    client.ask("watch", every_s=0)
+    playing.play(cv_v=[0, 2.5, 0, 0, 0])
+    assert client.told(0.3) is None
+
+
+def test_a_preset_that_is_gone_is_told_as_null(playing: Module, client: Client):
+    until(lambda: "preset.1.name" in client.ask("get", paths=["preset"])["values"])
+    client.ask("watch", paths=["preset"])
+    client.ask("preset", deed="clear", number=1)
+    assert client.told(PATIENCE_S) == dict.fromkeys(("preset.1.bundle", "preset.1.gesture", "preset.1.name"))
+
+
+def test_panic_needs_no_daemon(playing: Module, client: Client):
+    playing.desk_sleeps = True
+    assert client.ask("panic")["done"] and playing.switch.on
+
+
+def test_the_panel_is_mirrored(playing: Module, client: Client):
+    pixels = np.random.default_rng(1).integers(0, 256, (8, 128)).astype("u1")
+    playing.panel.record["pages"], playing.panel.record["leds"] = pixels, 0.5
+    playing.panel.publish()
+    import base64
+
+    until(lambda: base64.b64decode(value(client, "panel.page3")) == pixels[3].tobytes())
+    assert value(client, "panel.led.clip") == 0.5
+
+
+def test_logs_are_read_from_their_end(playing: Module, client: Client):
+    (playing.run_dir / "engine.err").write_text("".join(f"engine: line {i}\n" for i in range(5000)))
+    lines = client.ask("log", of="engine")["lines"]
+    assert lines[-1] == "engine: line 4999" and len("\n".join(lines)) <= module.LOG_BYTES
+    with pytest.raises(BadInput, match="no log of jacks"):
+        client.ask("log", of="jacks")
+
+
+def test_versions_are_agreed_upon_before_anything_else(playing: Module):
+    raw = Raw(playing.run_dir, hello=False)
+    raw.say(b'{"id":7,"do":"hello","versions":[99, 1]}\n')
+    assert raw.hear() | {"limits": 0} == {
+        "id": 7, "version": 1, "neurorack": module.neurorack.__version__, "read_only": False, "limits": 0
+    }  # fmt: skip
+    for line, code in ((b'{"do":"hello","versions":[99]}\n', "version"), (b'{"do":"get"}\n', "hello")):
+        stranger = Raw(playing.run_dir, hello=False)
+        stranger.say(line)
+        assert stranger.hear()["error"]["code"] == code
+        assert stranger.hear() == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"?", b"{}", b"[]", b"null", b'{"do":"fly"}', b'{"do":"get","paths":"x"}', b'{"do":"get","more":1}',
+        b'{"do":"set","path":"depth","value":{"a":1}}', b'{"do":"set","path":"depth","value":1e999}',
+        b'{"do":"log","of":"../engine"}', b"\xff\xfe", b"[" * 3000, b'{"id":[1],"do":"get"}',
+        b'{"do":"watch","every_s":-1}',
+    ],
+)  # fmt: skip
+def test_what_is_no_message_is_answered_and_the_connection_goes_on(playing: Module, line: bytes):
+    raw = Raw(playing.run_dir)
+    raw.say(line + b'\n{"id":"then","do":"get","paths":["depth"]}\n')
+    assert raw.hear()["error"]["code"] == "malformed"
+    assert raw.hear() == {"id": "then", "values": {"depth": 1.0}}
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_line_that_is_too_long_ends_the_connection(playing: Module, end: bytes):
+    raw = Raw(playing.run_dir)
+    raw.say(b"x" * LINE_MAX + end)
+    assert raw.hear()["error"]["code"] == "too-long"
+    assert raw.hear() == {}
+
+
+def test_messages_may_come_in_pieces_and_in_heaps(playing: Module):
+    raw = Raw(playing.run_dir)
+    line = b'{"do":"get","paths":["depth"]}\n'
+    for byte in line:
+        raw.say(bytes([byte]))
+    assert raw.hear()["values"] == {"depth": 1.0}
+    raw.say(line * 500)
+    assert all(raw.hear()["values"] == {"depth": 1.0} for _ in range(500))
+
+
+def test_one_client_too_many_is_told_so_and_room_comes_back(playing: Module):
+    crowd = [Raw(playing.run_dir) for _ in range(CLIENTS_MAX)]
+    late = Raw(playing.run_dir, hello=False)
+    assert late.hear()["error"]["code"] == "full"
+    assert late.hear() == {}
+    crowd.pop().close()
+    until(lambda: playing.server.clients < CLIENTS_MAX)
+    Raw(playing.run_dir)
+
+
+def test_who_says_no_hello_is_dropped(playing: Module, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "GREETING_S", 0.05)
+    silent = Raw(playing.run_dir, hello=False)
+    assert silent.hear()["error"]["code"] == "hello"
+    assert silent.hear() == {}
+
+
+def test_who_does_not_read_is_not_read_and_then_dropped(playing: Module, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "STUCK_S", 0.3)
+    deaf = Raw(playing.run_dir)
+    deaf.socket.settimeout(0.2)
+    said = 0
+    with pytest.raises(OSError):  # its own buffer is full, or it has been dropped
+        while True:
+            said += deaf.socket.send(b'{"do":"get"}\n' * 100)
+    assert said < 4 << 20
+    until(lambda: playing.server.clients == 0)
+    with Client(playing.run_dir) as other:
+        assert value(other, "depth") == 1.0
+
+
+def test_a_client_that_is_gone_is_forgotten_while_its_wish_is_done(playing: Module):
+    raw = Raw(playing.run_dir)
+    raw.say(b'{"do":"set","path":"depth","value":2.5}\n')
+    raw.close()
+    until(lambda: playing.desk.sound.depth == 2.5)
+    until(lambda: playing.server.clients == 0)
+
+
+def test_a_daemon_that_sleeps_keeps_nobody_from_reading(playing: Module, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "ANSWER_S", 0.5)
+    playing.desk_sleeps = True
+    waiting = Raw(playing.run_dir)
+    waiting.say(b'{"id":1,"do":"set","path":"depth","value":2}\n{"id":2,"do":"get","paths":["depth"]}\n')
+    assert waiting.hear() == {"id": 2, "values": {"depth": 1.0}}
+    assert waiting.hear()["error"]["what"] == "the daemon does not answer"
+    playing.desk_sleeps = False
+    with Client(playing.run_dir) as other:
+        other.ask("set", path="depth", value=3)
+        assert value(other, "depth") == 3.0
+
+
+def test_more_wishes_than_may_wait_are_refused(playing: Module):
+    playing.desk_sleeps = True
+    raw = Raw(playing.run_dir)
+    raw.say(b'{"id":1,"do":"set","path":"depth","value":2}\n' * (module.LETTERS_MAX + 10))
+    assert raw.hear()["error"]["what"] == "too many wishes at once"
+    playing.desk_sleeps = False
+
+
+def test_without_a_daemon_wishes_are_refused_and_values_are_read(playing: Module, client: Client):
+    (playing.run_dir / "daemon.socket").unlink()
+    with pytest.raises(BadInput, match="daemon does not run"):
+        client.ask("set", path="depth", value=2)
+    assert value(client, "depth") == 1.0
+    assert value(client, "system.daemon") is False
