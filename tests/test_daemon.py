@@ -121,7 +121,7 @@ def test_shut_down_at_the_panel_it_ends_all_with_the_status_that_the_unit_waits_
         """Home, menu, system, shut down, yes: again where a busy machine made a short push a long one."""
         for _ in range(4):
             push(0.7)
-        for detents in (0, -1, 1, 1):
+        for detents in (0, -1, 2, 1):
             if detents:
                 hands.turn_encoder(detents)
                 time.sleep(0.3)

@@ -66,7 +66,7 @@ def test_one_without_room_is_refused_and_its_own_files_count_as_room(tmp_path, m
         free = rundir.ROOM_BYTES - 1_000_000
 
     monkeypatch.setattr(rundir.shutil, "disk_usage", lambda path: Usage)
-    with pytest.raises(BadInput, match="room for 5167 KiB"):
+    with pytest.raises(BadInput, match="room for 6191 KiB"):
         check_room(tmp_path)
     with open(tmp_path / "tap", "wb") as tap:
         os.posix_fallocate(tap.fileno(), 0, 1_000_000)

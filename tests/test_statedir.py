@@ -32,7 +32,7 @@ def test_the_more_particular_wins(monkeypatch, tmp_path):
 
 
 def test_the_unit_gives_the_service_its_own():
-    unit = (Path(__file__).parents[1] / "systemd/neurorack.service").read_text()
+    unit = (Path(__file__).parents[1] / "systemd/lib/systemd/system/neurorack-daemon.service").read_text()
     assert "\nStateDirectory=neurorack\n" in unit
 
 

@@ -50,7 +50,7 @@ class PatchPage(Page):
                 told, colour = _cell(column, values.get(at))
                 text.append(told, "reverse" if here and index == self.column else colour)
             text.append("\n")
-        text.append(f"\n {self.path}", DIM)
+        text.append(f" {self.path}", DIM)
         return text
 
     def key(self, key: str, values: Values) -> Wish | Question | None:

@@ -165,7 +165,7 @@ def packaged_racks() -> list[str]:
 def find_rack(name: str) -> Path:
     """The file of this name; a bare word that is none is a rack of the package."""
     path = Path(name)
-    return RACKS / f"{name}.toml" if not path.exists() and name in packaged_racks() else path
+    return RACKS / f"{name}.toml" if not path.is_file() and name in packaged_racks() else path
 
 
 def load_rack(path: Path, seed: int | None = None) -> Rack:

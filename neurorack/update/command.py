@@ -8,8 +8,8 @@ from neurorack.errors import BadInput
 from neurorack.terminal import plain, tell
 
 EXAMPLE = (
-    "sudo neurorack update neurorack-0.2.0-py310-aarch64.update; to see what plays: neurorack update; "
-    "to have the version before: sudo neurorack update --back"
+    "neurorack update, to see what plays; sudo neurorack update neurorack-0.2.0-py310-aarch64.update; "
+    "sudo neurorack update --back, to have the version before"
 )
 
 

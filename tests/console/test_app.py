@@ -91,7 +91,7 @@ def test_a_preset_is_saved_under_a_name_and_recalled(playing: Any):
 
 def test_who_only_looks_changes_nothing(playing: Any):
     async def act(app: Console, pilot: "Pilot[None]") -> None:
-        assert "read-only" in text(app, "head")[0]
+        await until(lambda: "read-only" in text(app, "head")[0], pilot)
         for keys in (["3", "down", "+"], ["!"], ["7", "c"]):
             await pilot.press(*keys)
             await until(lambda: "only reads" in text(app, "foot")[0], pilot)

@@ -49,7 +49,7 @@ def test_a_level_between_the_thresholds_is_kept_where_it_is_known(take: Path) ->
 def test_the_demo_is_there_without_a_name() -> None:
     world = World.from_toml()
     assert world.name
-    assert world.duration_s is None
+    assert world.duration_s == 20
     assert len(world.edges("gate1", 0, 20 * S)) > 60
 
 

@@ -104,8 +104,8 @@ def test_another_instrument_ends_the_recording(bench):
 
 def test_what_is_being_kept_when_the_instrument_changes_is_not_the_next_ones(bench, monkeypatch):
     go = threading.Event()
-    sync = statedir._sync_folder
-    monkeypatch.setattr(statedir, "_sync_folder", lambda path: (go.wait(30), sync(path)))
+    sync = statedir.sync_folder
+    monkeypatch.setattr(statedir, "sync_folder", lambda path: (go.wait(30), sync(path)))
     bench.shelf.record(bench.path)
     bench.engine.write(frames())
     bench.until(Stage.KEEPING)
@@ -149,8 +149,8 @@ def test_a_disk_that_refuses_costs_that_take_alone(bench, monkeypatch):
 
 def test_a_slow_disk_holds_up_nobody(bench, monkeypatch):
     go = threading.Event()
-    sync = statedir._sync_folder
-    monkeypatch.setattr(statedir, "_sync_folder", lambda path: (go.wait(30), sync(path)))
+    sync = statedir.sync_folder
+    monkeypatch.setattr(statedir, "sync_folder", lambda path: (go.wait(30), sync(path)))
     bench.shelf.record(bench.path)
     bench.engine.write(frames())
     bench.until(Stage.KEEPING)
