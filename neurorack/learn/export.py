@@ -141,8 +141,8 @@ def _gains(g: GraphWriter, decoder: Decoder, weights: dict[str, np.ndarray]) -> 
 
     The envelope, points e_j at places j = 0…J−1 and 0 beyond, is read without a search, as a sum of its rises:
     Σ_j (e_j+1 − e_j) · clip(place − j, 0, 1) from j = −1 on. Two nodes on [frames, elements, J + 1] take less than the
-    four of a tent over each point. The lower end of LEVEL_RANGE_DB bounds all exponentials, of which the others are
-    far above it; the voice asks for no level near the upper one (RMS_MAX_DB).
+    four of a tent over each point. Of the exponentials it is the level alone that the product with `levels` takes, so
+    LEVEL_RANGE_DB may bound them all.
     """
     x = "controls"
     for i in range(len(decoder.hidden)):
@@ -159,7 +159,9 @@ def _gains(g: GraphWriter, decoder: Decoder, weights: dict[str, np.ndarray]) -> 
     floor, nought, unity = (
         g.constant(n, np.array(v, np.float32)) for n, v in (("mask_floor", MASK_FLOOR), ("nought", 0.0), ("unity", 1.0))
     )
-    lowest = g.constant("lowest", np.array(10.0 ** (LEVEL_RANGE_DB[0] / 20)))
+    lowest, highest = (
+        g.constant(n, np.array(10.0 ** (db / 20))) for n, db in zip(("lowest", "highest"), LEVEL_RANGE_DB, strict=True)
+    )
     places, exponentials, mask = (_modes if decoder.modal else _harmonics)(g, decoder, weights)
     third = g.constant("third_axis", np.array([2]))
     beyond = g.add(
@@ -176,7 +178,7 @@ def _gains(g: GraphWriter, decoder: Decoder, weights: dict[str, np.ndarray]) -> 
 
     levels = np.zeros((decoder.partials + 1 if decoder.modal else 3, decoder.elements))
     levels[-1] = weights["scale"]
-    audible = g.add("Clip", exponentials, lowest, out="audible")
+    audible = g.add("Clip", exponentials, lowest, highest, out="audible")
     amplitude = g.add("MatMul", audible, g.constant("levels", levels), out="amplitude")
     return g.add("Mul", g.add("Sqrt", share, out="root_share"), amplitude, out="gains")
 
