@@ -46,12 +46,13 @@ PLAYED = len(KNOBS) + len(PERFORMANCE)
 """Of what an envelope can reach: pitch, descriptors, performance."""
 
 FAR = 0.1
-"""Of a macro's travel: a jump that is larger goes at once. What lies between two timbres may be softer than both, by
-4 dB in skins; slewed, the way through it would be heard, while the decoder crosses from frame to frame unheard."""
+"""Of the travel of what leads from timbre to timbre: a jump that is larger goes at once. What lies between two timbres
+may be louder or softer than both, by up to 10 dB; slewed, the way through it would be heard, while the decoder crosses
+from frame to frame unheard."""
 
 _STILL = 1e-6
 _AT_ONCE = np.array([SCRUB, GLIDE, FREEZE])
-_TIMBRE = (MACRO1, MACRO2)
+_TIMBRE = (MORPH, MACRO1, MACRO2, FIND1, FIND2)
 _ONSET_HOPS = ONSET_S * SAMPLE_RATE_HZ / HOP
 _AT_REST = REST[len(KNOBS) : PLAYED].copy()
 _AT_REST[SCRUB] = RUNNING
@@ -111,9 +112,9 @@ class Slewed:
         self.target[:] = positions
         if not self._heard:  # nothing has been heard yet
             self._now[:] = positions
-        for macro in _TIMBRE:
-            if abs(positions[macro] - self._now[macro]) > FAR:
-                self._now[macro] = positions[macro]
+        for knob in _TIMBRE:
+            if abs(positions[knob] - self._now[knob]) > FAR:
+                self._now[knob] = positions[knob]
         self._settled = False
 
     def render(self) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from neurorack.bundle import Bundle, load
 from neurorack.engine.player import Player
-from neurorack.patch.performance import PLAYED, SCRUB, at_rest
+from neurorack.patch.performance import GLIDE, PLAYED, SCRUB, at_rest
 from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.words import C4_HZ, DESCRIPTORS, KNOBS, PERFORMANCE, SAMPLE_RATE_HZ
 
@@ -118,7 +118,8 @@ class _Held:
         if control == "gate2":
             return replace(state, frozen=1 - state.frozen)
         if control == "pitch":
-            return replace(state, pitch_oct=random.uniform(-2.0, 4.0))
+            row = _with(state.row, GLIDE, 0.0)  # a pitch that glides does not jump, and passes others on its way
+            return replace(state, pitch_oct=random.uniform(-2.0, 4.0), row=row)
         if control == "depth":
             return replace(state, depth=random.uniform(0.0, DEEPEST))
         if control == "intonation":
