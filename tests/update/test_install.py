@@ -286,4 +286,5 @@ def test_a_stick_is_mounted_so_that_nothing_on_it_can_run_or_be_changed():
 
 def test_help_shows_how():
     done = subprocess.run([sys.executable, "-m", "neurorack", "update", "--help"], capture_output=True, text=True)
-    assert "sudo neurorack update neurorack-" in done.stdout and "--back" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "sudo neurorack update neurorack-" in said and "--back" in said
