@@ -221,7 +221,7 @@ def test_the_unit_cuts_the_power_after_a_shut_down_alone_and_starts_the_module_a
     assert all("Restart=always" in lines_of(f"neurorack-{part}.service") for part in PARTS)
 
 
-@pytest.mark.parametrize("part", ["engine", "jacks", "daemon"])
+@pytest.mark.parametrize("part", PARTS)
 def test_a_watchdog_waits_for_several_feeds_and_a_start_for_the_longest_pause(part):
     text = "\n".join(lines_of(f"neurorack-{part}.service"))
     watchdog_s, start_s = (

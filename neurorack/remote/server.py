@@ -30,6 +30,7 @@ import msgspec
 import neurorack
 from neurorack.errors import BadInput
 from neurorack.mailbox import ANSWER_S, Asking, short_path
+from neurorack.notify import Progress
 from neurorack.presets import Reply, Request
 from neurorack.remote import messages
 from neurorack.remote.messages import ANSWER_MAX, FASTEST_S, LINE_MAX, PATHS_MAX, SOCKET, VERSIONS, refusal
@@ -517,13 +518,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, end)
     wake, ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(ring)
-    os.nice(NICE)
+    with contextlib.suppress(PermissionError):  # as a service: its unit has done so
+        os.nice(NICE)
     try:
         with Lock(options.run_dir / "remote.lock"):
             metrics = Metrics(state_dir())
             server = Server(options.run_dir, metrics)
             server.wake_on(wake)
+            progress = Progress()
             while not ended and not server.over:
+                progress.made()
                 server.step(COUNT_S)
             server.close()
             metrics.save()
