@@ -10,7 +10,6 @@ import subprocess
 import threading
 import time
 from collections import defaultdict
-from statistics import median
 
 import pytest
 from machine import Machine, waited_s
@@ -23,8 +22,8 @@ VICTIMS = ("engine", "engine", "daemon", "daemon", "jacks", "jackd", "power")
 """One after another at random; the first two are what happens most."""
 
 WITHIN_S = {"engine": 1.0, "daemon": 2.0, "jacks": 2.0, "jackd": 10.0, "power": 4.0}
-"""Until it sounds, or the killed one is back, less the time that it had no processor: the median, for a busy computer
-lets its disk wait too. An engine looks for a card that has gone every four seconds."""
+"""Until it sounds, or the killed one is back, less the time that it had no processor. An engine looks for a card that
+has gone every four seconds."""
 
 PATIENCE_S = 120.0
 """On a computer that is busy otherwise."""
@@ -110,7 +109,7 @@ def test_killed_at_random_it_sounds_again_soon_and_forgets_nothing(machine, requ
     for victim, seconds in sorted(took_s.items()):
         print(f"{victim}: {len(seconds)} times, back after {', '.join(f'{s:.2f}' for s in sorted(seconds))} s")
     print(f"{memory.stored} presets stored meanwhile")
-    late = {victim: median(seconds) for victim, seconds in took_s.items() if median(seconds) > WITHIN_S[victim]}
+    late = {victim: max(seconds) for victim, seconds in took_s.items() if max(seconds) > WITHIN_S[victim]}
     assert not late
 
 
