@@ -55,6 +55,7 @@ PANEL_RETRY_S = 10.0
 
 GONE_S = 3.0
 """After so long without engine or jacks, where systemd starts them, the panel says what they said last."""
+
 REMOTE_S = 2.0
 """After engine and jacks, which need the CPU until they play, comes the socket's server."""
 
@@ -308,7 +309,7 @@ class Daemon:
         if self._panel is not None:
             self._panel.close()
         for keeper in self._keepers:
-            keeper.signal(signal.SIGTERM)  # both at once, then wait for each
+            keeper.signal(signal.SIGTERM)  # all at once, then wait for each
         for keeper in self._keepers:
             keeper.stop()
         self._desk.close()
@@ -416,7 +417,7 @@ class Daemon:
         for keeper in self._keepers:
             keeper.tail()
             keeper.check_pulse()
-            if isinstance(keeper, Watcher) and keeper.gone_s > GONE_S:
+            if keeper is not self._remote and isinstance(keeper, Watcher) and keeper.gone_s > GONE_S:
                 what, mend = f"{keeper.name}: does not start", "run `neurorack doctor`"
                 self._problems[keeper.name] = BadInput(what, keeper.last_words, mend)
         self._notices = [(until_s, text) for until_s, text in self._notices if until_s > now_s]
@@ -565,7 +566,7 @@ def log(text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m neurorack.daemon",
-        description="Keep engine and jacks alive and run the panel.",
+        description="Keep engine, jacks and the socket's server alive and run the panel.",
         epilog="example: python -m neurorack.daemon --rack --device null",
     )
     add_options(parser)

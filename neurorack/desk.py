@@ -153,12 +153,7 @@ class Desk:
         """Record, stop, cancel, rename or remove a gesture: `recording` says how far that is. Raises BadInput."""
         from neurorack.gestures import Request
 
-        assert self._shelf is not None and self._card is not None
-        if deed == "record" and self._card.ahead:
-            mend = "choose another instrument"
-            raise BadInput(
-                "cannot record a gesture: knobs do nothing to one that is rendered ahead", self._card.name, mend
-            )
+        assert self._shelf is not None
         Request(deed, gesture, name).apply(self._shelf, self._frames)  # type: ignore[arg-type]
 
     @property
@@ -195,7 +190,7 @@ class Desk:
         if sound.bundle != before.bundle:
             self._turn_to(sound.bundle)
         sound = self._settled(sound, by_id=recall)
-        if _chosen(sound) != _chosen(before) and sound.found is before.found:
+        if _chosen(sound) != _chosen(before) and sound.found == before.found:
             sound = msgspec.structs.replace(sound, found=None)  # it was found of the other one
         self._playing.play(sound, recall=recall)
 

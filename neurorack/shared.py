@@ -1,6 +1,6 @@
 """What lies between the processes: memory-mapped files in the run directory, and no lock.
 
-Three shapes, each with one writer, and one that anybody may write:
+Some shapes, each with one writer, and any number of readers; anybody may turn a switch:
 
 `Snapshot`   the newest value of something; a torn or absent one leaves the reader's previous in force
 `EdgeRing`   every edge in order, with the kernel's timestamp; each reader keeps its own place

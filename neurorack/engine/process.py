@@ -291,18 +291,19 @@ class Engine:
             if self._wishes.listen and not listened:
                 self._say_deaf()
                 with computing():
-                    self._let_listen(self._awaited or callback.player)
+                    self._let_listen(self._newest)
             if self._takes != (takes := int(self._intent.record["takes"])):
                 self._takes, others = takes, True
                 with computing():
-                    (self._awaited or callback.player).offer_takes()
+                    self._newest.offer_takes()
             if (others or self._finding != finding) and chosen in ("", self._asked):
                 with computing():
-                    self._let_find(self._awaited or callback.player)
+                    self._let_find(self._newest)
             callback.wishes = self._wishes  # they may choose one of those
             if chosen and chosen != self._asked:
                 self._change(chosen)
-        self._tell_found(callback.player)
+        if self._newest is callback.player:
+            self._tell_found(callback.player)
         if callback.outgoing is not None:
             callback.outgoing = None
             gc.collect()
@@ -310,6 +311,11 @@ class Engine:
             if fault is not None and str(fault) not in self._logged and len(self._logged) < 20:
                 self._logged.add(str(fault))
                 self._say(str(fault) if isinstance(fault, str) else f"{type(fault).__name__} in the callback: {fault}")
+
+    @property
+    def _newest(self) -> Player:
+        """What plays, or what is about to."""
+        return self._awaited or self._callback.player
 
     def _card_has_come(self) -> bool:
         if self._search is not None:

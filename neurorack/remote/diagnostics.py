@@ -119,7 +119,7 @@ def _told(*command: str) -> str:
 
 
 def _journal() -> str:
-    command = ["journalctl", "--unit", "neurorack", "--lines", str(JOURNAL_LINES), "--no-pager", "--output", "short"]
+    command = ["journalctl", "--unit", "*neurorack*", "--lines", str(JOURNAL_LINES), "--no-pager", "--output", "short"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_S, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise ValueError(done.stderr.strip() or f"status {done.returncode}")

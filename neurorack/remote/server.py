@@ -339,7 +339,7 @@ class Server:
                 return log.read(LOG_BYTES).decode("utf-8", "replace").splitlines()
         except OSError as error:
             raise BadInput(
-                f"no log of {of}: {error.strerror}", str(self.run_dir), "see `journalctl -u neurorack`"
+                f"no log of {of}: {error.strerror}", str(self.run_dir), "see `journalctl -u 'neurorack*'`"
             ) from error
 
     def _tell(self, client: _Client, message: dict[str, Any]) -> None:

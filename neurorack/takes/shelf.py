@@ -76,6 +76,8 @@ class Shelf:
     def record(self, frames: Path, name: str = "") -> None:
         """Wait for a gate and record what the engine writes to `frames`. BadInput where that cannot be."""
         card = self._free()
+        if card.ahead:
+            raise BadInput("knobs do nothing to what is rendered ahead", card.name, "choose another instrument")
         if len(self.takes) >= TAKES_MAX:
             raise BadInput(f"{card.name} has {TAKES_MAX} recorded gestures", "gestures", "remove one first")
         self._name = self._unused(named(name)) if name else ""
