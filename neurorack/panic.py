@@ -40,8 +40,10 @@ def panic(run_dir: Path, bundle: str, silence_s: float) -> str:
         playing = Playing(run_dir, gate_delay_s=GATE_DELAY_S, listen=False)
         playing.play(safe(bundle))
         playing.close()
-        time.sleep(silence_s)
-        switch.on = False
+        try:
+            time.sleep(silence_s)
+        finally:  # whoever asked may be gone before it is over
+            switch.on = False
     return "silenced without a daemon; plays as out of the box"
 
 
