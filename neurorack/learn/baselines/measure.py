@@ -42,7 +42,7 @@ def measure(model: Playable, corpus: Corpus, amount: Amount, *, learned: bool = 
     if learned:
         figures |= probe.figures(probe.gather(clips))
         pairs = [resynthesis.resynthesise(model, clip) for clip in first(clips, amount.pairs)]
-        figures |= resynthesis.figures(pairs, None)
+        figures |= resynthesis.figures(pairs, resynthesis.load_cdpam())
     return figures
 
 

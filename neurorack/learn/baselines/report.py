@@ -34,6 +34,7 @@ LATENT = {
     "chance": "probe_source_chance",
     "mSTFT": "mstft",
     "mel, dB": "mel_db",
+    "CDPAM": "cdpam",
 }
 NOTES = """\
 Backbones are given pitch only through their latent, so knobs are swept at each clip's own pitch, along its own latent.
