@@ -26,6 +26,7 @@ ALLOWED = {
     "learn": {"patch", "engine", "ears", "terminal"},
     "ears": {"patch"},
     "remote": {"jacks", "patch", "engine", "panel", "settings", "presets", "panic", "terminal", "daemon"},
+    "controllers": {"remote", "settings", "terminal", "daemon"},
     "console": {"remote", "panel", "terminal"},
 }
 """Beyond itself and WORDS. Commands and the daemon, which join everything, are free."""

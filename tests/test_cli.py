@@ -39,6 +39,8 @@ COMMANDS = [
     ["models", "verify"],
     ["models", "install"],
     ["console"],
+    ["midi"],
+    ["osc"],
     ["update"],
     ["ctl"],
     *(["ctl", deed] for deed in ("get", "set", "watch", "panic", "metrics", "log", "diagnostics")),
