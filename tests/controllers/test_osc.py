@@ -166,13 +166,13 @@ def test_what_means_nothing_is_said_in_one_line(send, heard, datagram, complaint
     assert len(str(refused.value)) < 200 and not heard.deeds and not heard.strikes
 
 
-def test_twenty_thousand_spoilt_datagrams_harm_nothing_and_the_next_note_plays(send, heard):
+def test_a_hundred_thousand_spoilt_datagrams_harm_nothing_and_the_next_note_plays(send, heard):
     chance, good = random.Random(2), [
         message("/knob/centroid", 0.5), message("/note", 60, 64), message("/gesture", "pluck"), message("/volts", 1.0),
         bundle(message("/note", 60, 0), bundle(message("/gate", 1))), message("/enveloped", "cv1"), deep(3),
     ]  # fmt: skip
     refused = 0
-    for _ in range(20_000):
+    for _ in range(100_000):
         spoilt = bytearray(chance.choice(good))
         for _ in range(chance.randrange(4)):
             spoilt[chance.randrange(len(spoilt))] = chance.choice([0, 4, 0x2F, 0x7F, 0xFF, chance.randrange(256)])

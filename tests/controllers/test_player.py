@@ -19,6 +19,7 @@ from neurorack.controllers.midi import Midi
 from neurorack.controllers.player import Player
 from neurorack.controllers.ports import Ports
 from neurorack.controllers.serve import TURN_S, Log, turn
+from neurorack.mailbox import ANSWER_S
 from neurorack.remote.client import Client
 from neurorack.shared import NOTE, Snapshot
 
@@ -145,8 +146,10 @@ def test_a_note_does_not_wait_for_knobs_whose_daemon_sleeps_and_the_newest_of_ea
     for value in range(128):
         os.write(keyboard, bytes([0xB0, 1, value, 70, 127 - value]))
         turn(desk.player, desk.ports, longest_s=0.0)
+    begin_s = time.monotonic()
     os.write(keyboard, bytes.fromhex("90 48 40"))
     desk.until(lambda: desk.note["gate"] and desk.note["volts"] == 1.0)
+    assert time.monotonic() - begin_s < ANSWER_S / 2, "no knob had its answer yet"
     playing.desk_sleeps = False
     desk.until(lambda: (base(playing, "morph"), base(playing, "variation")) == (1.0, 0.0))
     os.close(keyboard)
@@ -163,6 +166,15 @@ def test_short_notes_faster_than_the_socket_are_each_played_or_end_played(playin
     desk.until(lambda: desk.note["gate"])
     assert desk.note["volts"] == 1.0
     os.close(keyboard)
+
+
+def test_a_wish_that_the_module_cannot_read_holds_up_no_other(playing, desk):
+    desk.until(lambda: desk.player.fileno() >= 0)
+    desk.player.set("knob.morph.base", {"half": "way"})
+    desk.player.set("knob.rms.attenuverter.cv1", "much")
+    desk.player.set("knob.variation.base", 0.75)
+    desk.until(lambda: base(playing, "variation") == 0.75)
+    assert sum("not a message" in line or "float" in line for line in desk.lines) == 2
 
 
 def test_it_waits_for_a_module_says_so_once_and_comes_back(desk, request):
