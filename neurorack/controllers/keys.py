@@ -79,10 +79,6 @@ class Keys:
         if held:
             self._tell()
 
-    def sources(self) -> set[Hashable]:
-        """Those that hold anything: a key, a pedal, a wheel."""
-        return {source for source, _ in self._down} | self._pedals | self._bends.keys()
-
     def _forget(self, at: tuple[Hashable, Hashable]) -> None:
         del self._down[at]
         self._kept.discard(at)

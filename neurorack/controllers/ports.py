@@ -1,7 +1,7 @@
 """MIDI ports of the machine: ALSA's rawmidi devices, found as they are plugged in and missed as they are pulled.
 
 The kernel's files are read as they are: bytes, and an error once the plug is out. A library (python-rtmidi) would bring
-compiled code, which has no wheel for aarch64 with Python 3.13, and would not tell of a plug that is pulled.
+compiled code, for which there is no wheel for aarch64 with Python 3.13.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ LOOK_S = 1.0
 """How often is looked for a keyboard that has been plugged in."""
 
 READ_BYTES = 4096
-"""What the kernel keeps of a port (include/sound/rawmidi.h)."""
+"""What the kernel keeps of a port: a page (sound/core/rawmidi.c)."""
 
 PORTS_MAX = 16
 """Of a device."""
@@ -60,10 +60,12 @@ class Ports:
     def look(self) -> None:
         """For ports that are new, once a second, and for cables that have said that they live and say it no more."""
         now_s = time.monotonic()
-        for port in self._ports.values():
+        for fd, port in list(self._ports.items()):
             if port.stream.senses and now_s - port.heard_s >= SENSED_S:
-                self._midi.gone(port.number)
-                port.stream = Stream()
+                self.read(fd)  # it may be us who have slept
+                if now_s - port.heard_s >= SENSED_S:
+                    self._midi.gone(port.number)
+                    port.stream = Stream()
         if now_s < self._due_s:
             return
         self._due_s = now_s + LOOK_S
@@ -125,5 +127,5 @@ class Ports:
         self._say(f"{port.name} is gone ({port.device})")
 
     def close(self) -> None:
-        for fd in list(self._ports):
-            self._close(fd)
+        for fd in self._ports:
+            os.close(fd)

@@ -15,7 +15,7 @@ import pytest
 from neurorack.controllers import ports
 from neurorack.controllers.keys import Keys
 from neurorack.controllers.knobs import load
-from neurorack.controllers.midi import Midi
+from neurorack.controllers.midi import SENSED_S, Midi
 from neurorack.controllers.player import Player
 from neurorack.controllers.ports import Ports
 from neurorack.controllers.serve import TURN_S, Log, turn
@@ -104,6 +104,21 @@ def test_a_cable_that_was_alive_and_says_it_no_more_lets_go(playing, desk):
     os.write(keyboard, bytes.fromhex("90 3c 40"))
     desk.until(lambda: desk.note["gate"], longest_s=0.1)
     assert not [line for line in desk.lines if "gone" in line]
+    os.close(keyboard)
+
+
+def test_a_process_that_slept_itself_takes_no_cable_for_pulled(playing, desk):
+    keyboard = desk.plug()
+    os.write(keyboard, bytes.fromhex("fe 90 3c 40"))
+    desk.until(lambda: desk.note["gate"])
+    strikes = int(desk.note["strikes"])
+    time.sleep(1.1 * SENSED_S)
+    os.write(keyboard, bytes.fromhex("fe"))
+    time.sleep(0.1)  # through the terminal
+    turn(desk.player, desk.ports, longest_s=0.0)
+    os.write(keyboard, bytes.fromhex("90 40 40"))
+    desk.until(lambda: desk.note["volts"] > 0.3)
+    assert desk.note["strikes"] == strikes, "the first key is still down: legato"
     os.close(keyboard)
 
 
