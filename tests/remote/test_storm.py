@@ -237,6 +237,7 @@ def test_thousands_of_malformed_messages_and_hundreds_of_clients_harm_nothing(mo
 
 
 def test_the_socket_outlives_the_daemon_and_comes_back_when_it_dies(module: Module):
+    wait_for(module.answers, PATIENCE_S)  # a socket that is bound may not listen yet
     with Client(module.run_dir, read_only=True) as client:
         module.daemon.kill()
         module.daemon.wait()
