@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import neurorack
+from neurorack.controllers.commands import add_commands as add_controllers
 from neurorack.errors import BadInput
 from neurorack.remote.ctl import add_commands as add_ctl
 from neurorack.terminal import complain, drop_output, open_output, plain, tell
@@ -104,6 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
             "neurorack console --read-only; ssh -t module neurorack console",
         )
     )
+    add_controllers(command)
     models = command(
         "models", _models_list, "list, show, verify and install instruments", "neurorack models show fluid"
     )

@@ -3,7 +3,8 @@
 `python -m neurorack.frontend --run-dir DIR [--board BOARD] [--rack] [--calibration FILE]`
 
 It publishes `controls` with every reading that changes them, `volts` for the panel a hundred times a second, and
-every edge. A calibration file that changes is taken up within a second. It needs nobody: without a daemon it plays the
+every edge. A calibration file that changes is taken up within a second. A note that comes from afar (`patch.note`) goes
+the same way as one that is patched to `voct` and `gate1`. It needs nobody: without a daemon it plays the
 patch it finds, or the default one, and goes on when the daemon dies. Nor does panic need one: the encoder held down
 turns its switch on, and the engine falls silent. SIGTERM ends it.
 """
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING
 
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # read when numpy is imported
 
+import numpy as np
+
 from neurorack.board import Board, load_board
 from neurorack.boards import BOARD_HELP, board_file
 from neurorack.clock import Clock, MonotonicClock
@@ -31,13 +34,17 @@ from neurorack.jacks.lines import open_lines
 from neurorack.jacks.scan import Scan
 from neurorack.notify import Progress
 from neurorack.patch.matrix import Matrix, default_patch
+from neurorack.patch.note import GATE, Gate1
 from neurorack.patch.pickup import Pickup
 from neurorack.realtime import PRIORITY, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock, holder
-from neurorack.shared import CONTROLS, PATCH, VOLTS, EdgeRing, Snapshot, Switch
+from neurorack.shared import CONTROLS, NOTE, PATCH, VOLTS, EdgeRing, Snapshot, Switch
+from neurorack.words import CV_JACKS, DESCRIPTORS
 
 if TYPE_CHECKING:
     from neurorack.rack.world import World
+
+VOCT, RMS = CV_JACKS.index("voct"), DESCRIPTORS.index("rms")
 
 BELOW_ENGINE = 10
 """How far the jacks stand below the audio callback in SCHED_FIFO."""
@@ -86,6 +93,10 @@ class Frontend:
             self._pickup.resume(before.picked, before.waiting, int(before.recalled_ns))
         self._volts.record.pid = os.getpid()
         self._patch: Snapshot | None = None
+        self._note: Snapshot | None = None
+        self._gate1 = Gate1()
+        self._played = self._gate1.played
+        self._inputs_v = np.zeros(len(CV_JACKS))
         self._matrix = Matrix(default_patch())
         self._volts_ns = 0
         self._progress, self._readings = Progress(), 0
@@ -95,16 +106,19 @@ class Frontend:
         scan = self.scan
         due_ns = scan.step()
         for t_ns, line, level in scan.take_edges():
-            self._ring.push(t_ns, line, level)
+            self._push(t_ns, line, self._gate1.turn(level) if line == GATE else (level,))
             self._hold.edge(t_ns, line, level)
-        if scan.fresh:
-            self._play()
         now_ns = self._clock.now_ns()
+        if self._note is not None and (self._note.refresh() or self._gate1.held):
+            self._push(now_ns, GATE, self._gate1.note(self._note.record, now_ns))
+        if scan.fresh or self._gate1.played != self._played:
+            self._play()
         if self._hold.held(now_ns):
             self._panic()
         if now_ns >= self._volts_ns:
             self._volts_ns = now_ns + VOLTS_NS
             self._show(now_ns)
+            self._find_note()
             if self._find_patch():
                 self._play()
             if now_ns >= self._calibration_ns:
@@ -113,9 +127,13 @@ class Frontend:
         return due_ns
 
     def close(self) -> None:
-        for part in (self._lines, self._bus, self._controls, self._volts, self._ring, self._patch):
+        for part in (self._lines, self._bus, self._controls, self._volts, self._ring, self._patch, self._note):
             if part is not None:
                 part.close()
+
+    def _push(self, t_ns: int, line: str, levels: Sequence[int]) -> None:
+        for level in levels:
+            self._ring.push(t_ns, line, level)
 
     def _panic(self) -> None:
         with contextlib.suppress(BadInput):  # no switch: nobody has started an engine here
@@ -129,8 +147,14 @@ class Frontend:
         if scan.pots_known:
             self._pickup.follow(scan.pots)
         matrix = self._matrix
-        self._pitch_hz[0], self._descriptors[0], self._performance[0] = matrix.play(scan.volts, self._pickup.pots)
-        self._envelope[0] = matrix.envelope
+        volts, level = self._played = self._gate1.played
+        self._inputs_v[:] = scan.volts
+        if volts is not None:
+            self._inputs_v[VOCT] = volts
+        self._pitch_hz[0], descriptors, self._performance[0] = matrix.play(self._inputs_v, self._pickup.pots)
+        if level:
+            descriptors[RMS] = min(max(descriptors[RMS] + level, 0.0), 1.0)
+        self._descriptors[0], self._envelope[0] = descriptors, matrix.envelope
         self._t_ns[0] = scan.converted_ns
         self._controls.publish()
 
@@ -166,6 +190,12 @@ class Frontend:
         self.scan.calibrate(calibration)
         for notice in calibration.notices:
             print(f"jacks: {notice}", file=sys.stderr, flush=True)
+
+    def _find_note(self) -> None:
+        """Look for whoever serves those who play from afar, who comes after us."""
+        if self._note is None and (self._run_dir / "note").exists():
+            with contextlib.suppress(BadInput):  # its writer is just making it
+                self._note = Snapshot(self._run_dir / "note", NOTE)
 
     def _find_patch(self) -> bool:
         """Take up a new patch; whether there was one."""

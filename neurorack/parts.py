@@ -1,9 +1,12 @@
-"""The three processes beside the daemon: how each is started. Whoever starts them, the daemon or systemd, asks here."""
+"""The processes beside the daemon: how each is started. Whoever starts them, the daemon or systemd, asks here."""
 
 import argparse
+import os
+import shlex
 import sys
 from pathlib import Path
 
+from neurorack.errors import BadInput
 from neurorack.statedir import calibration_path
 
 
@@ -32,3 +35,13 @@ def jacks_command(options: argparse.Namespace, run_dir: Path) -> list[str]:
 
 def remote_command(run_dir: Path) -> list[str]:
     return [sys.executable, "-m", "neurorack.remote.server", "--run-dir", str(run_dir)]
+
+
+def controller_command(name: str, run_dir: Path) -> list[str]:
+    """`midi` or `osc`, whose options stand in $NEURORACK_MIDI and $NEURORACK_OSC. Raises BadInput."""
+    variable = f"NEURORACK_{name.upper()}"
+    try:
+        given = shlex.split(os.environ.get(variable, ""))
+    except ValueError as error:
+        raise BadInput(f"these are no options: {error}", variable, f"see `neurorack {name} --help`") from error
+    return [sys.executable, "-m", "neurorack", name, "--run-dir", str(run_dir), *given]

@@ -1,7 +1,8 @@
-"""What systemd's units start: `python -m neurorack.service engine|jacks|daemon|remote [options of neurorack run]`.
+"""What systemd's units start: `python -m neurorack.service engine|jacks|daemon|remote|midi|osc [options of run]`.
 
-All four units read the same options; what the player chose lies in the state directory. From both this makes the
-command line that the daemon would make, and becomes that process. systemd starts it again at once when it ends, and
+All units read the same options; what the player chose lies in the state directory. From both this makes the
+command line that the daemon would make, and becomes that process. The last two are no part of the module, and have
+options of their own in the environment. systemd starts it again at once when it ends, and
 here it waits: not at all after it has lived a while, else longer each time. RestartSteps of systemd 254 would do that,
 but counts all ends since the machine was started: the tenth in a year would cost as long a silence as the tenth in a
 row (systemd issue 43813).
@@ -19,11 +20,11 @@ from neurorack.daemon import BUNDLE, Daemon, add_options, log
 from neurorack.desk import Desk
 from neurorack.errors import BadInput
 from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, log_path
-from neurorack.parts import engine_command, jacks_command, remote_command
+from neurorack.parts import controller_command, engine_command, jacks_command, remote_command
 from neurorack.rundir import open_run_dir
 from neurorack.statedir import state_dir
 
-PARTS = ("engine", "jacks", "daemon", "remote")
+PARTS, CONTROLLERS = ("engine", "jacks", "daemon", "remote"), ("midi", "osc")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="One process of the module, as systemd's units start it.",
         epilog="example: python -m neurorack.service engine --device alsa --block 128",
     )
-    parser.add_argument("part", choices=PARTS, help="which process to become")
+    parser.add_argument("part", choices=(*PARTS, *CONTROLLERS), help="which process to become")
     add_options(parser)
     options = parser.parse_args(arguments)
     try:
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadInput as error:
         log(str(error))
         return 2
-    _write_to(log_path(run_dir, options.part))
+    if options.part in PARTS:
+        _write_to(log_path(run_dir, options.part))
     os.execv(command[0], command)
 
 
@@ -67,6 +69,8 @@ def pause_s(starts: Path) -> float:
 
 
 def _command(options: argparse.Namespace, run_dir: Path) -> list[str]:
+    if options.part in CONTROLLERS:
+        return controller_command(options.part, run_dir)
     if options.part == "remote":
         return remote_command(run_dir)
     if options.part == "jacks":

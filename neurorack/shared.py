@@ -87,6 +87,18 @@ PATCH = np.dtype(
 )
 """Which jack feeds which knob: written by the daemon, read beside the jacks."""
 
+NOTE = np.dtype(
+    [
+        ("t_ns", "i8"),  # when it was written; anew twice a second while its gate is up
+        ("volts", "f8"),  # its pitch, 1 V an octave, 0 V is C4
+        ("level", "f8"),  # what it adds to the position of the knob `rms`
+        ("gate", "u1"),
+        ("strikes", "u4"),  # notes begun so far, counted round
+        ("players", "u1"),  # clients that play
+    ]
+)
+"""What is played from afar, as by MIDI: written by the socket's server, read beside the jacks."""
+
 INTENT = np.dtype(
     [
         ("bundle", "S4096"),  # name or folder of the bundle to play; the kernel takes no longer path

@@ -26,6 +26,7 @@ ALLOWED = {
     "learn": {"patch", "engine", "ears", "terminal"},
     "ears": {"patch"},
     "remote": {"jacks", "patch", "engine", "panel", "settings", "presets", "panic", "terminal", "daemon"},
+    "controllers": {"remote", "settings", "terminal", "daemon"},
     "console": {"remote", "panel", "terminal"},
 }
 """Beyond itself and WORDS. Commands and the daemon, which join everything, are free."""
@@ -107,6 +108,10 @@ def test_nothing_at_run_time_imports_the_offline_part(file):
         ("import neurorack.frontend", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice"}),
         ("import neurorack.remote.server", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice", "smbus2"}),
         ("import neurorack.remote.client, neurorack.remote.ctl", OFFLINE | {"numpy", "msgspec", "textual"}),
+        (
+            "import neurorack.controllers.ports, neurorack.controllers.datagrams, neurorack.controllers.serve",
+            OFFLINE | {"numpy", "textual", "asyncio", "onnxruntime"},
+        ),
         ("import neurorack.daemon, neurorack.panel.panel", OFFLINE | {"textual", "PIL", "onnxruntime", "sounddevice"}),
         (
             "import neurorack.cli; neurorack.cli.build_parser()",

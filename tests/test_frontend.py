@@ -17,13 +17,14 @@ from neurorack.clock import SimulatedClock
 from neurorack.frontend import Frontend
 from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.patch.matrix import assign, default_patch
+from neurorack.patch.note import STALE_NS
 from neurorack.patch.performance import VARIATION, at_rest
 from neurorack.patch.pitch import pitch_hz
 from neurorack.patch.scale import SCALES
 from neurorack.rack.control import RackControl
 from neurorack.rack.state import Fault, WorldState
 from neurorack.rack.world import World
-from neurorack.shared import CONTROLS, PATCH, VOLTS, EdgeRing, Snapshot
+from neurorack.shared import CONTROLS, NOTE, PATCH, VOLTS, EdgeRing, Snapshot
 from neurorack.words import DESCRIPTORS, KNOBS
 
 CSV = "t,voct,cv1,gate1\n0,1.0,2.5,0\n0.1,1.0,2.5,0\n0.1,2.0,2.5,5\n0.2,2.0,2.5,5\n0.2,2.0,2.5,0\n9,2.0,2.5,0\n"
@@ -137,6 +138,50 @@ def test_edges_reach_the_ring_with_their_own_time(bench):
         (100_000_000, "gate1", 1),
         (200_000_000, "gate1", 0),
     ]
+
+
+def play_note(bench: Bench, **fields: float) -> None:
+    """As the socket's server does."""
+    note = Snapshot(bench.run_dir / "note", NOTE, create=True)
+    note.refresh()
+    for name, value in {"players": 1, "t_ns": bench.clock.now_ns(), **fields}.items():
+        note.record[name] = value
+    note.publish()
+
+
+def test_a_note_from_afar_has_pitch_gate_and_loudness_until_the_jack_begins(bench):
+    play_note(bench)
+    bench.run_to(30)
+    bench.ring.read()
+    play_note(bench, gate=1, strikes=1, volts=-1.0, level=0.1)
+    bench.run_to(31)
+    ((t_ns, *edge),) = [edge for edge in bench.ring.read() if edge[1] == "gate1"]
+    assert edge == ["gate1", 1] and 0 <= t_ns - 30_000_000 < 1_000_000, "within a look at the lines"
+    assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(-1.0), rel=1e-9)
+    assert bench.knob("rms") == pytest.approx(0.85, abs=3e-3)
+    bench.run_to(150)
+    edges = [edge for edge in bench.ring.read() if edge[1] == "gate1"]
+    assert edges == [(100_000_000, "gate1", 0), (100_000_000, "gate1", 1)], "the jack begins"
+    assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(2.0), rel=2e-4)
+    assert bench.knob("rms") == pytest.approx(0.75, abs=3e-3)
+    bench.run_to(250)
+    assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(-1.0), rel=1e-9), "the note is still held"
+    assert [edge for edge in bench.ring.read() if edge[1] == "gate1"] == []
+    bench.run_to(4_000)
+    ((t_ns, _, level),) = [edge for edge in bench.ring.read() if edge[1] == "gate1"]
+    assert level == 0 and t_ns == pytest.approx(30_000_000 + STALE_NS, abs=1_000_000), "its writer is dead"
+
+
+def test_a_note_from_afar_plays_while_no_chip_answers(bench):
+    bench.world.store.change(
+        lambda state: state.faults.update({name: Fault("absent") for name in ("adc_voct", "adc_cv", "adc_pots")})
+    )
+    play_note(bench)
+    bench.run_to(30)
+    play_note(bench, gate=1, strikes=1, volts=0.5)
+    bench.run_to(32)
+    assert bench.ring.read()[-1][1:] == ("gate1", 1)
+    assert bench.controls.record.pitch_hz == pytest.approx(pitch_hz(0.5), rel=1e-9)
 
 
 def test_a_patch_is_taken_up_while_playing(bench):

@@ -24,7 +24,7 @@ from neurorack.shared import INTENT, METERS, Snapshot
 
 SYSTEMD = Path(__file__).parents[1] / "systemd"
 UNITS = SYSTEMD / "lib/systemd/system"
-PARTS = ("engine", "jacks", "daemon", "remote")
+PARTS, CONTROLLERS = ("engine", "jacks", "daemon", "remote"), ("midi", "osc")
 
 PATIENCE_S = 60.0
 
@@ -58,6 +58,16 @@ def test_a_unit_becomes_the_process_that_the_daemon_would_start(tmp_path, monkey
     daemon = Daemon(parser.parse_args(options), attached=False)
     assert [tuple(command) for command in became] == [(*k.command, *k.first) for k in daemon._keepers]
     daemon._lock.release()
+
+
+@pytest.mark.parametrize("name", CONTROLLERS)
+def test_a_controller_has_its_own_options_and_its_lines_go_to_the_journal(tmp_path, monkeypatch, became, name):
+    monkeypatch.setattr(service, "_write_to", lambda path: pytest.fail("no daemon passes these on"))
+    monkeypatch.setenv(f"NEURORACK_{name.upper()}", "--run-dir 'my module'")
+    service.main([name, "--device", "alsa", "--run-dir", str(tmp_path)])
+    assert became == [[sys.executable, "-m", "neurorack", name, "--run-dir", str(tmp_path), "--run-dir", "my module"]]
+    monkeypatch.setenv(f"NEURORACK_{name.upper()}", "--run-dir 'my")
+    assert service.main([name, "--run-dir", str(tmp_path)]) == 2
 
 
 def test_an_instrument_that_is_remembered_is_the_engines_first(tmp_path, became, state_dir):
@@ -221,7 +231,7 @@ def test_the_unit_cuts_the_power_after_a_shut_down_alone_and_starts_the_module_a
     assert all("Restart=always" in lines_of(f"neurorack-{part}.service") for part in PARTS)
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [*PARTS, *CONTROLLERS])
 def test_a_watchdog_waits_for_several_feeds_and_a_start_for_the_longest_pause(part):
     text = "\n".join(lines_of(f"neurorack-{part}.service"))
     watchdog_s, start_s = (
@@ -239,8 +249,25 @@ def test_no_unit_takes_another_down_or_forbids_what_sound_needs(part):
     ]
 
 
+@pytest.mark.parametrize("name", CONTROLLERS)
+def test_a_controller_is_off_until_somebody_wants_it_and_goes_with_the_module(name):
+    assert f"neurorack-{name}" not in "\n".join(lines_of("neurorack.target"))
+    lines = lines_of(f"neurorack-{name}.service")
+    assert "WantedBy=neurorack.target" in lines and "PartOf=neurorack.target" in lines
+    assert not [line for line in lines if re.match("BindsTo|Requires=|Requisite", line)]
+
+
+def test_each_controller_has_what_it_needs_and_no_more():
+    midi, osc = (lines_of(f"neurorack-{name}.service") for name in CONTROLLERS)
+    assert "DeviceAllow=char-alsa r" in midi and "PrivateNetwork=yes" in midi
+    assert {"PrivateDevices=yes", "IPAddressDeny=any", "IPAddressAllow=localhost"} <= set(osc)
+    assert not [line for line in osc if line.startswith("DeviceAllow")]
+    for lines in (midi, osc):
+        assert "CapabilityBoundingSet=" in lines and not [line for line in lines if "AmbientCapabilities" in line]
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [*PARTS, *CONTROLLERS])
 def test_the_exposure_that_systemd_reckons_is_two_at_most(tmp_path, part):
     shutil.copytree(SYSTEMD / "lib", tmp_path / "etc")
     command = ["systemd-analyze", "security", "--no-pager", "--offline=true", f"--root={tmp_path}", "--threshold=20"]
@@ -250,6 +277,10 @@ def test_the_exposure_that_systemd_reckons_is_two_at_most(tmp_path, part):
 
 def test_the_readme_explains_what_the_units_say():
     readme = (SYSTEMD / "README.md").read_text()
-    for unit in (*(f"neurorack-{part}.service" for part in PARTS), "prepare-neurorack.service", "neurorack.target"):
+    for unit in (
+        *(f"neurorack-{part}.service" for part in (*PARTS, *CONTROLLERS)),
+        "prepare-neurorack.service",
+        "neurorack.target",
+    ):
         assert unit in readme
     assert not [name for name in os.listdir(SYSTEMD / "lib") if name not in readme]

@@ -18,7 +18,7 @@ from neurorack.errors import BadInput
 from neurorack.mailbox import ANSWER_S, short_path
 from neurorack.rundir import SERVICE, default_run_dir
 
-SOCKET, VERSIONS, ANSWER_MAX = "remote.socket", (1,), 1 << 18
+SOCKET, VERSIONS, ANSWER_MAX = "remote.socket", (2, 1), 1 << 18
 """As in `remote.messages`, which a command that only asks does without, and without what that imports."""
 
 _MEND = "start the module, or give another --run-dir"
@@ -62,12 +62,7 @@ class Client:
 
     def ask(self, do: str, **fields: Any) -> dict[str, Any]:
         """Send a message and wait for its answer."""
-        self._number += 1
-        line = json.dumps({"id": self._number, "do": do, **fields}).encode() + b"\n"
-        try:
-            self._socket.sendall(line)
-        except OSError as error:
-            self._say_gone(error)
+        self.send(do, **fields)
         while True:
             answer = self._next()
             if "watch" in answer:
@@ -76,6 +71,27 @@ class Client:
                 if (refused := answer.get("error")) is not None:
                     raise BadInput(refused["what"], refused["where"], refused["mend"])
                 return answer
+
+    def send(self, do: str, **fields: Any) -> int:
+        """Send a message and go on; its answer is one of those that `heard` gives, with this id."""
+        self._number += 1
+        line = json.dumps({"id": self._number, "do": do, **fields}).encode() + b"\n"
+        try:
+            self._socket.sendall(line)
+        except OSError as error:
+            self._say_gone(error)
+        return self._number
+
+    def fileno(self) -> int:
+        """Readable when there is something for `heard`, or the module has hung up."""
+        return self._socket.fileno()
+
+    def heard(self) -> list[dict[str, Any]]:
+        """Answers that have come, refusals too. Never waits."""
+        answers = []
+        while b"\n" in self._inbox or select.select([self._socket], [], [], 0)[0]:
+            answers.append(self._next())
+        return answers
 
     def told(self, wait_s: float) -> dict[str, Any] | None:
         """What a watch tells next: path → new value, None for one that is gone; None where nothing changes so long."""

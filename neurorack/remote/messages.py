@@ -9,7 +9,7 @@ from neurorack.presets import Deed
 from neurorack.settings.edit import Value
 
 SOCKET = "remote.socket"
-VERSIONS = (1,)
+VERSIONS = (2, 1)
 """That this side speaks, the best first."""
 
 LINE_MAX = 4096
@@ -50,6 +50,15 @@ class Set(_Asked, frozen=True, tag="set"):
     value: Value
 
 
+class Note(_Asked, frozen=True, tag="note"):
+    """Of version 2. `volts` is the pitch, 0 is C4; `level` is added to where the knob `rms` stands."""
+
+    volts: Annotated[float, msgspec.Meta(ge=-10.0, le=10.0)]
+    gate: bool
+    strike: bool = False
+    level: Annotated[float, msgspec.Meta(ge=-1.0, le=1.0)] = 0.0
+
+
 class Presets(_Asked, frozen=True, tag="preset"):
     deed: Deed
     number: int = 0
@@ -70,7 +79,7 @@ class Log(_Asked, frozen=True, tag="log"):
     of: Annotated[str, msgspec.Meta(pattern="^(daemon|engine|jacks|remote)$")]
 
 
-Message = Hello | Get | Watch | Set | Presets | Panic | Metrics | Log
+Message = Hello | Get | Watch | Set | Note | Presets | Panic | Metrics | Log
 _DECODER = msgspec.json.Decoder(Message)
 _ENCODER = msgspec.json.Encoder()
 
@@ -85,7 +94,7 @@ def read_message(line: bytes) -> Message:
 
 def changes(message: Message) -> bool:
     """Whether it is for those who may do more than look."""
-    return isinstance(message, Set | Panic) or (isinstance(message, Presets) and message.deed != "list")
+    return isinstance(message, Set | Note | Panic) or (isinstance(message, Presets) and message.deed != "list")
 
 
 def write(message: dict[str, Any]) -> bytes:

@@ -35,6 +35,7 @@ from neurorack.presets import Reply, Request
 from neurorack.remote import messages
 from neurorack.remote.messages import ANSWER_MAX, FASTEST_S, LINE_MAX, PATHS_MAX, SOCKET, VERSIONS, refusal
 from neurorack.remote.metrics import Metrics, prometheus
+from neurorack.remote.notes import Notes
 from neurorack.remote.tree import Leaf, Tree, below, chosen
 from neurorack.rundir import Held, Lock, holder
 from neurorack.shared import Switch
@@ -125,6 +126,7 @@ class Server:
         self._sent: tuple[_Letter, Asking, float] | None = None  # until when to wait for its answer
         self._letter_due_s = self._presets_due_s = self._count_due_s = 0.0
         self._seen_s = time.monotonic()
+        self._notes = Notes(run_dir)
         self._epoll = select.epoll()
         self._listening = _listen(run_dir)
         self._epoll.register(self._listening, select.EPOLLIN)
@@ -161,6 +163,7 @@ class Server:
         if now_s >= self._count_due_s:
             self._count_due_s = now_s + COUNT_S
             self._count(now_s)
+            self._notes.renew()
 
     def _pause_s(self, longest_s: float) -> float:
         now_s = time.monotonic()
@@ -269,6 +272,11 @@ class Server:
         elif isinstance(message, messages.Set):
             value = self._number_of_gesture(message)
             self._post(client, message.id, Request("set", path=message.path, value=value))
+        elif isinstance(message, messages.Note):
+            if client.version < 2:
+                raise BadInput("notes are of version 2", "", "say so in hello")
+            self._notes.play(client.socket.fileno(), message)
+            self._tell(client, {"id": message.id, "done": True})
         elif isinstance(message, messages.Presets):
             self._post(client, message.id, Request(message.deed, message.number, message.name))
         elif isinstance(message, messages.Panic):
@@ -379,6 +387,7 @@ class Server:
 
     def _drop(self, client: _Client) -> None:
         del self._clients[client.socket.fileno()]
+        self._notes.leave(client.socket.fileno())
         self._epoll.unregister(client.socket)
         client.socket.close()
         for letter in self._letters:
@@ -469,6 +478,7 @@ class Server:
             self._drop(client)
         if self._sent is not None:
             self._sent[1].close()
+        self._notes.close()
         self._listening.close()
         self._epoll.close()
         with contextlib.suppress(OSError):

@@ -1,7 +1,8 @@
 """Everything that can be read from afar, as one flat dictionary of path → value, out of the run directory's files.
 
-`knob`, `pot` and `jack` are what is patched and where it stands, `meters` the engine's figures, `system` who is alive,
-`panel` what display and LEDs show. Nothing here waits for anybody: it works with any of the processes dead.
+`knob`, `pot` and `jack` are what is patched and where it stands, `note` what is played from afar, `meters` the engine's
+figures, `system` who is alive, `panel` what display and LEDs show. Nothing here waits for anybody: it works with any of
+the processes dead.
 """
 
 import base64
@@ -25,7 +26,7 @@ from neurorack.presets import Row
 from neurorack.rundir import holder
 from neurorack.settings.model import Sound
 from neurorack.settings.playing import sound_of
-from neurorack.shared import CONTROLS, INTENT, LED_NAMES, METERS, PANEL, PATCH, VOLTS, Snapshot, Switch
+from neurorack.shared import CONTROLS, INTENT, LED_NAMES, METERS, NOTE, PANEL, PATCH, VOLTS, Snapshot, Switch
 from neurorack.words import CV_JACKS, DESCRIPTORS, GATE_JACKS, PATCHABLE, PERFORMANCE, POTS
 
 Leaf = Any
@@ -37,9 +38,12 @@ STALE_NS = 500_000_000
 SLOW_S = 1.0
 """How often is looked at what changes seldom and costs a system call or a file: temperature, locks, calibration."""
 
-FILES = {"volts": VOLTS, "controls": CONTROLS, "meters": METERS, "patch": PATCH, "intent": INTENT, "panel": PANEL}
+FILES = {
+    "volts": VOLTS, "controls": CONTROLS, "meters": METERS, "patch": PATCH, "intent": INTENT, "note": NOTE,
+    "panel": PANEL,
+}  # fmt: skip
 
-ROOTS = ("calibration", "jack", "knob", "meters", "panel", "pot", "preset", "system")
+ROOTS = ("calibration", "jack", "knob", "meters", "note", "panel", "pot", "preset", "system")
 
 _COUNTED = (
     "blocks", "lost", "deadline_misses", "device_flags", "nan_resets", "edges", "late_edges", "clipped",
@@ -68,6 +72,7 @@ class Tree:
         self._add_sound(values)
         self._add_jacks(values, volts, controls)
         self._add_meters(values, meters)
+        self._add_note(values)
         self._add_panel(values)
         for row in self.presets:
             at = f"preset.{row.number}"
@@ -212,6 +217,11 @@ class Tree:
             values[f"meters.{name}.octaves"] = counts.reshape(-1, BINS_PER_OCTAVE).sum(axis=1).tolist()
             for share, label in ((0.5, "p50_s"), (0.99, "p99_s"), (0.999, "p999_s")):
                 values[f"meters.{name}.{label}"] = _rounded(percentile_s(counts, share), 7)
+
+    def _add_note(self, values: dict[str, Leaf]) -> None:
+        if (note := self.record("note")) is not None:
+            values |= {f"note.{name}": int(note[name]) for name in ("gate", "strikes", "players")}
+            values |= {f"note.{name}": _rounded(note[name]) for name in ("volts", "level")}
 
     def _add_panel(self, values: dict[str, Leaf]) -> None:
         panel = self.record("panel")

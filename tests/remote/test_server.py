@@ -17,6 +17,7 @@ from neurorack.remote import server as module
 from neurorack.remote.client import Client
 from neurorack.remote.messages import LINE_MAX, SOCKET
 from neurorack.remote.server import CLIENTS_MAX
+from neurorack.shared import NOTE, Snapshot
 
 PATIENCE_S = 20.0
 
@@ -108,6 +109,77 @@ def test_values_are_read_by_path_and_by_branch(playing: Module, client: Client):
 def test_what_is_set_plays_and_is_read_back(playing: Module, client: Client, path: str, given: Any, after: Any):
     assert client.ask("set", path=path, value=given)["done"]
     assert value(client, path) == after
+
+
+def note(playing: Module) -> Any:
+    """What the jacks read."""
+    file = Snapshot(playing.run_dir / "note", NOTE)
+    assert file.refresh()
+    record = file.record.copy()
+    file.close()
+    return record
+
+
+def test_a_note_is_played_moved_and_ended(playing: Module, client: Client):
+    before = int(note(playing)["strikes"])
+    assert client.ask("note", volts=0.25, gate=True, level=0.1)["done"]
+    played = note(playing)
+    assert (played["gate"], played["volts"], played["players"], played["strikes"]) == (1, 0.25, 1, before + 1)
+    assert played["level"] == pytest.approx(0.1)
+    client.ask("note", volts=0.5, gate=True)
+    assert (note(playing)["volts"], note(playing)["strikes"]) == (0.5, before + 1), "it goes on"
+    client.ask("note", volts=0.5, gate=True, strike=True)
+    assert note(playing)["strikes"] == before + 2, "it begins anew"
+    client.ask("note", volts=0.5, gate=False)
+    assert (note(playing)["gate"], note(playing)["volts"]) == (0, 0.5)
+    client.ask("note", volts=0.5, gate=False, strike=True)
+    assert (note(playing)["gate"], note(playing)["strikes"]) == (0, before + 3), "it is over already"
+    assert value(client, "note.strikes") == before + 3
+
+
+def test_of_several_clients_the_last_note_plays_and_one_that_is_gone_holds_nothing(playing: Module, client: Client):
+    with Client(playing.run_dir) as other:
+        client.ask("note", volts=0.0, gate=True)
+        other.ask("note", volts=1.0, gate=True)
+        client.ask("note", volts=-1.0, gate=True)
+        assert (note(playing)["volts"], note(playing)["players"]) == (1.0, 2), "a pitch that moves does not begin"
+        other.ask("note", volts=1.0, gate=False)
+        assert (note(playing)["gate"], note(playing)["volts"]) == (1, -1.0), "the one before is still held"
+        other.ask("note", volts=2.0, gate=True)
+        assert note(playing)["volts"] == 2.0
+    until(lambda: note(playing)["volts"] == -1.0)
+    client.close()
+    until(lambda: (note(playing)["gate"], note(playing)["players"]) == (0, 0))
+
+
+def test_a_note_that_is_held_is_written_anew_for_the_jacks(playing: Module, client: Client):
+    client.ask("note", volts=0.0, gate=True)
+    t_ns = int(note(playing)["t_ns"])
+    until(lambda: int(note(playing)["t_ns"]) > t_ns)
+    client.ask("note", volts=0.0, gate=False)
+    t_ns = int(note(playing)["t_ns"])
+    time.sleep(1.6)
+    assert int(note(playing)["t_ns"]) == t_ns, "silence is not"
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"volts": 11, "gate": True}, {"volts": "c", "gate": True}, {"volts": 0, "gate": 1, "level": 2}]
+)
+def test_a_note_that_cannot_be_is_refused(playing: Module, client: Client, fields: dict[str, Any]):
+    before = note(playing)
+    with pytest.raises(BadInput, match="not a message"):
+        client.ask("note", **fields)
+    assert note(playing) == before
+
+
+def test_notes_are_of_version_2_and_for_those_who_may_do_more_than_look(playing: Module):
+    raw = Raw(playing.run_dir)  # speaks version 1
+    raw.say(b'{"do":"note","volts":0,"gate":true}\n')
+    assert raw.hear()["error"]["code"] == "refused"
+    raw.close()
+    with Client(playing.run_dir, read_only=True) as looker, pytest.raises(BadInput, match="only reads"):
+        looker.ask("note", volts=0, gate=True)
+    assert not note(playing)["gate"]
 
 
 def test_a_knob_with_a_pot_stands_where_it_is_set_until_its_pot_passes(playing: Module, client: Client):

@@ -38,7 +38,8 @@ GOOD = [
     {"do": "hello", "versions": [1]}, {"do": "get", "paths": []}, {"do": "get", "paths": ["jack"]},
     {"do": "watch", "paths": ["meters"], "every_s": 0.1}, {"do": "set", "path": "depth", "value": 1.5},
     {"do": "set", "path": "knob.morph.base", "value": 0.5}, {"do": "preset", "deed": "list"}, {"do": "metrics"},
-    {"do": "log", "of": "engine"},
+    {"do": "log", "of": "engine"}, {"do": "hello", "versions": [2, 1]}, {"do": "note", "volts": 0.5, "gate": True},
+    {"do": "note", "volts": -1.0, "gate": False, "strike": True, "level": 0.2},
 ]  # fmt: skip
 
 
@@ -92,7 +93,7 @@ class Storm:
             time.sleep(0.002)
             return None
         if self._chance.random() < 0.9:
-            self.send(made, b'{"do":"hello","versions":[1]}\n')
+            self.send(made, b'{"do":"hello","versions":[2,1]}\n')
         return made
 
     def send(self, to: socket.socket, raw: bytes) -> bool:
@@ -236,6 +237,7 @@ def test_thousands_of_malformed_messages_and_hundreds_of_clients_harm_nothing(mo
 
 
 def test_the_socket_outlives_the_daemon_and_comes_back_when_it_dies(module: Module):
+    wait_for(module.answers, PATIENCE_S)  # a socket that is bound may not listen yet
     with Client(module.run_dir, read_only=True) as client:
         module.daemon.kill()
         module.daemon.wait()
