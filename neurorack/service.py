@@ -3,8 +3,8 @@
 All four units read the same options; what the player chose lies in the state directory. From both this makes the
 command line that the daemon would make, and becomes that process. systemd starts it again at once when it ends, and
 here it waits: not at all after it has lived a while, else longer each time. RestartSteps of systemd 254 would do that,
-but counts all ends since the machine was started: the tenth in a year would cost as long a silence as the tenth in a
-row (systemd issue 43813).
+but a good run makes it forget no end: the tenth in a year would cost as long a silence as the tenth in a row (systemd
+issue 43813).
 """
 
 import argparse
