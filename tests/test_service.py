@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from neurorack import service
+from neurorack.cli import build_parser
 from neurorack.daemon import SHUT_DOWN, Daemon, add_options
 from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, Keeper, Watcher
 from neurorack.notify import FEED_S
@@ -27,6 +28,9 @@ UNITS = SYSTEMD / "lib/systemd/system"
 PARTS = ("engine", "jacks", "daemon", "remote")
 
 PATIENCE_S = 60.0
+
+RUN_BY = r"(?:sudo )?(?:-u neurorack )?(?:\.venv/bin/)?neurorack ((?:update|models .|calibrate|doctor|console).*)"
+"""A command of ours, however it is called."""
 
 
 @pytest.fixture
@@ -248,8 +252,23 @@ def test_the_exposure_that_systemd_reckons_is_two_at_most(tmp_path, part):
     assert done.returncode == 0, done.stdout[-200:] + done.stderr
 
 
+@pytest.mark.parametrize("page", ["README.md", "updating.md"])
+def test_the_commands_of_a_page_are_those_there_are_and_its_links_lead_somewhere(page):
+    text = (SYSTEMD / page).read_text().partition("## The update file")[0]
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    commands = [line.partition("#")[0] for line in (*lines, *re.findall(r"`([^`\n]+)`", text)) if "…" not in line]
+    ours = [match[1].split() for command in commands if (match := re.match(RUN_BY, command.strip()))]
+    assert ours
+    for words in ours:
+        build_parser().parse_args(words)
+    makefile = (SYSTEMD.parent / "Makefile").read_text()
+    assert not [m for m in re.findall(r"make ([a-z-]+)", " ".join(commands)) if f"\n{m}:" not in makefile]
+    assert not [link for link in re.findall(r"\]\(([^)#:]+)\)", text) if not (SYSTEMD / link).exists()]
+
+
 def test_the_readme_explains_what_the_units_say():
     readme = (SYSTEMD / "README.md").read_text()
-    for unit in (*(f"neurorack-{part}.service" for part in PARTS), "prepare-neurorack.service", "neurorack.target"):
-        assert unit in readme
     assert not [name for name in os.listdir(SYSTEMD / "lib") if name not in readme]
+    assert not [path.name for path in UNITS.iterdir() if path.name not in readme]
+    rules = {path.name for path in (SYSTEMD / "lib/udev/rules.d").iterdir()}
+    assert not [name for name in rules if name not in readme]
