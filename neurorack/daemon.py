@@ -20,7 +20,7 @@ from neurorack.boards import BOARD_HELP, board_file
 from neurorack.errors import BadInput
 from neurorack.keeper import Keeper, Watcher, describe
 from neurorack.notify import Progress
-from neurorack.parts import calibration_of, engine_command, jacks_command, remote_command
+from neurorack.parts import calibration_of, engine_command, jacks_command, listens, remote_command, sheet_of
 from neurorack.patch.scale import scale_of, scale_text
 from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
 from neurorack.statedir import state_dir
@@ -32,7 +32,6 @@ if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
 
     from neurorack.jacks.calibration import Calibration
     from neurorack.panel.panel import Panel
-    from neurorack.patchsheet import PatchSheet
     from neurorack.shared import EdgeRing, Snapshot, Switch
 
 BUNDLE = "fluid"
@@ -244,8 +243,8 @@ class Daemon:
             ) from held
         if options.calibration is not None:
             _check_calibration(options.calibration)
-        sheet = _sheet(options.rack)
-        self._listens = options.listen or (sheet is not None and sheet.listens is not None)
+        sheet = sheet_of(options)
+        self._listens = listens(options, sheet)
         self._calibration = calibration_of(options)
         self._desk = Desk(
             state_dir(),
@@ -521,15 +520,6 @@ def _check_calibration(path: Path) -> None:
         check_calibration(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BadInput("there is no such calibration", str(path), "give another --calibration FILE") from error
-
-
-def _sheet(rack: str | None) -> "PatchSheet | None":
-    """What the file of the virtual rack says of the module itself; None where there is no file, or it says nothing."""
-    if not rack:
-        return None
-    from neurorack.patchsheet import read_sheet
-
-    return read_sheet(rack)
 
 
 def _opened(path: Path, dtype: str) -> "Snapshot | None":

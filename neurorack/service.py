@@ -19,7 +19,7 @@ from neurorack.daemon import BUNDLE, Daemon, add_options, log
 from neurorack.desk import Desk
 from neurorack.errors import BadInput
 from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, log_path
-from neurorack.parts import engine_command, jacks_command, remote_command
+from neurorack.parts import engine_command, jacks_command, listens, remote_command, sheet_of
 from neurorack.rundir import open_run_dir
 from neurorack.statedir import state_dir
 
@@ -71,8 +71,10 @@ def _command(options: argparse.Namespace, run_dir: Path) -> list[str]:
         return remote_command(run_dir)
     if options.part == "jacks":
         return jacks_command(options, run_dir)
-    bundle, first = Desk(state_dir(), BUNDLE, bundle=options.bundle).engine_options
-    return [*engine_command(options, run_dir, bundle, listens=options.listen), *first]
+    sheet = sheet_of(options)
+    desk = Desk(state_dir(), BUNDLE, sound=sheet.sound if sheet else None, bundle=options.bundle)
+    bundle, first = desk.engine_options
+    return [*engine_command(options, run_dir, bundle, listens=listens(options, sheet)), *first]
 
 
 def _write_to(path: Path) -> None:

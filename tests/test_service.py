@@ -42,6 +42,17 @@ def became(monkeypatch):
     return found
 
 
+SHEET = """
+name = "sheet"
+[module]
+bundle = "skins"
+listens = "other.toml"
+[sources.still]
+kind = "constant"
+volts = 1.0
+"""
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -49,11 +60,13 @@ def became(monkeypatch):
         ["--device", "alsa", "--block", "256", "--listen"],
         ["--rack", "--specimen", "3", "--bundle", "skins"],
         ["--board", "nano", "--calibration", "mine.toml"],
+        ["--rack", "sheet.toml"],
     ],
 )
 def test_a_unit_becomes_the_process_that_the_daemon_would_start(tmp_path, monkeypatch, became, options):
     monkeypatch.chdir(tmp_path)
     Path("mine.toml").write_text("[voct]\n")
+    Path("sheet.toml").write_text(SHEET)
     run_dir = tmp_path / "run"
     options = [*options, "--run-dir", str(run_dir)]
     assert {service.main([part, *options]) for part in ("engine", "jacks", "remote")} == {None}
