@@ -1,6 +1,7 @@
 """What systemd's units start is what the daemon would start, and they are locked in as far as they can be."""
 
 import argparse
+import io
 import os
 import re
 import shutil
@@ -38,7 +39,7 @@ def became(monkeypatch):
     """The command line that `main` becomes, instead of becoming it."""
     found: list[list[str]] = []
     monkeypatch.setattr(service.os, "execv", lambda path, command: found.append(command))
-    monkeypatch.setattr(service, "_write_to", lambda path: None)
+    monkeypatch.setattr(service, "_open_log", lambda path: -1)
     return found
 
 
@@ -111,14 +112,25 @@ def test_pauses_grow_while_it_ends_soon_and_not_for_one_that_has_lived(tmp_path,
 
 def test_lines_are_kept_for_the_daemon_and_not_for_ever(tmp_path):
     err = tmp_path / "engine.err"
-    code = "import sys; from pathlib import Path; from neurorack.service import _write_to\n"
-    code += "_write_to(Path(sys.argv[1])); print('engine: hello', file=sys.stderr)"
     for _ in range(2):
-        subprocess.run([sys.executable, "-c", code, str(err)], check=True)
+        os.write(service._open_log(err), b"engine: hello\n")
     assert err.read_text() == "engine: hello\n" * 2
     err.write_bytes(b"x" * (LOG_BYTES_MAX + 1))
-    subprocess.run([sys.executable, "-c", code, str(err)], check=True)
+    os.write(service._open_log(err), b"engine: hello\n")
     assert err.read_text() == "engine: hello\n"
+
+
+def test_the_daemons_own_lines_go_to_the_journal_and_to_a_file_that_does_not_grow_for_ever(tmp_path):
+    journal, err = io.StringIO(), tmp_path / "daemon.err"
+    told = service._Twice(journal, err)
+    print("neurorack: hello", file=told, flush=True)
+    assert journal.getvalue() == err.read_text() == "neurorack: hello\n"
+    err.write_bytes(b"x" * (LOG_BYTES_MAX + 1))
+    print("neurorack: again", file=told, flush=True)
+    assert err.read_text() == "neurorack: again\n"
+    err.unlink()
+    err.mkdir()
+    print("neurorack: nobody hears", file=service._Twice(io.StringIO(), err), flush=True)
 
 
 HOLD = """
@@ -195,6 +207,7 @@ def test_a_daemon_that_comes_and_goes_leaves_engine_and_jacks_to_others(units, t
     assert meters(run_dir)["first_sound_ns"] > 0, "ready means that it plays"
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(PATIENCE_S) == 0
+    assert "neurorack: engine is there" in (run_dir / "daemon.err").read_text(), "as `neurorack ctl log daemon` tells"
     units("daemon").kill()
     units("daemon")
     assert (engine.poll(), jacks.poll()) == (None, None)
