@@ -324,6 +324,8 @@ class Desk:
     def _apply(self, request: "Request") -> Settings:
         """The settings afterwards, not remembered yet; what is recalled plays already."""
         settings = self._memory.settings
+        if request.do == "set":
+            request = self._numbered(request)
         if request.do == "save" and self._playing is not None:
             stored = request.apply(msgspec.structs.replace(settings, playing=self._playing.keeping()))
             return msgspec.structs.replace(stored, playing=settings.playing)
@@ -331,6 +333,15 @@ class Desk:
         if (sound := settings.playing) is not None and request.do in ("recall", "set"):
             self.play(sound, recall=request.do == "recall" or sound.pots != self.sound.pots)
         return settings
+
+    def _numbered(self, request: "Request") -> "Request":
+        """A gesture may be called by its name. Raises BadInput where there is none of that name."""
+        name = request.value
+        if request.path not in ("gesture", "morph_to") or not isinstance(name, str):
+            return request
+        if name not in self.gestures:
+            raise BadInput(f"there is no gesture {name[:40]!r}", request.path, "see `neurorack ctl get gestures`")
+        return msgspec.structs.replace(request, value=self.gestures.index(name))
 
     @property
     def mail(self) -> list[int]:

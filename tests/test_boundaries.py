@@ -25,7 +25,7 @@ ALLOWED = {
     "settings": {"patch"},
     "learn": {"patch", "engine", "ears", "terminal"},
     "ears": {"patch"},
-    "remote": {"jacks", "patch", "engine", "panel", "settings", "presets", "panic", "terminal", "daemon"},
+    "remote": {"jacks", "patch", "engine", "panel", "settings", "presets", "gestures", "panic", "terminal", "daemon"},
     "console": {"remote", "panel", "terminal"},
 }
 """Beyond itself and WORDS. Commands and the daemon, which join everything, are free."""
