@@ -155,6 +155,13 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def add_run_dir(parser: argparse.ArgumentParser) -> None:
+    """For a command that asks a module which runs."""
+    parser.add_argument(
+        "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
+    )
+
+
 def file(text: str) -> Path:
     """Refuses '' likewise."""
     if not text:

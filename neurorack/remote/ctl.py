@@ -31,14 +31,12 @@ Command = Callable[..., argparse.ArgumentParser]
 
 def add_commands(command: Command) -> None:
     """`command(name, run, what, example)` makes a parser."""
-    from neurorack.daemon import folder
+    from neurorack.daemon import add_run_dir
 
     def made(name: str, run: Callable[[argparse.Namespace], int], what: str, example: str) -> argparse.ArgumentParser:
         parser = command(name, run, what, example)
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
-        parser.add_argument(
-            "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
-        )
+        add_run_dir(parser)
         parser.add_argument("--json", action="store_true", help="print JSON, for programs")
         return parser
 
