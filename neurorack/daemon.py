@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from neurorack.boards import BOARD_HELP, board_file
 from neurorack.errors import BadInput
-from neurorack.keeper import Keeper, Watcher, describe
+from neurorack.keeper import Keeper, Twice, Watcher, describe, log_path
 from neurorack.notify import Progress
 from neurorack.parts import calibration_of, engine_command, jacks_command, listens, remote_command, sheet_of
 from neurorack.patch.scale import scale_of, scale_text
@@ -299,6 +299,8 @@ class Daemon:
         )
 
     def run(self) -> int:
+        if not self._attached:  # else stderr is that file
+            self._keep_lines()
         wake = _hear_signals()
         try:
             with in_the_way(self.run_dir):
@@ -310,6 +312,15 @@ class Daemon:
             raise  # a fault of ours silences nobody: the next daemon takes them over
         self._end()
         return status
+
+    def _keep_lines(self) -> None:
+        """Let the journal, or a terminal, and `neurorack ctl log daemon` both have what is said from here on."""
+        if sys.stderr is not None:
+            path = log_path(self.run_dir, "daemon")
+            try:
+                sys.stderr = Twice(sys.stderr, path)
+            except OSError as error:
+                log(f"cannot write {path}: {error.strerror}")
 
     def _end(self) -> None:
         if self._panel is not None:

@@ -8,20 +8,17 @@ issue 43813).
 """
 
 import argparse
-import contextlib
-import io
 import json
 import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from neurorack.daemon import BUNDLE, Daemon, add_options, log
 from neurorack.desk import Desk
 from neurorack.errors import BadInput
-from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, log_path
+from neurorack.keeper import PAUSES_S, STEADY_S, log_path, open_log
 from neurorack.parts import engine_command, jacks_command, listens, remote_command, sheet_of
 from neurorack.rundir import open_run_dir
 from neurorack.statedir import state_dir
@@ -43,15 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run_dir = open_run_dir(options.run_dir)
         time.sleep(pause_s(run_dir / f"{options.part}.starts"))
         if options.part == "daemon":
-            sys.stderr = _Twice(sys.stderr, log_path(run_dir, "daemon"))
             return Daemon(options, attached=False, keeps=False).run()
         command = _command(options, run_dir)
     except BadInput as error:
         log(str(error))
         return 2
-    if (fd := _open_log(log_path(run_dir, options.part))) >= 0:
-        os.dup2(fd, 2)  # the daemon reads it, for its journal and the panel
-        os.close(fd)
+    _write_to(log_path(run_dir, options.part))
     os.execv(command[0], command)
 
 
@@ -83,34 +77,15 @@ def _command(options: argparse.Namespace, run_dir: Path) -> list[str]:
     return [*engine_command(options, run_dir, bundle, listens=listens(options, sheet)), *first]
 
 
-def _open_log(path: Path) -> int:
-    """Its descriptor, to write at its end; begun anew where it has grown too long, −1 where it cannot be had."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+def _write_to(path: Path) -> None:
+    """Let stderr be the file that the daemon reads, for its journal and the panel."""
     try:
-        if path.exists() and path.stat().st_size > LOG_BYTES_MAX:
-            flags |= os.O_TRUNC
-        return os.open(path, flags, 0o660)
+        fd = open_log(path)
     except OSError as error:
         log(f"cannot write {path}: {error.strerror}")
-        return -1
-
-
-class _Twice(io.TextIOBase):
-    """The daemon's stderr: the journal hears it, and a file in the run directory, for `neurorack ctl log daemon`."""
-
-    def __init__(self, journal: TextIO, path: Path) -> None:
-        self._journal, self._fd = journal, _open_log(path)
-
-    def write(self, text: str) -> int:
-        with contextlib.suppress(OSError):  # each says what it can, whatever becomes of the other
-            self._journal.write(text)
-            self._journal.flush()
-        if self._fd >= 0:
-            with contextlib.suppress(OSError):
-                if os.fstat(self._fd).st_size > LOG_BYTES_MAX:
-                    os.truncate(self._fd, 0)
-                os.write(self._fd, text.encode(errors="replace"))
-        return len(text)
+        return
+    os.dup2(fd, 2)
+    os.close(fd)
 
 
 if __name__ == "__main__":

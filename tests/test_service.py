@@ -1,7 +1,6 @@
 """What systemd's units start is what the daemon would start, and they are locked in as far as they can be."""
 
 import argparse
-import io
 import os
 import re
 import shutil
@@ -19,7 +18,7 @@ import pytest
 from neurorack import service
 from neurorack.cli import build_parser
 from neurorack.daemon import SHUT_DOWN, Daemon, add_options
-from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, Keeper, Watcher
+from neurorack.keeper import PAUSES_S, STEADY_S, Keeper, Watcher
 from neurorack.notify import FEED_S
 from neurorack.rundir import holder
 from neurorack.shared import INTENT, METERS, Snapshot
@@ -39,7 +38,7 @@ def became(monkeypatch):
     """The command line that `main` becomes, instead of becoming it."""
     found: list[list[str]] = []
     monkeypatch.setattr(service.os, "execv", lambda path, command: found.append(command))
-    monkeypatch.setattr(service, "_open_log", lambda path: -1)
+    monkeypatch.setattr(service, "_write_to", lambda path: None)
     return found
 
 
@@ -108,29 +107,6 @@ def test_pauses_grow_while_it_ends_soon_and_not_for_one_that_has_lived(tmp_path,
     assert service.pause_s(starts) == 0.0
     starts.write_text('["x"')
     assert service.pause_s(starts) == 0.0
-
-
-def test_lines_are_kept_for_the_daemon_and_not_for_ever(tmp_path):
-    err = tmp_path / "engine.err"
-    for _ in range(2):
-        os.write(service._open_log(err), b"engine: hello\n")
-    assert err.read_text() == "engine: hello\n" * 2
-    err.write_bytes(b"x" * (LOG_BYTES_MAX + 1))
-    os.write(service._open_log(err), b"engine: hello\n")
-    assert err.read_text() == "engine: hello\n"
-
-
-def test_the_daemons_own_lines_go_to_the_journal_and_to_a_file_that_does_not_grow_for_ever(tmp_path):
-    journal, err = io.StringIO(), tmp_path / "daemon.err"
-    told = service._Twice(journal, err)
-    print("neurorack: hello", file=told, flush=True)
-    assert journal.getvalue() == err.read_text() == "neurorack: hello\n"
-    err.write_bytes(b"x" * (LOG_BYTES_MAX + 1))
-    print("neurorack: again", file=told, flush=True)
-    assert err.read_text() == "neurorack: again\n"
-    err.unlink()
-    err.mkdir()
-    print("neurorack: nobody hears", file=service._Twice(io.StringIO(), err), flush=True)
 
 
 HOLD = """
