@@ -17,7 +17,8 @@ ROWS = ("bundle", "gesture", "morph_to", "depth", "intonation", "gate2", "scale"
 
 
 class SoundPage(Page):
-    """Instrument, gesture and what holds for the whole sound; below, the gestures there are."""
+    """Instrument, gesture and what holds for the whole sound; below, the gestures there are. One is recorded here, too,
+    and the chosen one, if it was, renamed and thrown away."""
 
     title = "sound"
     hint = "↑ ↓ choose  ← → change  ↵ type a value  0 none"
@@ -38,16 +39,23 @@ class SoundPage(Page):
         text.append("; the other is being loaded\n" if waits else "\n", WARM)
         live = f", the last {len(takes)} recorded live" if takes else ""
         text.append(f" gestures{live}\n", DIM)
-        for start in range(0, min(len(gestures), 4 * (HEIGHT - len(ROWS) - 3)), 4):
+        for start in range(0, min(len(gestures), 4 * (HEIGHT - len(ROWS) - 4)), 4):
             for index, name in enumerate(gestures[start : start + 4], start):
                 chosen = index == values.get("gesture")
                 text.append(f" {'●' if chosen else ' '} {name[:15]:<16}", WARM if chosen else "")
             text.append("\n")
-        return text
+        return text.append(" r record from the next gate  e end that  n rename  x throw away", DIM)
 
     def key(self, key: str, values: Values) -> Wish | Question | None:
         self.row = moved(self.row, key, len(ROWS))
         path = ROWS[self.row]
+        if key in ("r", "e"):
+            return {"do": "gesture", "deed": "record" if key == "r" else "stop"}
+        if key in ("n", "x") and (take := _chosen_take(values)) is not None:
+            wish = {"do": "gesture", "deed": "rename" if key == "n" else "remove", "gesture": take}
+            if key == "n":
+                return Question(f"name of {take!r}", lambda answer: wish | {"name": answer}, take)
+            return Question(f"throw {take!r} away? y", lambda answer: wish if answer == "y" else None)
         if key in ("left", "right", "+", "-"):
             return self._changed(path, 1 if key in ("right", "+") else -1, values)
         if key == "enter":
@@ -55,6 +63,9 @@ class SoundPage(Page):
         if key == "0" and path == "found":
             return _set(path, None)
         return None
+
+    def say(self, answer: dict[str, Any]) -> str:
+        return answer.get("fault") or answer.get("stage") or super().say(answer)
 
     @staticmethod
     def _changed(path: str, way: int, values: Values) -> Wish | None:
@@ -130,6 +141,13 @@ def _typed(path: str, answer: str) -> Wish | None:
     from neurorack.remote.ctl import parsed
 
     return _set(path, parsed(path, answer.strip())) if answer.strip() else None
+
+
+def _chosen_take(values: Values) -> str | None:
+    """The name of the chosen gesture, if it was recorded live."""
+    gestures, number = values.get("gestures") or [], values.get("gesture")
+    chosen = gestures[number] if number is not None and number < len(gestures) else None
+    return chosen if chosen in (values.get("takes") or []) else None
 
 
 def _named(path: str, value: Any, gestures: list[str]) -> Any:

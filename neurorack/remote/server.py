@@ -272,6 +272,8 @@ class Server:
             self._post(client, message.id, Request("set", path=message.path, value=message.value))
         elif isinstance(message, messages.Presets):
             self._post(client, message.id, Request(message.deed, message.number, message.name))
+        elif isinstance(message, messages.Gestures):
+            self._post(client, message.id, gestures.Request(message.deed, message.gesture, message.name))
         elif isinstance(message, messages.Panic):
             switch = Switch(self.run_dir / "panic")
             switch.on = True
@@ -378,7 +380,7 @@ class Server:
 
     # --- the daemon ---
 
-    def _post(self, client: _Client, id: Any, request: Request) -> None:
+    def _post(self, client: _Client, id: Any, request: Request | gestures.Request) -> None:
         if len(self._letters) >= LETTERS_MAX:
             raise BadInput("too many wishes at once", "", "wait for the answers")
         self._letters.append(_Letter(client, id, request))
@@ -445,9 +447,10 @@ class Server:
             return
         self._values = -FRESH_S, {}
         if isinstance(reply, gestures.Reply):
-            assert self._takes_of is not None
-            self.tree.takes = self._takes_of[0], reply.takes
-            self._end_letter({})
+            if self._takes_of is not None:
+                self.tree.takes = self._takes_of[0], reply.takes
+            told = ("takes", "stage", "left_s", "name", "fault")
+            self._end_letter({"done": True, **{name: getattr(reply, name) for name in told}})
             return
         self.tree.presets = reply.presets
         rows = [msgspec.to_builtins(row) for row in reply.presets]
@@ -463,7 +466,7 @@ class Server:
         self._reply(letter, answer)
 
     def _reply(self, letter: _Letter, answer: dict[str, Any]) -> None:
-        if "error" in answer and isinstance(letter.request, gestures.Request):
+        if "error" in answer and letter.client is None and isinstance(letter.request, gestures.Request):
             self._takes_of, self._takes_due_s = None, time.monotonic() + PRESETS_S
         client = letter.client
         if client is not None and client.socket.fileno() in self._clients:

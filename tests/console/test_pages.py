@@ -195,6 +195,19 @@ def test_as_many_gestures_as_a_module_can_have_are_listed():
     assert all(name in text for name in names) and len(text.rstrip("\n").split("\n")) <= HEIGHT
 
 
+def test_a_gesture_is_recorded_and_the_chosen_one_renamed_and_thrown_away_when_asked():
+    page, takes_one = SoundPage(), values() | {"gesture": 4}
+    assert page.key("r", values()) == {"do": "gesture", "deed": "record"}
+    assert page.key("e", values()) == {"do": "gesture", "deed": "stop"}
+    assert page.key("x", values()) is None, "it is the instrument's"
+    rename, remove = page.key("n", takes_one), page.key("x", takes_one)
+    assert isinstance(rename, Question) and isinstance(remove, Question)
+    assert rename.then("wind") == {"do": "gesture", "deed": "rename", "gesture": "reed", "name": "wind"}
+    assert remove.then("y") == {"do": "gesture", "deed": "remove", "gesture": "reed"} and remove.then("") is None
+    assert page.say({"done": True, "stage": "waiting for a gate", "fault": ""}) == "waiting for a gate"
+    assert page.say({"done": True}) == "done"
+
+
 def test_presets_are_recalled_saved_renamed_and_cleared_when_asked():
     page, known = PresetsPage(), values()
     assert page.key("enter", known) == {"do": "preset", "deed": "recall", "number": 1}

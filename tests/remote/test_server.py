@@ -22,6 +22,7 @@ from neurorack.remote.client import Client
 from neurorack.remote.messages import LINE_MAX, SOCKET
 from neurorack.remote.server import CLIENTS_MAX
 from neurorack.settings.model import Find
+from neurorack.shared import FrameTap
 from neurorack.takes import store
 from neurorack.takes.take import gesture_of
 
@@ -139,10 +140,26 @@ def test_recorded_gestures_are_listed_chosen_by_name_and_missed_when_they_are_go
     client.ask("set", path="morph_to", value="sweep")
     assert (value(client, "gesture"), value(client, "morph_to")) == (2, 2)
     assert playing.desk.sound.take
-    playing.desk.take("remove", "sweep")
+    client.ask("gesture", deed="rename", gesture="sweep", name="wind")
+    until(lambda: playing.desk.follow(None) or playing.desk.takes == ["wind"])
+    until(lambda: value(client, "takes") == ["wind"])
+    assert client.ask("gesture", deed="remove", gesture="wind")["stage"] == "keeping"
     until(lambda: playing.desk.follow(None) or not playing.desk.takes)
     until(lambda: value(client, "gestures") == ["hold", "still"])
     assert value(client, "gesture") == 0
+
+
+def test_a_recording_is_asked_for_and_given_up(playing: Module, client: Client):
+    with pytest.raises(BadInput, match="frames"):
+        client.ask("gesture", deed="record")
+    FrameTap(playing.run_dir / "frames", create=True)
+    answer = client.ask("gesture", deed="record", name="sweep")
+    assert answer["done"] and answer["stage"] == "waiting for a gate"
+    with pytest.raises(BadInput, match="is being recorded"):
+        client.ask("gesture", deed="remove", gesture="nobody")
+    assert client.ask("gesture", deed="cancel")["stage"] == "idle"
+    with pytest.raises(BadInput, match="no recorded gesture is called 'nobody'"):
+        client.ask("gesture", deed="remove", gesture="nobody")
 
 
 def test_what_was_found_is_shown_and_dropped(playing: Module, client: Client):
@@ -202,7 +219,12 @@ def test_presets_are_saved_recalled_and_listed(playing: Module, client: Client):
 
 def test_who_only_reads_changes_nothing(playing: Module):
     with Client(playing.run_dir, read_only=True) as reader:
-        for wish in ({"do": "set", "path": "depth", "value": 2}, {"do": "panic"}, {"do": "preset", "deed": "clear"}):
+        for wish in (
+            {"do": "set", "path": "depth", "value": 2},
+            {"do": "panic"},
+            {"do": "preset", "deed": "clear"},
+            {"do": "gesture", "deed": "record"},
+        ):
             with pytest.raises(BadInput, match="only reads"):
                 reader.ask(**wish)
         assert reader.ask("preset", deed="list")["presets"]
