@@ -185,7 +185,7 @@ def _add_update(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_presets(command: Callable[..., argparse.ArgumentParser]) -> None:
-    from neurorack.daemon import folder
+    from neurorack.daemon import add_run_dir
 
     for name, what, example in (
         ("list", "list the presets", "list"),
@@ -200,14 +200,12 @@ def _add_presets(command: Callable[..., argparse.ArgumentParser]) -> None:
             made.add_argument("number", type=int, metavar="NUMBER", help="1 to 64")
         if name in ("save", "rename"):
             made.add_argument("--name" if name == "save" else "name", metavar="NAME", help="at most 24 characters")
-        made.add_argument(
-            "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
-        )
+        add_run_dir(made)
         _json(made)
 
 
 def _add_gestures(command: Callable[..., argparse.ArgumentParser]) -> None:
-    from neurorack.daemon import folder
+    from neurorack.daemon import add_run_dir
 
     for name, what, example in (
         ("list", "list what a gate can play, recorded gestures last", "list"),
@@ -221,9 +219,7 @@ def _add_gestures(command: Callable[..., argparse.ArgumentParser]) -> None:
             made.add_argument("gesture", metavar="GESTURE", help="its name")
         if name in ("record", "rename"):
             made.add_argument("--name" if name == "record" else "name", metavar="NAME", help="at most 24 characters")
-        made.add_argument(
-            "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
-        )
+        add_run_dir(made)
         _json(made)
 
 
@@ -344,12 +340,10 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_console(parser: argparse.ArgumentParser) -> None:
-    from neurorack.daemon import folder
+    from neurorack.daemon import add_run_dir
 
     parser.add_argument("--read-only", action="store_true", help="look, and change nothing")
-    parser.add_argument(
-        "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
-    )
+    add_run_dir(parser)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from neurorack.boards import BOARD_HELP, board_file
 from neurorack.errors import BadInput
-from neurorack.keeper import Keeper, Watcher, describe
+from neurorack.keeper import Keeper, Twice, Watcher, describe, log_path
 from neurorack.notify import Progress
-from neurorack.parts import calibration_of, engine_command, jacks_command, remote_command
+from neurorack.parts import calibration_of, engine_command, jacks_command, listens, remote_command, sheet_of
 from neurorack.patch.scale import scale_of, scale_text
 from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
 from neurorack.statedir import state_dir
@@ -32,7 +32,6 @@ if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
 
     from neurorack.jacks.calibration import Calibration
     from neurorack.panel.panel import Panel
-    from neurorack.patchsheet import PatchSheet
     from neurorack.shared import EdgeRing, Snapshot, Switch
 
 BUNDLE = "fluid"
@@ -156,6 +155,13 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def add_run_dir(parser: argparse.ArgumentParser) -> None:
+    """For a command that asks a module which runs."""
+    parser.add_argument(
+        "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
+    )
+
+
 def file(text: str) -> Path:
     """Refuses '' likewise."""
     if not text:
@@ -244,8 +250,8 @@ class Daemon:
             ) from held
         if options.calibration is not None:
             _check_calibration(options.calibration)
-        sheet = _sheet(options.rack)
-        self._listens = options.listen or (sheet is not None and sheet.listens is not None)
+        sheet = sheet_of(options)
+        self._listens = listens(options, sheet)
         self._calibration = calibration_of(options)
         self._desk = Desk(
             state_dir(),
@@ -293,6 +299,8 @@ class Daemon:
         )
 
     def run(self) -> int:
+        if not self._attached:  # else stderr is that file
+            self._keep_lines()
         wake = _hear_signals()
         try:
             with in_the_way(self.run_dir):
@@ -304,6 +312,15 @@ class Daemon:
             raise  # a fault of ours silences nobody: the next daemon takes them over
         self._end()
         return status
+
+    def _keep_lines(self) -> None:
+        """Let the journal, or a terminal, and `neurorack ctl log daemon` both have what is said from here on."""
+        if sys.stderr is not None:
+            path = log_path(self.run_dir, "daemon")
+            try:
+                sys.stderr = Twice(sys.stderr, path)
+            except OSError as error:
+                log(f"cannot write {path}: {error.strerror}")
 
     def _end(self) -> None:
         if self._panel is not None:
@@ -521,15 +538,6 @@ def _check_calibration(path: Path) -> None:
         check_calibration(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BadInput("there is no such calibration", str(path), "give another --calibration FILE") from error
-
-
-def _sheet(rack: str | None) -> "PatchSheet | None":
-    """What the file of the virtual rack says of the module itself; None where there is no file, or it says nothing."""
-    if not rack:
-        return None
-    from neurorack.patchsheet import read_sheet
-
-    return read_sheet(rack)
 
 
 def _opened(path: Path, dtype: str) -> "Snapshot | None":

@@ -8,6 +8,7 @@ the records of the run directory, the memory from `step`:
                          └──▶ Memory ──▶ two generations on the disk
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -189,6 +190,9 @@ class Desk:
         before = self.sound
         if sound.bundle != before.bundle:
             self._turn_to(sound.bundle)
+        elif self._card is None:
+            with contextlib.suppress(BadInput):  # it was not there; it may have been installed since
+                self._turn_to(sound.bundle)
         sound = self._settled(sound, by_id=recall)
         if _chosen(sound) != _chosen(before) and sound.found == before.found:
             sound = msgspec.structs.replace(sound, found=None)  # it was found of the other one
@@ -201,11 +205,12 @@ class Desk:
         if self._shelf is not None:
             self._notices += self._shelf.turn_to(self._card)
 
-    def _settle(self) -> None:
-        """Play on after takes have come or gone, each by its id."""
+    def _settle(self, *, others: bool = False) -> None:
+        """Play on, each take by its id. With `others` some have come or gone: the engine hears of that and of the new
+        numbers at once, or it would play a neighbour of the one that is meant."""
         assert self._playing is not None
-        if (sound := self._settled(self.sound, by_id=True)) != self.sound:
-            self._playing.play(sound)
+        if (sound := self._settled(self.sound, by_id=True)) != self.sound or others:
+            self._playing.play(sound, other_takes=others)
 
     def _settled(self, sound: Sound, *, by_id: bool) -> Sound:
         """With numbers and ids that agree: `by_id`, the numbers where those ids are now; else the other way round."""
@@ -294,9 +299,7 @@ class Desk:
         if (fault := self._shelf.progress.fault) and not before.fault:
             self._notices.append(f"recorded gestures: {fault}")
         if changed:
-            assert self._playing is not None
-            self._playing.tell_takes()
-            self._settle()
+            self._settle(others=True)
 
     def step(self, volts: "np.recarray | None") -> None:
         """Let the memory have what plays now; `volts` is the newest record of the jacks. Returns at once."""
@@ -321,6 +324,8 @@ class Desk:
     def _apply(self, request: "Request") -> Settings:
         """The settings afterwards, not remembered yet; what is recalled plays already."""
         settings = self._memory.settings
+        if request.do == "set":
+            request = self._numbered(request)
         if request.do == "save" and self._playing is not None:
             stored = request.apply(msgspec.structs.replace(settings, playing=self._playing.keeping()))
             return msgspec.structs.replace(stored, playing=settings.playing)
@@ -328,6 +333,15 @@ class Desk:
         if (sound := settings.playing) is not None and request.do in ("recall", "set"):
             self.play(sound, recall=request.do == "recall" or sound.pots != self.sound.pots)
         return settings
+
+    def _numbered(self, request: "Request") -> "Request":
+        """A gesture may be called by its name. Raises BadInput where there is none of that name."""
+        name = request.value
+        if request.path not in ("gesture", "morph_to") or not isinstance(name, str):
+            return request
+        if name not in self.gestures:
+            raise BadInput(f"there is no gesture {name[:40]!r}", request.path, "see `neurorack ctl get gestures`")
+        return msgspec.structs.replace(request, value=self.gestures.index(name))
 
     @property
     def mail(self) -> list[int]:

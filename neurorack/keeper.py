@@ -8,6 +8,7 @@ them, and the next daemon finds them:
 """
 
 import contextlib
+import io
 import os
 import select
 import signal
@@ -15,6 +16,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from neurorack.rundir import holder
 
@@ -237,6 +239,31 @@ class Watcher(Keeper):
 def log_path(run_dir: Path, name: str) -> Path:
     """Where the process called `name` writes its lines; the daemon passes them on."""
     return run_dir / f"{name}.err"
+
+
+def open_log(path: Path) -> int:
+    """A descriptor that writes at its end; it begins anew where it has grown too long. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    if path.exists() and path.stat().st_size > LOG_BYTES_MAX:
+        flags |= os.O_TRUNC
+    return os.open(path, flags, 0o660)
+
+
+class Twice(io.TextIOBase):
+    """A process's stderr that goes to a file besides. Raises OSError where that cannot be opened."""
+
+    def __init__(self, stderr: TextIO, path: Path) -> None:
+        self._stderr, self._fd = stderr, open_log(path)
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):  # each says what it can, whatever becomes of the other
+            self._stderr.write(text)
+            self._stderr.flush()
+        with contextlib.suppress(OSError):
+            if os.fstat(self._fd).st_size > LOG_BYTES_MAX:
+                os.truncate(self._fd, 0)
+            os.write(self._fd, text.encode(errors="replace"))
+        return len(text)
 
 
 def describe(status: int | None) -> str:

@@ -5,15 +5,33 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neurorack.errors import BadInput
 from neurorack.statedir import calibration_path
+
+if TYPE_CHECKING:  # with numpy, for whoever plays on a rack that says how the module is set
+    from neurorack.patchsheet import PatchSheet
 
 
 def calibration_of(options: argparse.Namespace) -> Path:
     """The file that the jacks are calibrated by."""
     given: Path | None = options.calibration
     return given or calibration_path(options.specimen if options.rack is not None else None)
+
+
+def sheet_of(options: argparse.Namespace) -> "PatchSheet | None":
+    """What the file of the virtual rack says of the module itself; None where there is no file, or it says nothing."""
+    if not options.rack:
+        return None
+    from neurorack.patchsheet import read_sheet
+
+    return read_sheet(options.rack)
+
+
+def listens(options: argparse.Namespace, sheet: "PatchSheet | None") -> bool:
+    """Whether to play what comes in at the sound card."""
+    return bool(options.listen) or (sheet is not None and sheet.listens is not None)
 
 
 def engine_command(options: argparse.Namespace, run_dir: Path, bundle: list[str], *, listens: bool) -> list[str]:

@@ -3,17 +3,21 @@
 The live module takes it up in place of what it remembers (`daemon`), a rendering plays it (`rendering`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from neurorack.bundle import find, read_card
 from neurorack.errors import BadInput
 from neurorack.patch.matrix import patched
 from neurorack.patch.scale import scale_of
 from neurorack.rack.plan import ModulePlan, Rack, find_rack, load_rack
+from neurorack.settings.edit import edit
 from neurorack.settings.model import Gate2Task, Sound
 from neurorack.settings.playing import enveloped_of, knobs_of
+from neurorack.statedir import state_dir
+from neurorack.takes import store
 
 
 @dataclass(frozen=True)
@@ -46,15 +50,33 @@ def sheet_of(rack: Rack) -> PatchSheet | None:
         gate2=cast(Gate2Task, plan.gate2),
         enveloped=enveloped_of(record),
         scale=int(record["scale"]),
+        find_seed=plan.find_seed,
     )
+    for path, value in _leaves("knob", plan.knob):
+        try:
+            sound = edit(sound, path, value)
+        except BadInput as error:
+            raise BadInput(error.what, f"{rack.path}, key module.{path}", error.mend) from error
     return PatchSheet(sound, rack.path.parent / plan.listens if plan.listens is not None else None)
 
 
 def _number(plan: ModulePlan, gesture: str | None, default: int, rack: Rack) -> int:
     if gesture is None:
         return default
-    names = read_card(find(plan.bundle)).gestures.names
+    card = read_card(find(plan.bundle))
+    names = [*card.gestures.names]
+    if gesture not in names:  # without need nothing of this machine decides how it sounds
+        names += [take.name for take in store.load(state_dir(), card).takes]
     if gesture not in names:
         where = f"{rack.path}, key module"
         raise BadInput(f"{plan.bundle} has no gesture {gesture[:40]!r}", where, f"use one of {', '.join(names)}")
     return names.index(gesture)
+
+
+def _leaves(at: str, table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What a table and those within it hold, each with its path."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _leaves(f"{at}.{key}", value)
+        else:
+            yield f"{at}.{key}", value

@@ -21,6 +21,8 @@ from neurorack.rack.world import World
 from neurorack.render import BLOCK, LEAD_NS, Module, Wav, play_out
 from neurorack.settings.model import Sound
 from neurorack.settings.playing import knobs_of, patch_of
+from neurorack.statedir import state_dir
+from neurorack.takes import store
 from neurorack.words import SAMPLE_RATE_HZ
 
 SECONDS = 20.0
@@ -97,8 +99,11 @@ def _module(plan: Rack, sheet: PatchSheet, world: World) -> Module:
             mend = "let one of the two play gestures"
             raise BadInput("a rack that is listened to listens itself", f"{plan.path}, key module.listens", mend)
         source = _Heard(_module(other, theirs, World.from_toml(other.path, epoch_ns=LEAD_NS)))
+    bundle = load(sound.bundle)
+    recorded = max(sound.gesture, sound.morph_to) >= len(bundle.gestures)
     return Module(
-        load(sound.bundle), world, patch_of(sound),
+        bundle, world, patch_of(sound),
         seed=plan.seed, gesture=sound.gesture, depth=sound.depth, intonation=sound.intonation,
-        morph_to=sound.morph_to, gate2=sound.gate2, source=source,
+        morph_to=sound.morph_to, gate2=sound.gate2, source=source, find_seed=sound.find_seed,
+        takes=store.load(state_dir(), bundle.card).gestures if recorded else (),
     )  # fmt: skip

@@ -4,8 +4,8 @@ All units read the same options; what the player chose lies in the state directo
 command line that the daemon would make, and becomes that process. The last two are no part of the module, and have
 options of their own in the environment. systemd starts it again at once when it ends, and
 here it waits: not at all after it has lived a while, else longer each time. RestartSteps of systemd 254 would do that,
-but counts all ends since the machine was started: the tenth in a year would cost as long a silence as the tenth in a
-row (systemd issue 43813).
+but a good run makes it forget no end: the tenth in a year would cost as long a silence as the tenth in a row (systemd
+issue 43813).
 """
 
 import argparse
@@ -19,8 +19,8 @@ from pathlib import Path
 from neurorack.daemon import BUNDLE, Daemon, add_options, log
 from neurorack.desk import Desk
 from neurorack.errors import BadInput
-from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, log_path
-from neurorack.parts import controller_command, engine_command, jacks_command, remote_command
+from neurorack.keeper import PAUSES_S, STEADY_S, log_path, open_log
+from neurorack.parts import controller_command, engine_command, jacks_command, listens, remote_command, sheet_of
 from neurorack.rundir import open_run_dir
 from neurorack.statedir import state_dir
 
@@ -75,17 +75,16 @@ def _command(options: argparse.Namespace, run_dir: Path) -> list[str]:
         return remote_command(run_dir)
     if options.part == "jacks":
         return jacks_command(options, run_dir)
-    bundle, first = Desk(state_dir(), BUNDLE, bundle=options.bundle).engine_options
-    return [*engine_command(options, run_dir, bundle, listens=options.listen), *first]
+    sheet = sheet_of(options)
+    desk = Desk(state_dir(), BUNDLE, sound=sheet.sound if sheet else None, bundle=options.bundle)
+    bundle, first = desk.engine_options
+    return [*engine_command(options, run_dir, bundle, listens=listens(options, sheet)), *first]
 
 
 def _write_to(path: Path) -> None:
     """Let stderr be the file that the daemon reads, for its journal and the panel."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
     try:
-        if path.exists() and path.stat().st_size > LOG_BYTES_MAX:
-            flags |= os.O_TRUNC
-        fd = os.open(path, flags, 0o660)
+        fd = open_log(path)
     except OSError as error:
         log(f"cannot write {path}: {error.strerror}")
         return

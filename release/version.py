@@ -16,8 +16,11 @@ ROOT = Path(__file__).parent.parent
 
 VENV = "home = /usr/bin\ninclude-system-site-packages = false\n"
 
-PYTHON_OF_UNITS = ("/opt/neurorack/.venv/bin/", "/opt/neurorack/current/bin/")
-"""Of a checkout, and of a version."""
+NAMED_BY_UNITS = (
+    ("/opt/neurorack/.venv/bin/", "/opt/neurorack/current/bin/"),
+    ("/opt/neurorack/systemd/", "/opt/neurorack/current/systemd/"),
+)
+"""What is named in a checkout, and in a version."""
 
 LAUNCHER = """\
 #!/bin/sh
@@ -50,9 +53,7 @@ def stage(folder: Path, target: Target, *, runtime: Path | None = None, signer: 
         for file in instrument.glob("*.*"):
             if file.is_file():
                 shutil.copyfile(file, made / file.name)
-    _copy(ROOT / "systemd", folder / "systemd")
-    for unit in (folder / "systemd/lib/systemd/system").glob("*.service"):
-        unit.write_text(unit.read_text().replace(*PYTHON_OF_UNITS))
+    copy_units(folder / "systemd")
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
     (folder / "LICENSES.txt").write_text(licences.text(site, folder / "models"))
     (folder / "signers").write_text((ROOT / "release/signers").read_text() + signer)
@@ -75,6 +76,16 @@ def seal(folder: Path, target: Target) -> manifest.Manifest:
     (folder / manifest.NAME).write_bytes(raw)
     (folder / "bin/python").symlink_to(f"/usr/bin/python{target.python}")
     return made
+
+
+def copy_units(to: Path) -> None:
+    """All of `systemd`, its units naming what lies in a version."""
+    _copy(ROOT / "systemd", to)
+    for unit in (path for path in (to / "lib/systemd/system").iterdir() if path.is_file()):
+        text = unit.read_text()
+        for named in NAMED_BY_UNITS:
+            text = text.replace(*named)
+        unit.write_text(text)
 
 
 def _copy(source: Path, to: Path) -> None:

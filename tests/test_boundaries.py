@@ -1,6 +1,7 @@
 """Imports run one way, down the road, and the module needs nothing of the offline part."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ ALLOWED = {
     "settings": {"patch"},
     "learn": {"patch", "engine", "ears", "terminal"},
     "ears": {"patch"},
-    "remote": {"jacks", "patch", "engine", "panel", "settings", "presets", "panic", "terminal", "daemon"},
+    "remote": {"jacks", "patch", "engine", "panel", "settings", "presets", "gestures", "panic", "terminal", "daemon"},
     "controllers": {"remote", "settings", "terminal", "daemon"},
     "console": {"remote", "panel", "terminal"},
 }
@@ -82,6 +83,24 @@ def test_imports_run_down_the_road(file):
     used = {name.split(".")[1] for name in imports(PACKAGE / file) if name.startswith("neurorack.")}
     beyond = used - WORDS - {own, "__version__"} - ALLOWED.get(own, set())
     assert not beyond
+
+
+def files_of(path: Path) -> set[str]:
+    """Those of FILES that one imports, at any time: of `from x import y` y's where that is one, else x's."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("neurorack."):
+            folder = PACKAGE.joinpath(*f"{node.module}".split(".")[1:])
+            for alias in node.names:
+                places = (folder / f"{alias.name}.py", folder.with_suffix(".py"), folder / "__init__.py")
+                found |= {next(place for place in places if place.exists()).relative_to(PACKAGE).as_posix()}
+    return found
+
+
+def test_no_files_import_each_other_in_a_circle():
+    graph = {file: files_of(PACKAGE / file) - {file} for file in FILES}
+    assert graph["desk.py"] >= {"settings/memory.py", "settings/playing.py", "gestures.py"}
+    graphlib.TopologicalSorter(graph).prepare()
 
 
 @pytest.mark.parametrize("file", [f for f in FILES if layer(f) != "rack" and f not in RACK_ONLY_IN])

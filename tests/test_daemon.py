@@ -1,6 +1,7 @@
 """The module's processes survive each other. Real ones, on the null device."""
 
 import argparse
+import io
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from neurorack.daemon import SHUT_DOWN, Daemon, add_options, to_arguments
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration, Correction
-from neurorack.keeper import PAUSES_S, Keeper, describe
+from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, Keeper, Twice, describe, open_log
 from neurorack.panel.panel import SPLASH_S
 from neurorack.rack.control import RackControl
 from neurorack.rack.state import FileStore
@@ -248,6 +249,7 @@ def test_an_attached_one_hands_on_what_the_jacks_refused_though_the_engine_plays
 def test_one_on_its_own_stays_to_show_on_its_panel_what_is_wrong(bench):
     daemon = bench.start("--bundle", str(bench.run_dir / "nobody"))
     said = [daemon.stderr.readline() for _ in range(2)]
+    assert (bench.run_dir / "daemon.err").read_text().startswith("".join(said)), "and from afar"
     assert any("nobody" in line for line in said)
     assert daemon.poll() is None
 
@@ -348,6 +350,26 @@ def test_a_last_word_without_a_line_end_is_heard(tmp_path, lines):
     ended(keeper)
     keeper.ended()
     assert keeper.last_words == "the end"
+
+
+def test_a_log_begins_anew_where_it_has_grown_too_long(tmp_path):
+    err = tmp_path / "engine.err"
+    for _ in range(2):
+        os.write(open_log(err), b"engine: hello\n")
+    assert err.read_text() == "engine: hello\n" * 2
+    err.write_bytes(b"x" * (LOG_BYTES_MAX + 1))
+    os.write(open_log(err), b"engine: hello\n")
+    assert err.read_text() == "engine: hello\n"
+
+
+def test_what_is_said_twice_is_in_both_places_and_does_not_grow_for_ever(tmp_path):
+    stderr, err = io.StringIO(), tmp_path / "daemon.err"
+    twice = Twice(stderr, err)
+    print("neurorack: hello", file=twice, flush=True)
+    assert stderr.getvalue() == err.read_text() == "neurorack: hello\n"
+    err.write_bytes(b"x" * (LOG_BYTES_MAX + 1))
+    print("neurorack: again", file=twice, flush=True)
+    assert err.read_text() == "neurorack: again\n"
 
 
 def test_one_that_stands_still_is_killed(tmp_path, lines, monkeypatch):

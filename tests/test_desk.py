@@ -1,8 +1,10 @@
 """What gate 2 chooses at the desk. Whoever changes a preset of a module that plays hears of it when the disk has it,
 and the loop waits for nobody."""
 
+import dataclasses
 import errno
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,14 +15,19 @@ import msgspec
 import numpy as np
 import pytest
 from disk import FULL, READ_ONLY, Refusing, settings
+from frames import frames
 
 from neurorack import desk, statedir
+from neurorack.bundle import read_card
 from neurorack.desk import Desk
+from neurorack.errors import BadInput
 from neurorack.mailbox import ask
 from neurorack.rundir import Lock
 from neurorack.settings.model import Find, Preset, Settings, Sound
 from neurorack.settings.store import LOCK, Store
 from neurorack.shared import FOUND, INTENT, Snapshot
+from neurorack.takes import store as takes_store
+from neurorack.takes.take import gesture_of
 
 
 class Asked:
@@ -245,3 +252,57 @@ def test_what_is_found_of_one_gesture_is_not_played_with_another(make):
     assert (desk.sound.gesture, desk.sound.found) == (5, None)
     desk.preset("recall", 1)
     assert (desk.sound.gesture, desk.sound.found) == (4, KEPT)
+
+
+@pytest.fixture
+def with_takes(tmp_path, tiny_bundle) -> Iterator[Desk]:
+    """A desk whose instrument has two recorded gestures."""
+    run, state = tmp_path / "run", tmp_path / "state"
+    run.mkdir()
+    card = read_card(tiny_bundle)
+    for number in (1, 2):
+        gesture = gesture_of(card, frames(seed=number), np.full(5, 0.5))
+        takes_store.save(state, card, dataclasses.replace(gesture, name=f"take {number}"), number)
+    made = Desk(state, "fluid", bundle=str(tiny_bundle))
+    made.begin(run, plays_on=False, gate_delay_s=0.006, listen=False)
+    made.open(run)
+    yield made
+    made.close()
+
+
+def test_the_engine_never_hears_of_a_take_that_is_gone_with_a_number_of_before(with_takes, tmp_path, monkeypatch):
+    last = len(with_takes.gestures) - 1
+    with_takes.play(msgspec.structs.replace(with_takes.sound, gesture=last))
+    told = []
+    publish = Snapshot.publish
+
+    def heard(snapshot: Snapshot) -> None:
+        publish(snapshot)
+        if "takes" in (snapshot.record.dtype.names or ()):
+            told.append((int(snapshot.record["takes"]), int(snapshot.record["gesture"])))
+
+    monkeypatch.setattr(Snapshot, "publish", heard)
+    with_takes.take("remove", "take 1")
+    give_up = time.monotonic() + 10
+    while with_takes.takes != ["take 2"]:
+        assert time.monotonic() < give_up
+        with_takes.follow(None)
+    assert told == [(1, last - 1)]
+
+
+def test_an_instrument_that_comes_late_is_taken_up_by_the_next_change(tmp_path, tiny_bundle):
+    (tmp_path / "run").mkdir()
+    late = tmp_path / "late"
+    made = Desk(tmp_path / "state", "fluid", bundle=str(late))
+    made.begin(tmp_path / "run", plays_on=False, gate_delay_s=0.006, listen=False)
+    with pytest.raises(BadInput):
+        made.open(tmp_path / "run")
+    with pytest.raises(BadInput, match="no instrument is loaded"):
+        made.take("record")
+    assert not made.gestures and not made.takes
+    made.play(msgspec.structs.replace(made.sound, depth=0.5))
+    assert (made.sound.depth, made.gestures) == (0.5, ())
+    shutil.copytree(tiny_bundle, late)
+    made.play(msgspec.structs.replace(made.sound, depth=1.5))
+    assert made.gestures
+    made.close()

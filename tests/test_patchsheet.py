@@ -1,22 +1,31 @@
 """A rack's file sets the module as well, in one table; what it cannot be is one line."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+from frames import frames
 
+from neurorack.bundle import read_card
 from neurorack.desk import Desk
 from neurorack.errors import BadInput
 from neurorack.patchsheet import read_sheet
+from neurorack.rendering import play_rack
 from neurorack.settings.playing import patch_of
+from neurorack.takes import store
+from neurorack.takes.take import gesture_of
 from neurorack.words import CV_JACKS, PATCHABLE
 
 RACK = """
 name = "test"
+seconds = 0.5
 {module}
 [sources.c]
 kind = "constant"
-volts = 1.0
+volts = 5.0
+[cables]
+gate1 = "c.out"
 """
 MODULE = """
 [module]
@@ -28,6 +37,9 @@ intonation = 0.25
 gate2 = "tap"
 scale = "major"
 assign = ["cv1=morph", "cv2=envelope"]
+find_seed = 7
+knob.boominess.curve = "s-curve"
+knob.morph.attenuverter.cv3 = -0.5
 listens = "other.toml"
 """
 
@@ -48,6 +60,21 @@ def test_the_table_is_the_sound_that_plays(tmp_path: Path, tiny_bundle: Path) ->
     patch = patch_of(sound)
     assert patch["attenuverter"][PATCHABLE.index("morph"), CV_JACKS.index("cv1")] == 1
     assert patch["scale"] == 0b1010_1011_0101
+    assert sound.find_seed == 7 and sound.knobs["boominess"].curve == "s-curve"
+    assert sound.knobs["morph"].attenuverter == {"cv1": 1.0, "cv3": -0.5}
+
+
+def test_a_recorded_gesture_goes_by_its_name(tmp_path: Path, tiny_bundle: Path, state_dir: Path) -> None:
+    card = read_card(tiny_bundle)
+    gesture = dataclasses.replace(gesture_of(card, frames(), np.full(5, 0.5)), name="sweep")
+    store.save(state_dir, card, gesture, 1)
+    text = MODULE.format(bundle=tiny_bundle).replace('"still"', '"sweep"').replace("listens", "# listens")
+    path = rack(tmp_path, text.replace('"tap"', '"freeze"'))
+    sheet = read_sheet(path)
+    assert sheet is not None and sheet.sound.gesture == 2
+    (own := tmp_path / "own").mkdir()
+    still = rack(own, text.replace('"sweep"', '"still"'))
+    assert not np.array_equal(play_rack(path).sound, play_rack(still).sound)
 
 
 def test_a_rack_without_the_table_leaves_the_module_alone(tmp_path: Path) -> None:
@@ -68,6 +95,9 @@ def test_a_rack_of_the_package_goes_by_its_name() -> None:
         ("cv1=morph", "cv1=mirth", "no knob 'mirth'"),
         ("depth = 0.5", "depth = 9", "module.depth"),
         ("depth", "deepness", "deepness"),
+        ("find_seed = 7", "find_seed = 10000", "module.find_seed"),
+        ("s-curve", "x-curve", "module.knob.boominess.curve"),
+        ("morph.att", "mirth.att", "module.knob.mirth.attenuverter.cv3"),
     ],
 )
 def test_a_mistake_in_it_is_one_line(tmp_path: Path, tiny_bundle: Path, before: str, after: str, words: str) -> None:

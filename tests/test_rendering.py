@@ -50,6 +50,15 @@ def test_the_same_file_gives_the_same_bits(tmp_path: Path, tiny_bundle: Path) ->
     np.testing.assert_array_equal(play_rack(path).sound, play_rack(path).sound)
 
 
+def test_a_seed_of_its_sheet_leads_elsewhere(tmp_path: Path, finding_bundle: Path) -> None:
+    one, same, other = (
+        play_rack(rack(tmp_path, finding_bundle, f"knob.find1.base = 0.9\nfind_seed = {seed}")).sound
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
 def test_another_rack_can_be_plugged_into_the_input(tmp_path: Path, hearing_bundle: Path) -> None:
     rack(tmp_path, hearing_bundle, name="other.toml")
     sound = play_rack(rack(tmp_path, hearing_bundle, 'listens = "other.toml"')).sound

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from neurorack import service
+from neurorack.cli import build_parser
 from neurorack.daemon import SHUT_DOWN, Daemon, add_options
-from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, Keeper, Watcher
+from neurorack.keeper import PAUSES_S, STEADY_S, Keeper, Watcher
 from neurorack.notify import FEED_S
 from neurorack.rundir import holder
 from neurorack.shared import INTENT, METERS, Snapshot
@@ -27,6 +28,9 @@ UNITS = SYSTEMD / "lib/systemd/system"
 PARTS, CONTROLLERS = ("engine", "jacks", "daemon", "remote"), ("midi", "osc")
 
 PATIENCE_S = 60.0
+
+RUN_BY = r"(?:sudo )?(?:-u neurorack )?(?:\.venv/bin/)?neurorack ((?:update|models .|calibrate|doctor|console).*)"
+"""A command of ours, however it is called."""
 
 
 @pytest.fixture
@@ -38,6 +42,17 @@ def became(monkeypatch):
     return found
 
 
+SHEET = """
+name = "sheet"
+[module]
+bundle = "skins"
+listens = "other.toml"
+[sources.still]
+kind = "constant"
+volts = 1.0
+"""
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -45,11 +60,13 @@ def became(monkeypatch):
         ["--device", "alsa", "--block", "256", "--listen"],
         ["--rack", "--specimen", "3", "--bundle", "skins"],
         ["--board", "nano", "--calibration", "mine.toml"],
+        ["--rack", "sheet.toml"],
     ],
 )
 def test_a_unit_becomes_the_process_that_the_daemon_would_start(tmp_path, monkeypatch, became, options):
     monkeypatch.chdir(tmp_path)
     Path("mine.toml").write_text("[voct]\n")
+    Path("sheet.toml").write_text(SHEET)
     run_dir = tmp_path / "run"
     options = [*options, "--run-dir", str(run_dir)]
     assert {service.main([part, *options]) for part in ("engine", "jacks", "remote")} == {None}
@@ -100,18 +117,6 @@ def test_pauses_grow_while_it_ends_soon_and_not_for_one_that_has_lived(tmp_path,
     assert service.pause_s(starts) == 0.0
     starts.write_text('["x"')
     assert service.pause_s(starts) == 0.0
-
-
-def test_lines_are_kept_for_the_daemon_and_not_for_ever(tmp_path):
-    err = tmp_path / "engine.err"
-    code = "import sys; from pathlib import Path; from neurorack.service import _write_to\n"
-    code += "_write_to(Path(sys.argv[1])); print('engine: hello', file=sys.stderr)"
-    for _ in range(2):
-        subprocess.run([sys.executable, "-c", code, str(err)], check=True)
-    assert err.read_text() == "engine: hello\n" * 2
-    err.write_bytes(b"x" * (LOG_BYTES_MAX + 1))
-    subprocess.run([sys.executable, "-c", code, str(err)], check=True)
-    assert err.read_text() == "engine: hello\n"
 
 
 HOLD = """
@@ -188,6 +193,7 @@ def test_a_daemon_that_comes_and_goes_leaves_engine_and_jacks_to_others(units, t
     assert meters(run_dir)["first_sound_ns"] > 0, "ready means that it plays"
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(PATIENCE_S) == 0
+    assert "neurorack: engine is there" in (run_dir / "daemon.err").read_text(), "as `neurorack ctl log daemon` tells"
     units("daemon").kill()
     units("daemon")
     assert (engine.poll(), jacks.poll()) == (None, None)
@@ -275,12 +281,23 @@ def test_the_exposure_that_systemd_reckons_is_two_at_most(tmp_path, part):
     assert done.returncode == 0, done.stdout[-200:] + done.stderr
 
 
+@pytest.mark.parametrize("page", ["README.md", "updating.md"])
+def test_the_commands_of_a_page_are_those_there_are_and_its_links_lead_somewhere(page):
+    text = (SYSTEMD / page).read_text().partition("## The update file")[0]
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    commands = [line.partition("#")[0] for line in (*lines, *re.findall(r"`([^`\n]+)`", text)) if "…" not in line]
+    ours = [match[1].split() for command in commands if (match := re.match(RUN_BY, command.strip()))]
+    assert ours
+    for words in ours:
+        build_parser().parse_args(words)
+    makefile = (SYSTEMD.parent / "Makefile").read_text()
+    assert not [m for m in re.findall(r"make ([a-z-]+)", " ".join(commands)) if f"\n{m}:" not in makefile]
+    assert not [link for link in re.findall(r"\]\(([^)#:]+)\)", text) if not (SYSTEMD / link).exists()]
+
+
 def test_the_readme_explains_what_the_units_say():
     readme = (SYSTEMD / "README.md").read_text()
-    for unit in (
-        *(f"neurorack-{part}.service" for part in (*PARTS, *CONTROLLERS)),
-        "prepare-neurorack.service",
-        "neurorack.target",
-    ):
-        assert unit in readme
     assert not [name for name in os.listdir(SYSTEMD / "lib") if name not in readme]
+    assert not [path.name for path in UNITS.iterdir() if path.name not in readme]
+    rules = {path.name for path in (SYSTEMD / "lib/udev/rules.d").iterdir()}
+    assert not [name for name in rules if name not in readme]

@@ -78,8 +78,8 @@ class Console(App[None]):
         for page in self.pages:
             page.look(values)
         parts = {"head": self._head(), "pages": self._titles(), "page": self.page.draw(values), "foot": self._foot()}
-        for part, text in parts.items():
-            self.query_one(f"#{part}", Lines).show(text)
+        for lines in self.query(Lines):  # none of them any more, where it is just being closed
+            lines.show(parts[str(lines.id)])
 
     def _head(self) -> Text:
         values = self.link.values

@@ -5,65 +5,81 @@ from typing import Any
 from rich.text import Text
 
 from neurorack.console.page import DIM, HEIGHT, WARM, Page, Question, Values, Wish, moved, number
-from neurorack.words import GATE2_TASKS
+from neurorack.words import FIND_SEED_MAX, GATE2_TASKS
 
 PRESETS = 64
 SCALES = ("off", "chromatic", "major", "minor", "pentatonic", "octaves")
 
-_NUMBERS = {"depth": (0.0, 4.0, 0.1), "intonation": (0.0, 2.0, 0.05)}
+_NUMBERS = {"depth": (0.0, 4.0, 0.1), "intonation": (0.0, 2.0, 0.05), "find_seed": (0, FIND_SEED_MAX, 1)}
 """From, to, step."""
 
-ROWS = ("bundle", "gesture", "morph_to", "depth", "intonation", "gate2", "scale")
+ROWS = ("bundle", "gesture", "morph_to", "depth", "intonation", "gate2", "scale", "find_seed", "found")
 
 
 class SoundPage(Page):
-    """Instrument, gesture and what holds for the whole sound; below, the gestures there are."""
+    """Instrument, gesture and what holds for the whole sound; below, the gestures there are. One is recorded here, too,
+    and the chosen one, if it was, renamed and thrown away."""
 
     title = "sound"
-    hint = "↑ ↓ choose  ← → change  ↵ type a value"
+    hint = "↑ ↓ choose  ← → change  ↵ type a value  0 none"
 
     def __init__(self) -> None:
         self.row = 0
 
     def draw(self, values: Values) -> Text:
         text = Text()
-        gestures = values.get("gestures") or []
+        gestures, takes = values.get("gestures") or [], values.get("takes") or []
         for row, path in enumerate(ROWS):
             here, value = row == self.row, values.get(path)
-            told = number(value, ".2f") if path in _NUMBERS else str(_named(path, value, gestures))
+            told = number(value, ".2f") if isinstance(value, float) else str(_named(path, value, gestures))
             text.append(f"{'▸' if here else ' '}{path:<12}", "bold" if here else DIM)
             text.append(f"{told[:60]}\n", "reverse" if here else "")
         waits = values.get("system.bundle") != (values.get("bundle") or "").rpartition("/")[2]
         text.append(f"\n plays {values.get('system.bundle', '–')}", WARM if waits else DIM)
         text.append("; the other is being loaded\n" if waits else "\n", WARM)
-        text.append("\n gestures\n", DIM)
-        for start in range(0, min(len(gestures), 4 * (HEIGHT - 12)), 4):
+        live = f", the last {len(takes)} recorded live" if takes else ""
+        text.append(f" gestures{live}\n", DIM)
+        for start in range(0, min(len(gestures), 4 * (HEIGHT - len(ROWS) - 4)), 4):
             for index, name in enumerate(gestures[start : start + 4], start):
                 chosen = index == values.get("gesture")
                 text.append(f" {'●' if chosen else ' '} {name[:15]:<16}", WARM if chosen else "")
             text.append("\n")
-        return text
+        return text.append(" r record from the next gate  e end that  n rename  x throw away", DIM)
 
     def key(self, key: str, values: Values) -> Wish | Question | None:
         self.row = moved(self.row, key, len(ROWS))
         path = ROWS[self.row]
+        if key in ("r", "e"):
+            return {"do": "gesture", "deed": "record" if key == "r" else "stop"}
+        if key in ("n", "x") and (take := _chosen_take(values)) is not None:
+            wish = {"do": "gesture", "deed": "rename" if key == "n" else "remove", "gesture": take}
+            if key == "n":
+                return Question(f"name of {take!r}", lambda answer: wish | {"name": answer}, take)
+            return Question(f"throw {take!r} away? y", lambda answer: wish if answer == "y" else None)
         if key in ("left", "right", "+", "-"):
             return self._changed(path, 1 if key in ("right", "+") else -1, values)
         if key == "enter":
             return Question(path, lambda answer: _typed(path, answer))
+        if key == "0" and path == "found":
+            return _set(path, None)
         return None
+
+    def say(self, answer: dict[str, Any]) -> str:
+        return answer.get("fault") or answer.get("stage") or super().say(answer)
 
     @staticmethod
     def _changed(path: str, way: int, values: Values) -> Wish | None:
         value = values.get(path)
         if path in _NUMBERS:
             low, high, step = _NUMBERS[path]
-            return _set(path, round(min(max((value or 0.0) + way * step, low), high), 3))
+            return _set(path, round(min(max((value or 0) + way * step, low), high), 3))
         count = len(values.get("gestures") or [])
         if path == "gesture":
             return _set(path, ((value or 0) + way) % count) if count else None
         if path == "morph_to":
             return _set(path, (value + 1 + way) % (count + 1) - 1) if value is not None else None
+        if path == "found":
+            return None
         choices = {"bundle": values.get("system.bundles") or [], "gate2": GATE2_TASKS, "scale": SCALES}[path]
         value = value.rpartition("/")[2] if path == "bundle" and value else value
         if not choices:
@@ -127,9 +143,18 @@ def _typed(path: str, answer: str) -> Wish | None:
     return _set(path, parsed(path, answer.strip())) if answer.strip() else None
 
 
+def _chosen_take(values: Values) -> str | None:
+    """The name of the chosen gesture, if it was recorded live."""
+    gestures, number = values.get("gestures") or [], values.get("gesture")
+    chosen = gestures[number] if number is not None and number < len(gestures) else None
+    return chosen if chosen in (values.get("takes") or []) else None
+
+
 def _named(path: str, value: Any, gestures: list[str]) -> Any:
     if path in ("gesture", "morph_to") and isinstance(value, int):
         if value < 0:
             return "the next"
         return gestures[value] if value < len(gestures) else value
+    if path == "found" and value is not None:
+        return f"find1 {value[0]:.2f}, find2 {value[1]:.2f}"
     return "–" if value is None else value

@@ -10,11 +10,8 @@ The decoder's graph is `decoder.Decoder` and `decoder.mix`, for any number of fr
 
 Standardisation is folded into the first layer, the envelope's differences into the last, and whatever is linear in the
 controls is one product: a node takes 0.2 µs, on top of 1.7 for the call.
-
-    python -m neurorack.learn.export --random --width 64 --out DIR      a decoder of random weights, to weigh its cost
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +31,6 @@ from neurorack.learn.networks.decoder import (
     LEVEL_RANGE_DB,
     MASK_FLOOR,
     RMS_COLUMN,
-    WIDTH,
     Decoder,
 )
 from neurorack.learn.networks.encoder import REACH, Encoder
@@ -246,23 +242,3 @@ def export_encoder(encoder: Encoder, path: Path) -> None:
 def macs_per_s(decoder: Decoder) -> float:
     """Multiply-accumulates of the exported decoder per second of audio: layers, envelope and mix."""
     return cost.macs_per_s(decoder)(decoder.widths)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m neurorack.learn.export",
-        description="Write a decoder of random weights, to measure what a width costs.",
-        epilog="example: python -m neurorack.learn.export --random --width 64 --out out/learn/w64",
-    )
-    parser.add_argument("--random", action="store_true", required=True, help="random weights (the only kind made here)")
-    parser.add_argument("--width", type=int, default=WIDTH, help=f"width of the hidden layers (default {WIDTH})")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the bundle to write")
-    arguments = parser.parse_args()
-    from neurorack.learn.pack import pack_random
-
-    pack_random(arguments.width, arguments.seed, arguments.out)
-
-
-if __name__ == "__main__":
-    main()

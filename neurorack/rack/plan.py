@@ -14,7 +14,7 @@ from neurorack.errors import BadInput
 from neurorack.rack.signals import Constant, Signal
 from neurorack.rack.sources import Envelope, Keyboard, Lfo, Random, Shape, StepCv, StepGate, Steps
 from neurorack.rack.volts_file import VoltsFile
-from neurorack.words import CV_JACKS, GATE2_TASKS, GATE_JACKS, POTS
+from neurorack.words import CV_JACKS, FIND_SEED_MAX, GATE2_TASKS, GATE_JACKS, POTS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -115,7 +115,11 @@ class ModulePlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     remembers.
 
     `listens` is what is plugged into the jack `in` where the rack is rendered: another rack's file, as a path from this
-    one's folder. Live it is whatever comes in at the sound card.
+    one's folder. Live it is whatever comes in at the sound card. `gesture` and `morph_to` may be recorded ones of this
+    machine. `knob` has what `assign` does not say of a knob, in the words of `neurorack ctl set`:
+
+        knob.centroid.curve = "s-curve"
+        knob.morph.attenuverter.cv1 = -0.5
     """
 
     bundle: str
@@ -126,6 +130,8 @@ class ModulePlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     gate2: str = GATE2_TASKS[0]
     scale: str = "off"
     assign: list[str] = []
+    find_seed: Annotated[int, msgspec.Meta(ge=0, le=FIND_SEED_MAX)] = 0
+    knob: dict[str, dict[str, Any]] = {}
     listens: Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+$")] | None = None
 
 

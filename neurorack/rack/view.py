@@ -127,8 +127,8 @@ class ModuleView(App[None]):
             "meters": self._meters(state),
             "line": Text(self._line()),
         }
-        for part, text in parts.items():
-            self.query_one(f"#{part}", Lines).show(text)
+        for lines in self.query(Lines):  # none of them any more, where it is just being closed
+            lines.show(parts[str(lines.id)])
 
     def _side(self, look: Look) -> Text:
         text = Text()

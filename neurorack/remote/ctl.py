@@ -16,10 +16,11 @@ paths that can be set:
   depth 0…4              of the gesture               intonation 0…2       of its pitch
   morph_to NAME|N        far end of morph, -1: next   gate2 TASK           freeze, retrigger, tap, …
   scale NAME|12 digits   notes for voct               enveloped JACK,JACK  jacks without a cable
+  find_seed 0…9999       where find1, find2 lead      found null           drops what they had found
   knob.K.base 0…1        where the knob stands        knob.K.pot POT|null  what sets it
   knob.K.attenuverter.J  -1…1, of jack J              knob.K.offset        knob.K.curve NAME
 K: pitch (in volts), rms, centroid, bandwidth, sharpness, boominess, morph, scrub, transient, variation, glide, release,
-macro1, macro2, freeze, octave, fine. J: voct, cv1 … cv4.
+macro1, macro2, find1, find2, freeze, octave, fine. J: voct, cv1 … cv4.
 """
 
 _TEXTS = ("bundle", "scale", "gate2")
@@ -30,14 +31,12 @@ Command = Callable[..., argparse.ArgumentParser]
 
 def add_commands(command: Command) -> None:
     """`command(name, run, what, example)` makes a parser."""
-    from neurorack.daemon import folder
+    from neurorack.daemon import add_run_dir
 
     def made(name: str, run: Callable[[argparse.Namespace], int], what: str, example: str) -> argparse.ArgumentParser:
         parser = command(name, run, what, example)
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
-        parser.add_argument(
-            "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
-        )
+        add_run_dir(parser)
         parser.add_argument("--json", action="store_true", help="print JSON, for programs")
         return parser
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from neurorack import gestures
 from neurorack.errors import BadInput
 from neurorack.presets import Deed
 from neurorack.settings.edit import Value
@@ -65,6 +66,14 @@ class Presets(_Asked, frozen=True, tag="preset"):
     name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
 
+class Gestures(_Asked, frozen=True, tag="gesture"):
+    """`gesture` is the name of a recorded one, `name` what it shall be called."""
+
+    deed: gestures.Deed
+    gesture: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    name: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
 class Panic(_Asked, frozen=True, tag="panic"):
     pass
 
@@ -79,7 +88,7 @@ class Log(_Asked, frozen=True, tag="log"):
     of: Annotated[str, msgspec.Meta(pattern="^(daemon|engine|jacks|remote)$")]
 
 
-Message = Hello | Get | Watch | Set | Note | Presets | Panic | Metrics | Log
+Message = Hello | Get | Watch | Set | Note | Presets | Gestures | Panic | Metrics | Log
 _DECODER = msgspec.json.Decoder(Message)
 _ENCODER = msgspec.json.Encoder()
 
@@ -94,7 +103,9 @@ def read_message(line: bytes) -> Message:
 
 def changes(message: Message) -> bool:
     """Whether it is for those who may do more than look."""
-    return isinstance(message, Set | Note | Panic) or (isinstance(message, Presets) and message.deed != "list")
+    if isinstance(message, Presets | Gestures):
+        return message.deed != "list"
+    return isinstance(message, Set | Note | Panic)
 
 
 def write(message: dict[str, Any]) -> bytes:

@@ -28,6 +28,7 @@ from typing import Any
 import msgspec
 
 import neurorack
+from neurorack import gestures
 from neurorack.errors import BadInput
 from neurorack.mailbox import ANSWER_S, Asking, short_path
 from neurorack.notify import Progress
@@ -110,7 +111,7 @@ class _Client:
 class _Letter:
     client: _Client | None
     id: Any
-    request: Request
+    request: Request | gestures.Request
 
 
 class Server:
@@ -124,7 +125,8 @@ class Server:
         self._values: tuple[float, dict[str, Leaf]] = (-FRESH_S, {})
         self._letters: deque[_Letter] = deque()
         self._sent: tuple[_Letter, Asking, float] | None = None  # until when to wait for its answer
-        self._letter_due_s = self._presets_due_s = self._count_due_s = 0.0
+        self._letter_due_s = self._presets_due_s = self._takes_due_s = self._count_due_s = 0.0
+        self._takes_of: tuple[str, int] | None = None  # bundle and count of the intent by which they were asked for
         self._seen_s = time.monotonic()
         self._notes = Notes(run_dir)
         self._epoll = select.epoll()
@@ -270,8 +272,7 @@ class Server:
         elif isinstance(message, messages.Watch):
             self._watch(client, message)
         elif isinstance(message, messages.Set):
-            value = self._number_of_gesture(message)
-            self._post(client, message.id, Request("set", path=message.path, value=value))
+            self._post(client, message.id, Request("set", path=message.path, value=message.value))
         elif isinstance(message, messages.Note):
             if client.version < 2:
                 raise BadInput("notes are of version 2", "", "say so in hello")
@@ -279,6 +280,8 @@ class Server:
             self._tell(client, {"id": message.id, "done": True})
         elif isinstance(message, messages.Presets):
             self._post(client, message.id, Request(message.deed, message.number, message.name))
+        elif isinstance(message, messages.Gestures):
+            self._post(client, message.id, gestures.Request(message.deed, message.gesture, message.name))
         elif isinstance(message, messages.Panic):
             switch = Switch(self.run_dir / "panic")
             switch.on = True
@@ -291,16 +294,6 @@ class Server:
             self._tell(client, {"id": message.id, **answer})
         elif isinstance(message, messages.Log):
             self._tell(client, {"id": message.id, "lines": self._log(message.of)})
-
-    def _number_of_gesture(self, message: messages.Set) -> Any:
-        """A gesture may be called by its name, which the daemon need not look up."""
-        if message.path not in ("gesture", "morph_to") or not isinstance(message.value, str):
-            return message.value
-        sound = self.tree.sound()
-        names = self.tree.gestures(sound.bundle) if sound is not None else ()
-        if message.value not in names:
-            raise BadInput(f"there is no gesture {message.value!r}", message.path, "see `neurorack ctl get gestures`")
-        return names.index(message.value)
 
     def _watch(self, client: _Client, message: messages.Watch) -> None:
         values = chosen(self._read_tree(), message.paths)
@@ -396,7 +389,7 @@ class Server:
 
     # --- the daemon ---
 
-    def _post(self, client: _Client, id: Any, request: Request) -> None:
+    def _post(self, client: _Client, id: Any, request: Request | gestures.Request) -> None:
         if len(self._letters) >= LETTERS_MAX:
             raise BadInput("too many wishes at once", "", "wait for the answers")
         self._letters.append(_Letter(client, id, request))
@@ -410,6 +403,7 @@ class Server:
         if now_s >= self._presets_due_s and self._clients:
             self._presets_due_s = now_s + PRESETS_S
             self._letters.appendleft(_Letter(None, None, Request("list")))
+        self._ask_for_takes(now_s)
         if not self._letters or now_s < self._letter_due_s:
             return
         self._letter_due_s = now_s + TURN_S
@@ -432,10 +426,22 @@ class Server:
         self._sent = letter, asking, now_s + ANSWER_S
         self._epoll.register(asking, select.EPOLLIN)
 
+    def _ask_for_takes(self, now_s: float) -> None:
+        """Where the intent says that there are others: the daemon knows which of them are whole."""
+        if (intent := self.tree.record("intent")) is None or now_s < self._takes_due_s:
+            return
+        of = bytes(intent["bundle"]).decode(errors="replace"), int(intent["takes"])
+        if of != self._takes_of:
+            self._takes_of = of
+            self._letters.appendleft(_Letter(None, None, gestures.Request("list")))
+
     def _take_answer(self) -> None:
         assert self._sent is not None
+        listed = isinstance(self._sent[0].request, gestures.Request)
+        reply: Reply | gestures.Reply
         try:
-            reply = msgspec.json.decode(self._sent[1].take(), type=Reply)
+            raw = self._sent[1].take()
+            reply = msgspec.json.decode(raw, type=gestures.Reply) if listed else msgspec.json.decode(raw, type=Reply)
         except BlockingIOError:
             return
         except OSError:
@@ -448,8 +454,14 @@ class Server:
         if reply.refusal is not None:
             self._end_letter({"error": refusal(BadInput(*reply.refusal))})
             return
-        self.tree.presets = reply.presets
         self._values = -FRESH_S, {}
+        if isinstance(reply, gestures.Reply):
+            if self._takes_of is not None:
+                self.tree.takes = self._takes_of[0], reply.takes
+            told = ("takes", "stage", "left_s", "name", "fault")
+            self._end_letter({"done": True, **{name: getattr(reply, name) for name in told}})
+            return
+        self.tree.presets = reply.presets
         rows = [msgspec.to_builtins(row) for row in reply.presets]
         setting = self._sent[0].request.do == "set"
         self._end_letter({"done": True} if setting else {"done": True, "presets": rows})
@@ -463,6 +475,8 @@ class Server:
         self._reply(letter, answer)
 
     def _reply(self, letter: _Letter, answer: dict[str, Any]) -> None:
+        if "error" in answer and letter.client is None and isinstance(letter.request, gestures.Request):
+            self._takes_of, self._takes_due_s = None, time.monotonic() + PRESETS_S
         client = letter.client
         if client is not None and client.socket.fileno() in self._clients:
             self._tell(client, {"id": letter.id, **answer})

@@ -52,11 +52,12 @@ _COUNTED = (
 
 
 class Tree:
-    """`read` gives all of it, `presets` is for who hears from the daemon to set."""
+    """`read` gives all of it, `presets` and `takes` are for who hears from the daemon to set."""
 
     def __init__(self, run_dir: Path) -> None:
         self.run_dir = run_dir
         self.presets: Sequence[Row] = ()
+        self.takes: tuple[str, Sequence[str]] = ("", ())  # bundle, those recorded with it
         self._files: dict[str, tuple[int, Snapshot]] = {}  # name → inode, snapshot
         self._slow: dict[str, Leaf] = {}
         self._slow_due_s = 0.0
@@ -94,7 +95,7 @@ class Tree:
         snapshot.refresh()
         return snapshot.record
 
-    def gestures(self, bundle: str) -> tuple[str, ...]:
+    def _own_gestures(self, bundle: str) -> tuple[str, ...]:
         """Names, in the order of their numbers; empty where the bundle cannot be read."""
         if self._cards[0] != bundle:
             try:
@@ -154,17 +155,20 @@ class Tree:
         sound = self.sound()
         if sound is None:
             return
-        names = self.gestures(sound.bundle)
+        takes = self.takes[1] if self.takes[0] == sound.bundle else ()
         values |= {
             "bundle": sound.bundle,
             "gesture": sound.gesture,
-            "gestures": names,
+            "gestures": [*self._own_gestures(sound.bundle), *takes],
+            "takes": list(takes),
             "depth": _rounded(sound.depth),
             "intonation": _rounded(sound.intonation),
             "morph_to": sound.morph_to,
             "gate2": sound.gate2,
             "scale": scale_text(sound.scale),
             "enveloped": sound.enveloped,
+            "find_seed": sound.find_seed,
+            "found": None if sound.found is None else [_rounded(at) for at in sound.found.at],
         }
         for name, knob in sound.knobs.items():
             at = f"knob.{name}"

@@ -1,10 +1,10 @@
 """One value of a sound, by its path: what scripts and consoles change.
 
-    bundle, gesture, depth, intonation, morph_to, gate2, scale, enveloped
+    bundle, gesture, depth, intonation, morph_to, gate2, scale, enveloped, find_seed, found
     knob.NAME.base, knob.NAME.pot, knob.NAME.offset, knob.NAME.curve, knob.NAME.attenuverter.JACK
 
 `base` is where the knob stands without a cable. Where a pot sets it, the value stands in for the pot until that passes
-it, as after a recall.
+it, as after a recall. `found` can only be dropped, by None: it is found by `find1` and `find2`, and kept by presets.
 """
 
 import re
@@ -19,7 +19,9 @@ from neurorack.words import KNOBS, PATCHABLE, POTS
 
 Value = float | int | str | bool | list[str] | None
 
-PLAIN = ("bundle", "gesture", "depth", "intonation", "morph_to", "gate2", "scale", "enveloped")
+PLAIN = (
+    "bundle", "gesture", "depth", "intonation", "morph_to", "gate2", "scale", "enveloped", "find_seed", "found",
+)  # fmt: skip
 SETTABLE = re.compile(
     rf"{'|'.join(PLAIN)}|knob\.({'|'.join(PATCHABLE)})\.(base|pot|offset|curve|attenuverter\.(voct|cv[1-4]))"
 )
@@ -32,6 +34,8 @@ def edit(sound: Sound, path: str, value: Value) -> Sound:
     document = msgspec.to_builtins(sound)
     if path in PLAIN:
         document[path] = _plain(path, value)
+        if path == "gesture":
+            document["found"] = None  # as on the panel: to choose a gesture is to begin anew from it
         if path == "bundle" and value != sound.bundle:
             document |= {"gesture": 0, "depth": 1.0}  # another instrument has other gestures
     else:
@@ -50,6 +54,8 @@ def edit(sound: Sound, path: str, value: Value) -> Sound:
 
 
 def _plain(path: str, value: Value) -> Value:
+    if path == "found" and value is not None:
+        raise BadInput("that is what find1 and find2 found", path, "give null to drop it")
     return scale_of(value) if path == "scale" and isinstance(value, str) else value
 
 

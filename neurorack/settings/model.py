@@ -77,7 +77,7 @@ class Sound(_Kept, frozen=True):
     pots: tuple[Position, Position, Position, Position] | None = None
     morph_to: Annotated[int, msgspec.Meta(ge=-1, le=0x7FFFFFFF)] = -1
     gate2: Gate2Task = "freeze"
-    enveloped: tuple[JackName, ...] = ()
+    enveloped: Annotated[tuple[JackName, ...], msgspec.Meta(max_length=5)] = ()
     scale: Annotated[int, msgspec.Meta(ge=0, le=0xFFF)] = 0
     find_seed: Annotated[int, msgspec.Meta(ge=0, le=FIND_SEED_MAX)] = 0
     found: Find | None = None

@@ -119,8 +119,9 @@ class Playing:
             return None
         return sound_of(self._patch.record, self._intent.record)
 
-    def play(self, sound: Sound, *, recall: bool = False) -> None:
-        """Tell engine and jacks. With `recall` the pots' knobs go where `sound` has them, until a pot passes that."""
+    def play(self, sound: Sound, *, recall: bool = False, other_takes: bool = False) -> None:
+        """Tell engine and jacks. With `recall` the pots' knobs go where `sound` has them, until a pot passes that; with
+        `other_takes` the engine reads anew which gestures were recorded."""
         patch, record = self._patch.record, patch_of(sound)
         for name in PATCH.names or ():
             if recall or name not in ("recalled", "recalled_ns"):
@@ -137,6 +138,7 @@ class Playing:
         intent["found"][: len(numbers)] = numbers
         if sound.found is not None:
             intent["found_at"] = sound.found.at
+        intent["takes"] += np.uint32(other_takes)
         self._intent.publish()
         self.sound = sound
 
@@ -151,11 +153,6 @@ class Playing:
         if not heard or record["intent"] != self._intent.number:
             return self.sound
         return msgspec.structs.replace(self.sound, found=_find(record["at"], record["change"][: record["size"]]))
-
-    def tell_takes(self) -> None:
-        """Let the engine read anew which gestures were recorded."""
-        self._intent.record["takes"] += np.uint32(1)
-        self._intent.publish()
 
     def look(self, volts: np.recarray) -> None:
         """Take up from a VOLTS record where the knobs of the pots stand, once the jacks know of the last recall."""

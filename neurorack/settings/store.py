@@ -25,8 +25,9 @@ from pathlib import Path
 from neurorack.settings.model import Settings, decode, encode, schema
 from neurorack.statedir import read_plain, replace_file, set_aside
 
-BYTES_MAX = 1 << 20
-"""64 presets take about 100 kB, half a megabyte with the longest paths."""
+BYTES_MAX = 4 << 20
+"""64 presets take 200 kB, 1 MB where each keeps a gesture that was found, 2.5 MB with the longest paths and numbers:
+whatever `encode` takes can be read again."""
 
 SLOTS = ("a", "b")
 LOCK = "settings.lock"
@@ -119,8 +120,6 @@ class Store:
         if self.barred:
             raise ValueError(self.barred)
         body = encode(settings)
-        if len(body) > BYTES_MAX - 256:
-            raise ValueError(f"{len(body) >> 10} KiB are too much")
         generation, slot = (self._generation + 1) % GENERATIONS, SLOTS[1 - SLOTS.index(self._slot)]
         path = self.folder / f"settings-{schema()}.{slot}"
         if slot in self._damaged:

@@ -27,10 +27,11 @@ DIFFERENCE_MAX = 1e-3
 SAMPLES = 48_000
 
 RUNS = (
-    "neurorack.engine.process", "neurorack.engine.player", "neurorack.frontend", "neurorack.daemon",
-    "neurorack.panel.panel", "sounddevice", "smbus2", "gpiod",
+    "neurorack.service", "neurorack.engine.process", "neurorack.engine.player", "neurorack.frontend",
+    "neurorack.daemon", "neurorack.panel.panel", "neurorack.remote.server", "neurorack.cli",
+    "neurorack.update.command", "neurorack.update.trial", "neurorack.update.stick", "sounddevice", "smbus2", "gpiod",
 )  # fmt: skip
-"""What the module's processes import."""
+"""What the module's processes import, and what brings the next version in."""
 
 
 def play_take(folder: Path, out: Path) -> None:

@@ -63,6 +63,14 @@ def test_every_page_is_reached_and_fills_its_place(playing: Any):
     used(playing.run_dir, act)
 
 
+def test_a_look_that_comes_while_it_is_being_closed_harms_nothing(playing: Any):
+    async def act(app: Console, pilot: "Pilot[None]") -> None:
+        await app.query(Lines).remove()
+        app.look()
+
+    used(playing.run_dir, act)
+
+
 def test_a_knob_is_changed_by_a_key_and_shown_as_the_module_has_it(playing: Any):
     async def act(app: Console, pilot: "Pilot[None]") -> None:
         await pilot.press("3", *["down"] * 6)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurorack.console.lists import PresetsPage, SoundPage
+from neurorack.console.lists import ROWS, PresetsPage, SoundPage
 from neurorack.console.looks import PLOT_HEIGHT, PLOT_WIDTH, JacksPage, LoadPage, PanelPage, display, plot
 from neurorack.console.page import HEIGHT, WIDTH, Page, Question
 from neurorack.console.patch import COLUMNS, CURVES, PatchPage
@@ -40,6 +40,7 @@ def values() -> dict[str, Any]:
         known |= {f"jack.{jack}.volts": row - 1.5, f"jack.{jack}.over": int(jack == "cv3")}
     known |= {f"jack.{jack}.level": int(jack == "gate1") for jack in GATE_JACKS}
     known |= {"jack.chips_ok": [1, 1, 0], "gestures": ["pluck", "bow", "hammer", "choir", "reed"], "gesture": 2}
+    known |= {"takes": ["choir", "reed"], "find_seed": 7, "found": [0.8, 0.3]}
     known |= {"bundle": "fluid", "depth": 1.0, "intonation": 0.5, "morph_to": -1, "gate2": "freeze", "scale": "off"}
     known |= {"preset.1.name": "glass rain", "preset.1.bundle": "fluid", "preset.1.gesture": 4}
     known |= {"preset.3.name": "low brass", "preset.3.bundle": "skins", "preset.3.gesture": 0}
@@ -169,6 +170,7 @@ def test_a_value_is_typed():
         (0, "right", ("bundle", "skins")), (0, "left", ("bundle", "tongues")), (1, "right", ("gesture", 3)),
         (2, "right", ("morph_to", 0)), (2, "left", ("morph_to", 4)), (3, "right", ("depth", 1.1)),
         (4, "left", ("intonation", 0.45)), (5, "right", ("gate2", "retrigger")), (6, "left", ("scale", "octaves")),
+        (7, "right", ("find_seed", 8)), (8, "0", ("found", None)),
     ],
 )  # fmt: skip
 def test_what_plays_is_changed_by_turning(row: int, key: str, wish: tuple[str, Any]):
@@ -176,6 +178,34 @@ def test_what_plays_is_changed_by_turning(row: int, key: str, wish: tuple[str, A
     page.row = row
     assert page.key(key, values()) == {"do": "set", "path": wish[0], "value": wish[1]}
     page.key(key, {})  # nothing is known: nothing is wished, or what cannot be wrong
+
+
+def test_every_row_of_what_plays_is_one_that_can_be_set_and_what_was_found_is_not_turned():
+    from neurorack.settings.edit import PLAIN
+
+    assert set(ROWS) == set(PLAIN) - {"enveloped"}
+    page = SoundPage()
+    page.row = ROWS.index("found")
+    assert page.key("right", values()) is None
+
+
+def test_as_many_gestures_as_a_module_can_have_are_listed():
+    names = [f"own {n}" for n in range(16)] + [f"take {n}" for n in range(16)]
+    text = SoundPage().draw(values() | {"gestures": names, "takes": names[16:]}).plain
+    assert all(name in text for name in names) and len(text.rstrip("\n").split("\n")) <= HEIGHT
+
+
+def test_a_gesture_is_recorded_and_the_chosen_one_renamed_and_thrown_away_when_asked():
+    page, takes_one = SoundPage(), values() | {"gesture": 4}
+    assert page.key("r", values()) == {"do": "gesture", "deed": "record"}
+    assert page.key("e", values()) == {"do": "gesture", "deed": "stop"}
+    assert page.key("x", values()) is None, "it is the instrument's"
+    rename, remove = page.key("n", takes_one), page.key("x", takes_one)
+    assert isinstance(rename, Question) and isinstance(remove, Question)
+    assert rename.then("wind") == {"do": "gesture", "deed": "rename", "gesture": "reed", "name": "wind"}
+    assert remove.then("y") == {"do": "gesture", "deed": "remove", "gesture": "reed"} and remove.then("") is None
+    assert page.say({"done": True, "stage": "waiting for a gate", "fault": ""}) == "waiting for a gate"
+    assert page.say({"done": True}) == "done"
 
 
 def test_presets_are_recalled_saved_renamed_and_cleared_when_asked():

@@ -89,6 +89,14 @@ def test_the_display_is_shown_dot_by_dot(module: Module) -> None:
     viewed(module.run_dir, act)
 
 
+def test_a_look_that_comes_while_it_is_being_closed_harms_nothing(module: Module) -> None:
+    async def act(app: ModuleView, pilot: Pilot[None]) -> None:
+        await app.query(Lines).remove()
+        app.look()
+
+    viewed(module.run_dir, act)
+
+
 def test_a_large_terminal_shows_half_blocks(module: Module) -> None:
     pixels = module.display(3)
 

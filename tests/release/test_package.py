@@ -1,6 +1,7 @@
 """The Debian package: what lies outside the version's folder is links, two files of the owner's, and three scripts."""
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -24,7 +25,7 @@ def contents(tmp_path_factory) -> tarfile.TarFile:
     """What lies in the package of a small version with our own units."""
     folder = tmp_path_factory.mktemp("made")
     make_version(folder / "version", "0.2.0", "", machine="aarch64", python="3.10")
-    version._copy(version.ROOT / "systemd", folder / "version/systemd")
+    version.copy_units(folder / "version/systemd")
     for name in ("LICENSE", "LICENSES.txt"):
         (folder / "version" / name).write_text("text\n")
     deb = package.make(folder / "version", TARGET, folder)
@@ -48,6 +49,17 @@ def test_what_starts_with_the_machine_is_named_by_no_version(contents):
     links = {member.name: member.linkname for member in contents if member.name.startswith(wants) and member.issym()}
     assert set(links.values()) == {"../neurorack.target", "../guard-neurorack.service"}
     assert "systemctl enable" not in (DEBIAN / "postinst").read_text()
+
+
+def test_what_a_unit_names_is_where_a_version_lies(tmp_path):
+    version.copy_units(tmp_path / "systemd")
+    named = set()
+    for unit in (tmp_path / "systemd/lib/systemd/system").glob("*neurorack*.*"):
+        named |= set(re.findall(r"/opt/neurorack/[^\s]*", unit.read_text())) if unit.is_file() else set()
+    links = ("/opt/neurorack/current", "/opt/neurorack/good")
+    assert not [path for path in named if not path.startswith(links)]
+    documents = [path.removeprefix(links[0]) for path in named if "/systemd/" in path]
+    assert documents and all((tmp_path / document[1:]).is_file() for document in documents)
 
 
 def test_the_watch_comes_from_the_version_that_has_proved_itself(contents):

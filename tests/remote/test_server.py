@@ -1,5 +1,6 @@
 """The socket as its clients see it: a desk, a run directory with a playing module's files, the server in a thread."""
 
+import dataclasses
 import json
 import socket
 import stat
@@ -8,16 +9,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+from frames import frames
 
+from neurorack.bundle import find, read_card
 from neurorack.errors import BadInput
 from neurorack.mailbox import short_path
 from neurorack.remote import server as module
 from neurorack.remote.client import Client
 from neurorack.remote.messages import LINE_MAX, SOCKET
 from neurorack.remote.server import CLIENTS_MAX
-from neurorack.shared import NOTE, Snapshot
+from neurorack.settings.model import Find
+from neurorack.shared import NOTE, FrameTap, Snapshot
+from neurorack.takes import store
+from neurorack.takes.take import gesture_of
 
 PATIENCE_S = 20.0
 
@@ -104,6 +111,8 @@ def test_values_are_read_by_path_and_by_branch(playing: Module, client: Client):
         ("knob.pitch.offset", 1.5, 1.5),
         ("knob.rms.curve", "s-curve", "s-curve"),
         ("knob.rms.pot", None, None),
+        ("find_seed", 7, 7),
+        ("found", None, None),
     ],
 )
 def test_what_is_set_plays_and_is_read_back(playing: Module, client: Client, path: str, given: Any, after: Any):
@@ -182,6 +191,57 @@ def test_notes_are_of_version_2_and_for_those_who_may_do_more_than_look(playing:
     assert not note(playing)["gate"]
 
 
+def keep_take(playing: Module, state_dir: Path, name: str, number: int) -> None:
+    """As a recording leaves it, when the disk has it."""
+    card = read_card(find("tiny"))
+    gesture = gesture_of(card, frames(seed=number), np.full(5, 0.5))
+    store.save(state_dir, card, dataclasses.replace(gesture, name=name), number)
+    playing.desk._turn_to("tiny")
+    playing.desk._settle(others=True)
+
+
+def test_recorded_gestures_are_listed_chosen_by_name_and_missed_when_they_are_gone(
+    playing: Module, client: Client, state_dir: Path
+):
+    assert value(client, "takes") == []
+    keep_take(playing, state_dir, "sweep", 1)
+    until(lambda: value(client, "takes") == ["sweep"])
+    assert value(client, "gestures") == ["hold", "still", "sweep"]
+    client.ask("set", path="gesture", value="sweep")
+    client.ask("set", path="morph_to", value="sweep")
+    assert (value(client, "gesture"), value(client, "morph_to")) == (2, 2)
+    assert playing.desk.sound.take
+    client.ask("gesture", deed="rename", gesture="sweep", name="wind")
+    until(lambda: playing.desk.follow(None) or playing.desk.takes == ["wind"])
+    until(lambda: value(client, "takes") == ["wind"])
+    assert client.ask("gesture", deed="remove", gesture="wind")["stage"] == "keeping"
+    until(lambda: playing.desk.follow(None) or not playing.desk.takes)
+    until(lambda: value(client, "gestures") == ["hold", "still"])
+    assert value(client, "gesture") == 0
+
+
+def test_a_recording_is_asked_for_and_given_up(playing: Module, client: Client):
+    with pytest.raises(BadInput, match="frames"):
+        client.ask("gesture", deed="record")
+    FrameTap(playing.run_dir / "frames", create=True)
+    answer = client.ask("gesture", deed="record", name="sweep")
+    assert answer["done"] and answer["stage"] == "waiting for a gate"
+    with pytest.raises(BadInput, match="is being recorded"):
+        client.ask("gesture", deed="remove", gesture="nobody")
+    assert client.ask("gesture", deed="cancel")["stage"] == "idle"
+    with pytest.raises(BadInput, match="no recorded gesture is called 'nobody'"):
+        client.ask("gesture", deed="remove", gesture="nobody")
+
+
+def test_what_was_found_is_shown_and_dropped(playing: Module, client: Client):
+    found = Find(at=(0.75, 0.5), change=np.ones(4, "<f2").tobytes())
+    for drop in (("found", None), ("gesture", 0)):
+        playing.desk.play(msgspec.structs.replace(playing.desk.sound, found=found))
+        until(lambda: value(client, "found") == [0.75, 0.5])
+        client.ask("set", path=drop[0], value=drop[1])
+        assert value(client, "found") is None and playing.desk.sound.found is None
+
+
 def test_a_knob_with_a_pot_stands_where_it_is_set_until_its_pot_passes(playing: Module, client: Client):
     until(lambda: playing.desk.sound.pots is not None)
     client.ask("set", path="knob.centroid.base", value=0.75)
@@ -203,6 +263,8 @@ def test_a_knob_with_a_pot_stands_where_it_is_set_until_its_pot_passes(playing: 
         ("gesture", "nobody", "no gesture"),
         ("bundle", "nobody", "nobody"),
         ("scale", "x", "no scale"),
+        ("find_seed", 10_000, "<= 9999"),
+        ("found", "x", "give null"),
     ],
 )
 def test_what_cannot_be_set_is_refused_and_nothing_changes(
@@ -228,7 +290,12 @@ def test_presets_are_saved_recalled_and_listed(playing: Module, client: Client):
 
 def test_who_only_reads_changes_nothing(playing: Module):
     with Client(playing.run_dir, read_only=True) as reader:
-        for wish in ({"do": "set", "path": "depth", "value": 2}, {"do": "panic"}, {"do": "preset", "deed": "clear"}):
+        for wish in (
+            {"do": "set", "path": "depth", "value": 2},
+            {"do": "panic"},
+            {"do": "preset", "deed": "clear"},
+            {"do": "gesture", "deed": "record"},
+        ):
             with pytest.raises(BadInput, match="only reads"):
                 reader.ask(**wish)
         assert reader.ask("preset", deed="list")["presets"]

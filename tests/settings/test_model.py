@@ -81,18 +81,41 @@ def test_what_is_out_of_bounds_is_not_believed(what, instead):
         decode(raw.replace(what, instead).encode(), 1)
 
 
-def test_64_presets_of_the_largest_kind_fit_into_a_file():
+def test_the_largest_settings_that_are_legal_fit_into_a_file():
     from neurorack.settings.store import BYTES_MAX
 
-    knob = model.Knob(
-        base=-1.2345678901234567,
-        attenuverter=dict.fromkeys(words.CV_JACKS, -0.12345678901234567),  # type: ignore[arg-type]
-        offset=-0.12345678901234567,
-        curve="exponential",
+    long, short = -1.2345678901234567e-300, 1.2345678901234567e-300  # as many characters as a number can have
+    jacks = get_args(model.JackName)
+    knob = model.Knob(base=long, pot="pot1", attenuverter=dict.fromkeys(jacks, long), offset=long, curve="exponential")
+    widest = "\N{MUSICAL NOTE}"  # four bytes
+    sound = Sound(
+        bundle=widest * model.BUNDLE_CHARACTERS_MAX,
+        gesture=0x7FFFFFFF,
+        depth=short,
+        intonation=short,
+        knobs=dict.fromkeys(get_args(model.KnobName), knob),
+        pots=(short,) * 4,
+        morph_to=0x7FFFFFFF,
+        gate2="next gesture",
+        enveloped=jacks,
+        scale=0xFFF,
+        find_seed=words.FIND_SEED_MAX,
+        found=model.Find(at=(short, short), change=b"\xff" * (2 * words.POINTS_MAX)),
+        take="f" * 12,
+        morph_take="f" * 12,
     )
-    sound = Sound(bundle="ü" * 4095, knobs=dict.fromkeys(words.PATCHABLE, knob), pots=(0.1234,) * 4)  # type: ignore[arg-type]
-    preset = model.Preset(name="ü" * 24, sound=sound)
-    assert len(encode(Settings(playing=sound, presets=dict.fromkeys(range(1, 65), preset)))) < BYTES_MAX - 256
+    for whole, bare in ((sound, Sound(bundle="b")), (knob, model.Knob(base=0.0))):
+        default = [field for field in whole.__struct_fields__ if getattr(whole, field) == getattr(bare, field)]
+        assert not default, "what comes anew belongs here too"
+    preset = model.Preset(name=widest * model.NAME_CHARACTERS_MAX, sound=sound)
+    presets = dict.fromkeys(range(1, model.PRESETS + 1), preset)
+    size = len(encode(Settings(playing=sound, presets=presets, encoder_swapped=True)))
+    assert 2_400_000 < size < 2_500_000 < BYTES_MAX - 256
+
+
+def test_a_jack_is_without_a_cable_once():
+    with pytest.raises(ValueError):
+        decode(b'{"playing": {"bundle": "b", "enveloped": [%s]}}' % b",".join([b'"cv1"'] * 6), model.schema())
 
 
 def test_what_was_stored_before_performance_knobs_plays_as_it_did():

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
         raise BadInput("give either a source or --random", "neurorack export", "see `neurorack export --help`")
     check_place(out, options.force)
     if options.random:
-        pack_random(options.width, 0, out)
+        pack_random(options.width, out)
     elif Path(options.source).is_file():
         export_checkpoint(Path(options.source), out, options.title or out.name, options.licence or "not stated")
     else:
