@@ -80,7 +80,7 @@ class Shown:
     """An instrument that plays what it is told, and no more."""
 
     recording = Progress()
-    encoder_swapped = False
+    encoder_swapped = sheltered = False
 
     def __init__(self, gesture: str = "pluck", takes: Sequence[str] = ()) -> None:
         self.sound = Sound(bundle="fluid", gesture=2, knobs=PATCH)  # type: ignore[arg-type]
@@ -94,6 +94,12 @@ class Shown:
 
     def play(self, sound: Sound, *, recall: bool = False) -> None:
         self.bundle_name, self.sound = sound.bundle, sound
+
+    def choose(self, bundle: str) -> None:
+        self.bundle_name, self.sheltered = bundle, False
+
+    def shelter(self) -> None:
+        self.sheltered = True
 
     def bundles(self) -> Sequence[str]:
         return ("fluid", "skins", "tongues")

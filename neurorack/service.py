@@ -15,13 +15,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from neurorack.daemon import BUNDLE, Daemon, add_options, log
+from neurorack.daemon import Daemon, add_options, log
 from neurorack.desk import Desk
 from neurorack.errors import BadInput
 from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, log_path
 from neurorack.parts import engine_command, jacks_command, remote_command
 from neurorack.rundir import open_run_dir
 from neurorack.statedir import state_dir
+from neurorack.words import BUNDLE
 
 PARTS = ("engine", "jacks", "daemon", "remote")
 

@@ -8,7 +8,7 @@ import neurorack
 from neurorack.console.page import BAD, DIM, GOOD, HEIGHT, WARM, WIDTH, Page, Values, Wish, moved, number
 from neurorack.terminal import plain
 
-PROCESSES = ("engine", "jacks", "daemon", "remote")
+PROCESSES = ("engine", "jacks", "daemon", "remote", "crash")
 
 
 class SystemPage(Page):
@@ -37,6 +37,8 @@ class SystemPage(Page):
         line("temperature", f"{number(values.get('system.temperature_c'), '.1f')} °C")
         if values.get("system.panic"):
             line("panic", "silenced", BAD)
+        if values.get("system.sheltered"):
+            line("plays", "a safe sound: choose an instrument", WARM)
         line("says", str(values.get("system.notice") or "nothing"))
         text.append("\n")
         jacks = values.get("calibration.jacks") or []
@@ -52,7 +54,7 @@ class SystemPage(Page):
 
 
 class LogPage(Page):
-    """The last lines of each process."""
+    """The last lines of each process, and of the last crash."""
 
     title = "log"
     hint = "← → process  ↑ ↓ scroll  r read again"

@@ -67,7 +67,7 @@ class Metrics(_Asked, frozen=True, tag="metrics"):
 
 
 class Log(_Asked, frozen=True, tag="log"):
-    of: Annotated[str, msgspec.Meta(pattern="^(daemon|engine|jacks|remote)$")]
+    of: Annotated[str, msgspec.Meta(pattern="^(daemon|engine|jacks|remote|crash)$")]
 
 
 Message = Hello | Get | Watch | Set | Presets | Panic | Metrics | Log

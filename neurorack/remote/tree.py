@@ -113,7 +113,10 @@ class Tree:
         values["system.jacks"] = _fresh(volts, now_ns)
         playing = meters is not None and bool(meters["first_sound_ns"])
         values["system.engine"] = ("playing" if playing else "starting") if _fresh(meters, now_ns) else "gone"
+        intent = self.record("intent")
+        values["system.sheltered"] = intent is not None and bool(intent["sheltered"])
         if meters is not None:
+            values["system.rung"] = ("own", "safe", "tone")[min(int(meters["rung"]), 2)]
             values |= {f"system.{name}": _text(meters[name]) for name in ("device", "bundle", "notice")}
             values["system.block"] = int(meters["block"])
             values["system.sample_rate_hz"] = _rounded(meters["sample_rate_hz"], 1)
