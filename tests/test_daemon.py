@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from neurorack.daemon import SHUT_DOWN, Daemon, add_options, to_arguments
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration, Correction
-from neurorack.keeper import PAUSES_S, Keeper, describe
+from neurorack.keeper import PAUSES_S, Keeper, Watcher, describe, end_path, take_end
 from neurorack.panel.panel import SPLASH_S
 from neurorack.rack.control import RackControl
 from neurorack.rack.state import FileStore
@@ -384,6 +385,76 @@ def test_what_matters_to_a_start_alone_keeps_nobody_from_being_taken_over(tmp_pa
         assert keep(tmp_path, lines, code, **options).plays_on() == plays_on
     assert not keep(tmp_path, lines, code + " ", first=["--first", "a"]).plays_on()
     first.stop()
+
+
+# --- what is kept of a crash ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        ("import sys; sys.exit(7)", "status 7"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+        ("import sys; sys.exit(0)", None),
+        ("import sys; sys.exit(2)", None),
+    ],
+)
+def test_an_end_that_should_not_be_is_a_crash_and_what_was_said_belongs_to_it(tmp_path, lines, code, how):
+    keeper = keep(tmp_path, lines, f"import sys; print('part: hm', file=sys.stderr, flush=True); {code}")
+    keeper.begin()
+    ended(keeper)
+    keeper.ended()
+    crash = keeper.take_crash()
+    assert (None if crash is None else (crash.part, crash.how, crash.said)) == (how and ("part", how, ["part: hm"]))
+    assert keeper.take_crash() is None
+
+
+def test_one_that_others_keep_has_crashed_by_what_its_unit_wrote_down(tmp_path, lines):
+    (tmp_path / "part.err").write_text("part: of the one before\n")
+    watcher = Watcher("part", tmp_path, lines.append)
+    code = "import sys; from pathlib import Path; from neurorack.rundir import Lock\n"
+    code += "lock = Lock(Path(sys.argv[1])); print('part: mine', file=open(sys.argv[2], 'a'), flush=True)\n"
+    code += "print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(watcher.lock), str(tmp_path / "part.err")]
+    crashes = []
+    for _ in range(3):
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            process.stdout.readline()
+            watcher.begin()
+            assert watcher.pid == process.pid
+            crashes.append(watcher.take_crash())
+            process.kill()
+        ended(watcher)
+        watcher.ended()
+        assert watcher.take_crash() is None, "how it ended is known when the next one is there"
+        (tmp_path / "part.ended").write_text("watchdog killed KILL\n")
+    assert crashes[0] is None
+    assert [(crash.how, crash.said) for crash in crashes[1:]] == [("SIGKILL, watchdog", ["part: mine"])] * 2
+
+
+@pytest.mark.parametrize(
+    ("told", "how"),
+    [
+        ("success exited 0", None), ("exit-code exited 2", None), ("exit-code exited 4", None),
+        ("exit-code exited 6", "status 6"), ("signal killed SEGV", "SIGSEGV"), ("core-dump dumped SEGV", "SIGSEGV"),
+        ("watchdog killed KILL", "SIGKILL, watchdog"), ("oom-kill killed KILL", "SIGKILL, oom-kill"), ("", None),
+    ],
+)  # fmt: skip
+def test_systemds_words_for_an_end(tmp_path, told, how):
+    path = end_path(tmp_path, "engine")
+    path.write_text(f"{told}\n")
+    assert take_end(path, "engine") == how
+    assert take_end(path, "engine") is None
+
+
+def test_every_unit_writes_down_how_it_ended_where_the_daemon_looks(tmp_path):
+    common = (Path(__file__).parents[1] / "systemd/lib/systemd/system/neurorack-.service.d/common.conf").read_text()
+    line = next(line for line in common.splitlines() if line.startswith("ExecStopPost="))
+    shell, option, script = shlex.split(line.partition("=")[2])
+    script = script.replace("/run/neurorack", str(tmp_path)).replace("%j", "engine")
+    ended = {"SERVICE_RESULT": "signal", "EXIT_CODE": "killed", "EXIT_STATUS": "SEGV"}
+    subprocess.run([shell, option, script], env=ended, check=True)
+    assert take_end(end_path(tmp_path, "engine"), "engine") == "SIGSEGV"
 
 
 def test_a_stranger_under_a_lock_is_not_taken_for_ours(tmp_path, lines):
