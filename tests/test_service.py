@@ -17,8 +17,10 @@ import pytest
 
 from neurorack import service
 from neurorack.daemon import SHUT_DOWN, Daemon, add_options
+from neurorack.jacks.hold import SAFE_S
 from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, Keeper, Watcher
 from neurorack.notify import FEED_S
+from neurorack.rack.control import RackControl
 from neurorack.rundir import holder
 from neurorack.shared import INTENT, METERS, Snapshot
 
@@ -204,6 +206,28 @@ def test_what_plays_is_what_the_next_daemon_finds_and_what_the_next_engine_begin
     while meters(run_dir)["gesture"] != 1 and time.monotonic() < give_up:
         time.sleep(0.02)
     assert meters(run_dir)["gesture"] == 1
+
+
+def test_the_encoder_held_at_power_on_and_let_go_is_safe_mode_until_the_next_one(units, tmp_path):
+    run_dir = tmp_path / "run"
+    daemon = units("daemon")
+    hands = RackControl(run_dir)
+    hands.press_encoder(True)
+    units("jacks")
+    time.sleep(SAFE_S + 0.2)
+    hands.press_encoder(False)
+    intent = Snapshot(run_dir / "intent", INTENT)
+    give_up = time.monotonic() + PATIENCE_S
+    while not (intent.refresh() and intent.record["sheltered"]) and time.monotonic() < give_up:
+        time.sleep(0.02)
+    assert (intent.record["sheltered"], intent.record["bundle"]) == (1, b"fluid")
+    daemon.kill()
+    daemon.wait()
+    hands.press_encoder(True)
+    units("daemon")  # no power-on: it finds what plays
+    hands.press_encoder(False)
+    intent.refresh()
+    assert (intent.record["sheltered"], intent.record["bundle"]) == (1, b"fluid")
 
 
 def lines_of(unit: str) -> list[str]:
