@@ -34,7 +34,9 @@ class SystemPage(Page):
         line("I2C errors", number(values.get("meters.i2c_errors"), "d"))
         line("sound", f"{values.get('system.device', '–')}, {number(values.get('system.sample_rate_hz'), '.0f')} Hz")
         line("real time", "granted" if values.get("system.realtime") else "refused: `neurorack doctor` says why")
-        line("temperature", f"{number(values.get('system.temperature_c'), '.1f')} °C")
+        volts = values.get("system.supply_v")
+        fed = "" if volts is None else f", fed with {volts:.2f} V"
+        line("temperature", f"{number(values.get('system.temperature_c'), '.1f')} °C{fed}")
         if values.get("system.panic"):
             line("panic", "silenced", BAD)
         if values.get("system.sheltered"):

@@ -19,7 +19,7 @@ from neurorack.bundle import find, installed, read_card
 from neurorack.engine.meters import BINS_PER_OCTAVE, percentile_s
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration
-from neurorack.panel.host import warmest_c
+from neurorack.panel.host import supply, warmest_c
 from neurorack.patch.scale import scale_text
 from neurorack.presets import Row
 from neurorack.rundir import holder
@@ -102,7 +102,11 @@ class Tree:
     def _add_system(self, values: dict[str, Leaf], meters: Any, volts: Any, now_ns: int) -> None:
         if time.monotonic() >= self._slow_due_s:
             self._slow_due_s = time.monotonic() + SLOW_S
+            feeds = supply()
             self._slow = {
+                "system.supply_v": _rounded(feeds.volts, 2),
+                "system.supply_dips": feeds.dips,
+                "system.overloads": feeds.overloads,
                 "system.daemon": bool(holder(self.run_dir / "daemon.lock")),
                 "system.temperature_c": _rounded(warmest_c(), 1),
                 "system.bundles": [folder.name for folder in installed()],

@@ -142,7 +142,7 @@ class CrashPage(Page):
         if crash is not None:
             said = [row for line in reversed(crash.said) for row in font.wrap(line, WIDTH)]
             self._title = f"{crash.part}: {crash.how}"
-            self._rows = [crash.when, f"{crash.up_s:.0f} s after power-on, {crash.version}", *said]
+            self._rows = [crash.when, f"{crash.up_s:.0f} s on, v. {crash.version}", *said]
 
     def turn(self, turn: Turn) -> None:
         self._top = min(max(self._top + turn.detents, 0), max(len(self._rows) - self.ROWS, 0))
