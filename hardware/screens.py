@@ -198,7 +198,7 @@ CRASH = Crash(
     "engine",
     "SIGSEGV",
     [
-        "engine: plays to USB Audio, 128 samples a block",
+        "plays to USB Audio, 128 samples a block",
         "Fatal Python error: Segmentation fault",
         "Current thread 0x00007f (most recent call first):",
         '  File "/opt/neurorack/neurorack/engine/decoder.py", line 91 in run',

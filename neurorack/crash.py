@@ -45,7 +45,10 @@ class Crash(msgspec.Struct, frozen=True):
 
 def crashed(part: str, how: str, said: bytes) -> Crash:
     """What is kept of an end now; `said` is the end of what it wrote."""
-    lines = [line.rstrip()[:CHARACTERS_MAX] for line in said.decode("utf-8", "replace").splitlines()]
+    lines = [
+        line.rstrip().removeprefix(f"{part}: ")[:CHARACTERS_MAX]
+        for line in said.decode("utf-8", "replace").splitlines()
+    ]
     when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     return Crash(part, how, lines[-LINES_MAX:], when, round(time.monotonic(), 1), neurorack.__version__)
 

@@ -334,6 +334,7 @@ class Daemon:
     def _begin(self) -> None:
         """Engine first: it takes longest until it sounds, and what it needs from here comes while it loads."""
         os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is imported, below: no threads that do nothing
+        os.environ["PYTHONFAULTHANDLER"] = "1"  # of those that are started: where a signal struck is kept of a crash
         # An engine that others start takes up what the last daemon has left, so this one does too.
         plays_on = not self._keeps or self._engine.plays_on()
         if not plays_on:  # of an earlier day: the engine would take up the bundle chosen then

@@ -19,7 +19,7 @@ def test_what_is_kept_is_what_was_said_with_how_when_and_which_version(tmp_path)
     keep(crashed("engine", "status 1", TRACEBACK), tmp_path / "state")
     kept = last(tmp_path / "state")
     assert (kept.part, kept.how, kept.why) == ("engine", "status 1", "ValueError: no such knob")
-    assert kept.said == TRACEBACK.decode().splitlines() and kept.version and kept.up_s > 0
+    assert kept.said == TRACEBACK.decode().removeprefix("engine: ").splitlines() and kept.version and kept.up_s > 0
     assert kept.when.endswith(" UTC") and kept.lines()[0].startswith("engine ended: status 1 (2")
 
 
@@ -70,4 +70,4 @@ def test_a_plug_that_is_pulled_leaves_the_crash_before_or_this_one(run_dir, tmp_
 def test_what_is_kept_is_json_for_people(tmp_path):
     keep(crashed("engine", "status 6", b"engine: bad gives no numbers, ends\n"), tmp_path)
     text = (tmp_path / FILE).read_text()
-    assert json.loads(text)["said"] == ["engine: bad gives no numbers, ends"] and text.count("\n") > 5
+    assert json.loads(text)["said"] == ["bad gives no numbers, ends"] and text.count("\n") > 5

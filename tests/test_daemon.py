@@ -297,7 +297,7 @@ def test_an_instrument_that_always_falls_ends_in_the_safe_sound_until_another_is
     assert (intent.record["bundle"], intent.record["gesture"]) == (b"fluid", 0)
     until(lambda: crash.last(state_dir), "the crash on the disk")
     kept = crash.last(state_dir)
-    assert (kept.part, kept.how, kept.why) == ("engine", "status 6", "engine: bad gives no numbers, ends")
+    assert (kept.part, kept.how, kept.why) == ("engine", "status 6", "bad gives no numbers, ends")
     daemon.kill()
     daemon.wait()
     falling.start()  # the next one finds it so, and leaves it so
@@ -544,7 +544,7 @@ def test_an_end_that_should_not_be_is_a_crash_and_what_was_said_belongs_to_it(tm
     ended(keeper)
     keeper.ended()
     crash = keeper.take_crash()
-    assert (None if crash is None else (crash.part, crash.how, crash.said)) == (how and ("part", how, ["part: hm"]))
+    assert (None if crash is None else (crash.part, crash.how, crash.said)) == (how and ("part", how, ["hm"]))
     assert keeper.take_crash() is None
 
 
@@ -568,7 +568,7 @@ def test_one_that_others_keep_has_crashed_by_what_its_unit_wrote_down(tmp_path, 
         assert watcher.take_crash() is None, "how it ended is known when the next one is there"
         (tmp_path / "part.ended").write_text("watchdog killed KILL\n")
     assert crashes[0] is None
-    assert [(crash.how, crash.said) for crash in crashes[1:]] == [("SIGKILL, watchdog", ["part: mine"])] * 2
+    assert [(crash.how, crash.said) for crash in crashes[1:]] == [("SIGKILL, watchdog", ["mine"])] * 2
 
 
 @pytest.mark.parametrize(

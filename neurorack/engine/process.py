@@ -539,7 +539,6 @@ def main(arguments: Sequence[str], make_player: MakePlayer = make_player) -> int
     signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT}
     )  # before any thread: `watch` waits for them
-    faulthandler.enable()  # a signal's name and the stack it hit are what the daemon keeps of a fall
     try:
         engine = Engine(parse(arguments), make_player)
         engine.start()

@@ -280,7 +280,6 @@ def _lines(totals: Any, values: Mapping[str, Any]) -> Iterator[str]:
         ("load_ratio", "meters.load", "Callback duration over the block's period, smoothed over a second."),
         ("temperature_celsius", "system.temperature_c", "The warmest sensor of the machine."),
         ("supply_volts", "system.supply_v", "What feeds the machine."),
-        ("supply_dips", "system.supply_dips", "Times its voltage was too low, since it was started."),
         ("block_period_seconds", "meters.period_s", "How long a block sounds."),
     ):
         if (value := values.get(path)) is not None:

@@ -149,7 +149,7 @@ def test_whatever_it_falls_by_it_ends_in_the_safe_sound(run_dir: Path, start_eng
 
 
 def test_a_signal_leaves_its_name_and_where_it_struck(run_dir: Path, start_engine):
-    module = Restarted(run_dir, start_engine, "segfault")
+    module = Restarted(run_dir, start_engine, "segfault", PYTHONFAULTHANDLER="1")
     wait_for(lambda: module.engine.process.poll() is not None, PATIENCE_S)
     said = module.engine.process.stderr.read()
     assert "Fatal Python error: Segmentation fault" in said and "in render" in said
