@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from neurorack.board import load_board
-from neurorack.crash import Crash
+from neurorack.crash import Kept
 from neurorack.errors import BadInput
 from neurorack.panel import screens
 from neurorack.panel.encoder import Push, Turn
@@ -194,7 +194,7 @@ TAMPERED = BadInput(
     "install the bundle again",
 )
 
-CRASH = Crash(
+CRASH = Kept(
     "engine",
     "SIGSEGV",
     [
@@ -203,9 +203,9 @@ CRASH = Crash(
         "Current thread 0x00007f (most recent call first):",
         '  File "/opt/neurorack/neurorack/engine/decoder.py", line 91 in run',
     ],
-    "2026-03-01 20:15:09 UTC",
     3725.0,
     "0.1.0",
+    "Sun, 01 Mar 2026 20:15:09 GMT",
 )
 
 SCREENS: dict[str, Callable[[], np.ndarray]] = {

@@ -43,7 +43,7 @@ def pack(run_dir: Path, out: Path) -> list[str]:
         "history.json": lambda: _told("ctl", "metrics", "--json", "--history", "--run-dir", str(run_dir)),
         "journal.txt": _journal,
         **{f"{name}.err": lambda name=name: _end_of(run_dir / f"{name}.err") for name in LOGS},  # type: ignore[misc]
-        crash.FILE: lambda: _end_of(state_dir() / crash.FILE),
+        "crash.txt": _crash,
         **{path.name: lambda path=path: _end_of(path) for path in _settings()},  # type: ignore[misc]
     }
     texts, missing = {}, []
@@ -126,6 +126,12 @@ def _journal() -> str:
     if done.returncode:
         raise ValueError(done.stderr.strip() or f"status {done.returncode}")
     return done.stdout[-TEXT_MAX:]
+
+
+def _crash() -> str:
+    if (kept := crash.last(state_dir())) is None:
+        raise ValueError("no process has crashed")
+    return "\n".join(kept.lines())
 
 
 def _end_of(path: Path) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 import neurorack
 from neurorack.board import Board
-from neurorack.crash import Crash
+from neurorack.crash import Kept
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration
 from neurorack.jacks.measure import Totals
@@ -31,7 +31,7 @@ class Service:
     save_calibration: Callable[[Calibration], None] = lambda calibration: None
     forget_calibration: Callable[[], None] = _nothing
     shut_down: Callable[[], None] = _nothing
-    last_crash: Callable[[], Crash | None] = lambda: None
+    last_crash: Callable[[], Kept | None] = lambda: None
 
 
 class CalibrationPage(Page):
@@ -137,7 +137,7 @@ class CrashPage(Page):
 
     ROWS = 6
 
-    def __init__(self, crash: Crash | None) -> None:
+    def __init__(self, crash: Kept | None) -> None:
         self._title, self._rows, self._top = "last crash", ["none so far"], 0
         if crash is not None:
             said = [row for line in reversed(crash.said) for row in font.wrap(line, WIDTH)]
