@@ -443,8 +443,8 @@ class Daemon:
 
     def _keep(self, ended: crash.Crash) -> None:
         """A disk may take a second, and the loop has none."""
-        same, self._kept = self._kept, (ended.part, ended.how, ended.why)
-        if same != self._kept:
+        before, self._kept = self._kept, (ended.part, ended.how, ended.why)
+        if before != self._kept:
             threading.Thread(target=self._keep_now, args=(ended,), daemon=True).start()
 
     @staticmethod

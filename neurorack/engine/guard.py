@@ -5,9 +5,9 @@
      └──────────────────────────┴────────────────┘
        the player's next choice loads, or the engine is ended on purpose, or the power comes anew
 
-A start is written down before anything that can fall is begun, and crossed out by WELL_S of sound or by an end that was
-meant: what is left are falls, whatever ended them, a signal, a watchdog or a network that gives no numbers. The file
-lies in the run directory, so it outlives the engine and not the power.
+A start is written down before anything that can fall is begun. WELL_S of sound cross out those before it, and an end
+that was meant crosses out itself: what is left are falls, whatever ended them, a signal, a watchdog or a network that
+gives no numbers. The file lies in the run directory, so it outlives the engine and not the power.
 """
 
 import contextlib
@@ -56,8 +56,8 @@ class Guard:
         return self.rung
 
     def well(self) -> None:
-        """It has sounded for WELL_S."""
-        self._write(0)
+        """It has sounded for WELL_S: what it falls by from here on is the first."""
+        self._write(1)
 
     def chosen(self) -> None:
         """What the player has chosen anew is loaded. From here it may fall as often as any other."""
@@ -70,7 +70,8 @@ class Guard:
 
     def dismiss(self) -> None:
         """Somebody ends the engine on purpose: the next one begins with what the player has chosen."""
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._path.unlink()
 
     def _read(self) -> tuple[Rung, int]:
         try:

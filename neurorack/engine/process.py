@@ -160,6 +160,7 @@ class Engine:
         self._search: subprocess.Popen[bytes] | None = None
         self._search_due_s = 0.0
         self._search_s = SEARCH_S
+        self._health = _Health()
         self._logged: set[str] = set()
 
     def start(self) -> None:
@@ -281,7 +282,7 @@ class Engine:
 
     def watch(self) -> int:
         """Until a signal comes or the sound stands still; the status to exit with."""
-        seen, still, progress, health = 0, 0, Progress(), _Health()
+        seen, still, progress = 0, 0, Progress()
         while True:
             if signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, TICK_S) is not None:
                 self._guard.dismiss()
@@ -292,10 +293,10 @@ class Engine:
                 return self._give_up(still * TICK_S)
             if entries != seen:
                 progress.made()
-                if health.sounds(self._meters.nan_resets):
+                if self._health.sounds(self._meters.nan_resets):
                     self._guard.well()
             seen = entries
-            if health.spoilt:
+            if self._health.spoilt:
                 log(f"{self._asked} gives no numbers, ends")
                 return EXIT_SPOILT
             self._tick()
@@ -405,6 +406,7 @@ class Engine:
         plays = self._guard.rung is Rung.SAFE and chosen == self._asked == BUNDLE
         if plays or self._change(chosen):
             self._guard.chosen()
+            self._health = _Health()
             self._meters.describe(rung=self._guard.rung)
             self._take_intent(self._intent)  # with the card's input, if that was wanted
             self._callback.wishes = self._wishes

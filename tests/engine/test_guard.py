@@ -35,8 +35,15 @@ def test_ten_seconds_of_sound_and_earlier_falls_count_no_more(run_dir: Path):
     guard = Guard(run_dir)
     assert guard.begin() is Rung.SAFE
     guard.well()
-    assert fall(run_dir, 4) == [Rung.SAFE] * 3 + [Rung.TONE], "it stays where it is, and three falls are three again"
+    assert fall(run_dir, 3) == [Rung.SAFE] * 2 + [Rung.TONE], "with its own fall three again"
     assert WELL_S == STEADY_S
+
+
+def test_one_that_is_killed_now_and_then_stays_where_it_is(run_dir: Path):
+    for _ in range(10):
+        guard = Guard(run_dir)
+        assert guard.begin() is Rung.OWN
+        guard.well()
 
 
 def test_a_card_that_comes_and_goes_is_no_fall(run_dir: Path):
