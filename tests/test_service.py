@@ -17,6 +17,7 @@ import pytest
 
 from neurorack import service
 from neurorack.daemon import SHUT_DOWN, Daemon, add_options
+from neurorack.engine.guard import Rung
 from neurorack.jacks.hold import SAFE_S
 from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, STEADY_S, Keeper, Watcher
 from neurorack.notify import FEED_S
@@ -206,6 +207,19 @@ def test_what_plays_is_what_the_next_daemon_finds_and_what_the_next_engine_begin
     while meters(run_dir)["gesture"] != 1 and time.monotonic() < give_up:
         time.sleep(0.02)
     assert meters(run_dir)["gesture"] == 1
+
+
+def test_an_engine_that_its_unit_starts_again_and_again_plays_safely_at_the_fourth_start(units, tmp_path):
+    for rung in (Rung.OWN, Rung.OWN, Rung.OWN, Rung.SAFE):
+        engine = units("engine")
+        assert meters(tmp_path / "run")["rung"] == rung
+        engine.send_signal(signal.SIGSEGV)
+        assert engine.wait(PATIENCE_S) == -signal.SIGSEGV
+    engine = units("engine")
+    engine.send_signal(signal.SIGTERM)
+    assert engine.wait(PATIENCE_S) == 0
+    units("engine")
+    assert meters(tmp_path / "run")["rung"] == Rung.OWN, "after systemctl restart"
 
 
 def test_the_encoder_held_at_power_on_and_let_go_is_safe_mode_until_the_next_one(units, tmp_path):
