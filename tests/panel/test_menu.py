@@ -438,7 +438,7 @@ def test_the_meters_ask_for_addresses_every_two_seconds_at_most() -> None:
     assert len(asked) == 3
 
 
-def test_the_last_crash_is_read_to_its_beginning_and_left_as_any_page(player: Player) -> None:
+def test_the_last_crash_is_read_to_its_beginning_and_a_push_is_done_with_it(player: Player) -> None:
     player.open("system", turn(3), PRESS)
     assert player.page == "CrashPage"
     page = CrashPage(CRASH)
@@ -449,7 +449,7 @@ def test_the_last_crash_is_read_to_its_beginning_and_left_as_any_page(player: Pl
     assert np.array_equal(seen[-1], seen[-2]) and not np.array_equal(seen[0], seen[-1])
     page.turn(turn(-50))
     assert np.array_equal(page.draw(PLAYING), seen[0])
-    player.do(BACK)
+    player.do(PRESS)
     assert player.page == "SystemPage"
 
 

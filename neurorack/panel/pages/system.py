@@ -133,7 +133,8 @@ class AboutPage(Page):
 
 
 class CrashPage(Page):
-    """Which process ended as it should not, how, when, and what it said: the newest lines first, a turn leads back."""
+    """Which process ended as it should not, how, when, and what it said: the newest lines first, a turn reads on, and a
+    push is done with it."""
 
     ROWS = 6
 
@@ -146,6 +147,10 @@ class CrashPage(Page):
 
     def turn(self, turn: Turn) -> None:
         self._top = min(max(self._top + turn.detents, 0), max(len(self._rows) - self.ROWS, 0))
+
+    def press(self) -> Page | None:
+        self.over = True
+        return None
 
     def draw(self, state: PanelState) -> np.ndarray:
         c = Canvas()
