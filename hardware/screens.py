@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from neurorack.board import load_board
+from neurorack.crash import Kept
 from neurorack.errors import BadInput
 from neurorack.panel import screens
 from neurorack.panel.encoder import Push, Turn
@@ -73,6 +74,7 @@ PLAYING = PanelState(
     block=128,
     realtime=True,
     playing_s=3725.0,
+    temperature_c=51.4,
 )
 
 
@@ -80,7 +82,7 @@ class Shown:
     """An instrument that plays what it is told, and no more."""
 
     recording = Progress()
-    encoder_swapped = False
+    encoder_swapped = sheltered = False
 
     def __init__(self, gesture: str = "pluck", takes: Sequence[str] = ()) -> None:
         self.sound = Sound(bundle="fluid", gesture=2, knobs=PATCH)  # type: ignore[arg-type]
@@ -94,6 +96,12 @@ class Shown:
 
     def play(self, sound: Sound, *, recall: bool = False) -> None:
         self.bundle_name, self.sound = sound.bundle, sound
+
+    def choose(self, bundle: str) -> None:
+        self.bundle_name, self.sheltered = bundle, False
+
+    def shelter(self) -> None:
+        self.sheltered = True
 
     def bundles(self) -> Sequence[str]:
         return ("fluid", "skins", "tongues")
@@ -174,8 +182,8 @@ def playing(**values: object) -> Shown:
     return instrument
 
 
-def meters(state: PanelState = PLAYING, warmest_c: float | None = 51.4) -> MetersPage:
-    return MetersPage(lambda: warmest_c, lambda: [("eth0", "192.168.1.17")])
+def meters() -> MetersPage:
+    return MetersPage(lambda: [("eth0", "192.168.1.17")])
 
 
 PRESS, BACK = Push.PRESS, Push.LONG_PRESS
@@ -184,6 +192,20 @@ TAMPERED = BadInput(
     "decoder.onnx does not match its card: sha256 differs from what the card says",
     "/var/lib/neurorack/models/fluid/decoder.onnx",
     "install the bundle again",
+)
+
+CRASH = Kept(
+    "engine",
+    "SIGSEGV",
+    [
+        "plays to USB Audio, 128 samples a block",
+        "Fatal Python error: Segmentation fault",
+        "Current thread 0x00007f (most recent call first):",
+        '  File "/opt/neurorack/neurorack/engine/decoder.py", line 91 in run',
+    ],
+    3725.0,
+    "0.1.0",
+    "Sun, 01 Mar 2026 20:15:09 GMT",
 )
 
 SCREENS: dict[str, Callable[[], np.ndarray]] = {
@@ -247,7 +269,12 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "tuner-silent": lambda: shown(TunerPage(), state=replace(PLAYING, pitch_hz=0.0)),
     "meters": lambda: shown(meters()),
     "meters-hot": lambda: shown(
-        MetersPage(lambda: 91.0, list), state=replace(PLAYING, load=1.2, lost=1234, silent_chips=("cv",))
+        MetersPage(list), state=replace(PLAYING, load=1.2, lost=1234, temperature_c=91.0, hot=True)
+    ),
+    "meters-fed": lambda: shown(meters(), state=replace(PLAYING, supply_v=5.02)),
+    "meters-low": lambda: shown(
+        meters(),
+        state=replace(PLAYING, t_s=PAGE_S + 0.1, supply_v=4.62, supply_low=True, notices=("supply low: 4.62 V",)),
     ),
     "details": lambda: shown(meters(), right(1), state=replace(PLAYING, silent_chips=("cv",))),
     "details-nothing-yet": lambda: shown(meters(), right(1), state=PanelState(version="0.1.0")),
@@ -256,9 +283,11 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "encoder-swapped": lambda: shown(SystemPage(Shown(), Service()), right(1), PRESS),
     "shut-down": lambda: shown(SystemPage(Shown(), Service()), right(2), PRESS, right(1)),
     "good-bye": lambda: shown(GoodbyePage()),
-    "reset": lambda: shown(SystemPage(Shown(), Service()), right(3), PRESS),
-    "reset-really": lambda: shown(SystemPage(Shown(), Service()), right(3), PRESS, right(1), PRESS),
-    "forget-calibration": lambda: shown(SystemPage(Shown(), Service()), right(4), PRESS),
+    "crash": lambda: shown(SystemPage(Shown(), Service(last_crash=lambda: CRASH)), right(3), PRESS),
+    "crash-none": lambda: shown(SystemPage(Shown(), Service()), right(3), PRESS),
+    "reset": lambda: shown(SystemPage(Shown(), Service()), right(4), PRESS),
+    "reset-really": lambda: shown(SystemPage(Shown(), Service()), right(4), PRESS, right(1), PRESS),
+    "forget-calibration": lambda: shown(SystemPage(Shown(), Service()), right(5), PRESS),
     "refused": lambda: screens.error(
         BadInput("no bundle 'bells'", "models", "give a folder or one of: fluid, skins, tongues"), title="⚠ not done"
     ),

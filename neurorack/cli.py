@@ -577,7 +577,7 @@ def _presets(options: argparse.Namespace) -> int:
 
 def _gestures(options: argparse.Namespace) -> int:
     from neurorack import gestures
-    from neurorack.daemon import BUNDLE
+    from neurorack.words import BUNDLE
 
     told = ""
 

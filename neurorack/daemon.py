@@ -11,21 +11,26 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neurorack import crash
 from neurorack.boards import BOARD_HELP, board_file
+from neurorack.engine.guard import Rung
 from neurorack.errors import BadInput
-from neurorack.keeper import Keeper, Twice, Watcher, describe, log_path
+from neurorack.jacks.hold import HeldAtStart
+from neurorack.keeper import Keeper, Twice, Watcher, describe, end_path, log_path, take_end
 from neurorack.notify import Progress
 from neurorack.parts import calibration_of, engine_command, jacks_command, listens, remote_command, sheet_of
 from neurorack.patch.scale import scale_of, scale_text
-from neurorack.rundir import Held, Lock, holder, in_the_way, open_run_dir
+from neurorack.rundir import FALLS, Held, Lock, holder, in_the_way, open_run_dir
 from neurorack.statedir import state_dir
 from neurorack.terminal import complain
-from neurorack.words import BLOCKS, FIND_SEED_MAX, GATE2_TASKS, GATE_DELAY_S
+from neurorack.words import BLOCKS, BUNDLE, FIND_SEED_MAX, GATE2_TASKS, GATE_DELAY_S
 
 if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
     import numpy as np
@@ -34,7 +39,6 @@ if TYPE_CHECKING:  # what needs numpy is imported when the engine is on its way
     from neurorack.panel.panel import Panel
     from neurorack.shared import EdgeRing, Snapshot, Switch
 
-BUNDLE = "fluid"
 BLOCK = 128
 """Samples a block: the least a Tegra's I2S takes."""
 
@@ -279,6 +283,16 @@ class Daemon:
         self._problems: dict[str, BadInput] = {}
         """What keeps engine, jacks or bundle from working, for the display; until each works again."""
         self._began_ns = 0
+        self._at_start: HeldAtStart | None = None
+        """Whether safe mode is asked for; None once that is known."""
+        self._heeded = 0, int(Rung.OWN)
+        """Engine and rung that were last taken note of."""
+        self._fell = ""
+        """What the engine said, or how it ended, when it last did."""
+        self._shelter = "safe sound"
+        """Why what plays is safe, for the display."""
+        self._kept: tuple[str, str, str] | None = None
+        """The crash that was kept last: the same again wears the flash out."""
         self._shutting_down = False
 
     def _make_keepers(self) -> tuple[Keeper, Keeper, Keeper]:
@@ -307,6 +321,8 @@ class Daemon:
                 self._begin()
             status = self._loop(wake)
         except Exception as error:
+            if not isinstance(error, BadInput):
+                self._keep_now(crash.crashed("daemon", type(error).__name__, traceback.format_exc().encode()))
             if self._attached or isinstance(error, BadInput):
                 self._end()
             raise  # a fault of ours silences nobody: the next daemon takes them over
@@ -335,10 +351,16 @@ class Daemon:
     def _begin(self) -> None:
         """Engine first: it takes longest until it sounds, and what it needs from here comes while it loads."""
         os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is imported, below: no threads that do nothing
+        os.environ["PYTHONFAULTHANDLER"] = "1"  # of those that are started: where a signal struck is kept of a crash
         # An engine that others start takes up what the last daemon has left, so this one does too.
         plays_on = not self._keeps or self._engine.plays_on()
         if not plays_on:  # of an earlier day: the engine would take up the bundle chosen then
-            (self.run_dir / "intent").unlink(missing_ok=True)
+            for name in ("intent", FALLS):
+                (self.run_dir / name).unlink(missing_ok=True)
+        if not (self.run_dir / "intent").exists():  # the power has come, or what stands for it
+            self._at_start = HeldAtStart(time.monotonic_ns())
+        if (how := take_end(end_path(self.run_dir, "daemon"), "daemon")) and how.startswith("SIG"):
+            self._keep(crash.crashed("daemon", how, b""))  # an exception was kept by whom it ended
         self._engine.begin()
         from neurorack.shared import Switch
 
@@ -381,7 +403,7 @@ class Daemon:
         while True:
             self._progress.made()
             self._step_panel()
-            self._hear_gate2()
+            self._hear_edges()
             self._desk.follow(self._newest_volts())
             self._hear_panic()
             if self._shutting_down:
@@ -415,6 +437,8 @@ class Daemon:
 
     def _after_end(self, keeper: Keeper) -> int | None:
         status = keeper.ended()
+        if keeper is self._engine:
+            self._fell = keeper.last_words
         if keeper is self._remote:
             return None  # whoever looks from afar; that it ended is in the log
         if status == 2 and keeper.last_words:
@@ -428,12 +452,48 @@ class Daemon:
             self._notices.append((time.monotonic() + NOTICE_S, f"{keeper.name} ended{how}: started again"))
         return status
 
+    def _take_crash(self, keeper: Keeper) -> None:
+        if (ended := keeper.take_crash()) is not None:
+            if keeper is self._engine:
+                self._fell = ended.why
+            self._keep(ended)
+
+    def _keep(self, ended: crash.Crash) -> None:
+        """A disk may take a second, and the loop has none."""
+        before, self._kept = self._kept, (ended.part, ended.how, ended.why)
+        if before != self._kept:
+            threading.Thread(target=self._keep_now, args=(ended,), daemon=True).start()
+
+    @staticmethod
+    def _keep_now(ended: crash.Crash) -> None:
+        try:
+            crash.keep(ended, state_dir())
+        except OSError as error:
+            log(f"the crash is not kept, {error.strerror} ({state_dir()})")
+
+    def _heed_guard(self) -> None:
+        """An engine that fell too often plays safely by itself: let patch and settings be safe too, and say why."""
+        rung = int(self._meters.record["rung"]) if (pid := self._playing_pid()) and self._meters is not None else 0
+        if (pid, rung) == self._heeded:
+            return
+        self._heeded = pid, rung
+        self._problems.pop("tone", None)
+        if rung == Rung.OWN:
+            return
+        self._shelter = f"safe sound, the engine fell: {self._fell}"
+        if rung == Rung.TONE:
+            mend = "menu, instruments: choose one; system, last crash says more"
+            self._problems["tone"] = BadInput("test tone: no instrument stays up", self._fell, mend)
+        self._desk.shelter()
+        log(f"the engine fell too often ({self._fell}), it plays {Rung(rung).name.lower()}: until another is chosen")
+
     def _tidy(self) -> None:
         now_s = time.monotonic()
         self._tidy_due_s = now_s + TIDY_S
         for keeper in self._keepers:
             keeper.tail()
             keeper.check_pulse()
+            self._take_crash(keeper)
             if keeper is not self._remote and isinstance(keeper, Watcher) and keeper.gone_s > GONE_S:
                 what, mend = f"{keeper.name}: does not start", "run `neurorack doctor`"
                 self._problems[keeper.name] = BadInput(what, keeper.last_words, mend)
@@ -443,20 +503,38 @@ class Daemon:
             self._problems.pop("bundle", None)
         if self._jacks.pid and time.monotonic_ns() - self._jacks_pulse() < ALIVE_NS:
             self._problems.pop("jacks", None)
+        self._heed_guard()
         self._desk.step(self._newest_volts())
         for text in self._desk.take_notices():
             log(text)
             self._notices.append((now_s + SETTINGS_NOTICE_S, text))
 
-    def _hear_gate2(self) -> None:
-        """Gate 2 may choose what plays; within a frame of the panel it is heard."""
+    def _hear_edges(self) -> None:
+        """Gate 2 may choose what plays, within a frame of the panel; the encoder held at power-on wants safe mode."""
         from neurorack.shared import EdgeRing
 
-        try:
-            self._edges = self._edges or EdgeRing(self.run_dir / "edges")
-        except BadInput:
-            return  # no jacks yet
-        self._desk.hear(self._edges.read())
+        before: list[tuple[int, str, int]] = []
+        if self._edges is None:
+            try:
+                self._edges = EdgeRing(self.run_dir / "edges")
+            except BadInput:
+                return  # no jacks yet
+            before = self._edges.kept()
+        edges = self._edges.read()
+        self._desk.hear(edges)
+        if self._at_start is not None:
+            if any(self._at_start.edge(*edge) for edge in (*before, *edges)):
+                self._shelter = "safe mode"
+                self._desk.shelter()
+                log("the encoder was held at power-on: safe mode, until an instrument is chosen")
+            if self._at_start.over:
+                self._at_start = None
+
+    @property
+    def _shelter_notices(self) -> list[str]:
+        if self._at_start is not None and self._at_start.waits(time.monotonic_ns()):
+            return ["let go: safe mode"]
+        return [f"{self._shelter}. Menu, instruments: back to yours"] if self._desk.sheltered else []
 
     def _hear_panic(self) -> None:
         """The engine has fallen silent by itself; give it a sound that is known, and let it be heard again."""
@@ -477,7 +555,7 @@ class Daemon:
         try:
             if self._panel is None:
                 self._panel = self._make_panel()
-            self._panel.notices = [text for _, text in self._notices]
+            self._panel.notices = [*self._shelter_notices, *(text for _, text in self._notices)]
             self._panel.problem = next(iter(self._problems.values()), None)
             self._panel_due_s = self._panel.step() * 1e-9
         except Exception as error:
@@ -494,7 +572,9 @@ class Daemon:
         board = load_board(self._options.board, rack=self._options.rack is not None)
         until_s = time.monotonic() + NOTICE_S
         self._notices += [(until_s, notice) for notice in Calibration.load(self._calibration).notices]
-        service = Service(self._save_calibration, self._forget_calibration, self._shut_down)
+        service = Service(
+            self._save_calibration, self._forget_calibration, self._shut_down, lambda: crash.last(state_dir())
+        )
         return Panel(self.run_dir, board, MonotonicClock(), self._desk, service)
 
     def _save_calibration(self, calibration: "Calibration") -> None:

@@ -89,6 +89,10 @@ class Desk:
 
         self._playing = Playing(run_dir, gate_delay_s=gate_delay_s, listen=listen)
         found = self._playing.found() if plays_on and self._first is None else None
+        if found is not None and self.sheltered:
+            self._playing.play(found)
+            return
+        self._playing.sheltered = False
         sound = found or self._first or self._memory.settings.playing
         sound = sound or safe(self._out_of_the_box)
         if self._bundle not in (None, sound.bundle):
@@ -181,8 +185,9 @@ class Desk:
 
         return [folder.name for folder in installed()]
 
-    def play(self, sound: Sound, *, recall: bool = False) -> None:
+    def play(self, sound: Sound, *, recall: bool = False, sheltered: bool | None = None) -> None:
         """Change what plays. With `recall` the pots' knobs go where `sound` has them, until a pot passes that.
+        `sheltered`: whether it is from now on, where that changes.
 
         Raises BadInput, and nothing changes, where its bundle is not there.
         """
@@ -194,6 +199,8 @@ class Desk:
             with contextlib.suppress(BadInput):  # it was not there; it may have been installed since
                 self._turn_to(sound.bundle)
         sound = self._settled(sound, by_id=recall)
+        if sheltered is not None:
+            self._playing.sheltered = sheltered
         if _chosen(sound) != _chosen(before) and sound.found == before.found:
             sound = msgspec.structs.replace(sound, found=None)  # it was found of the other one
         self._playing.play(sound, recall=recall)
@@ -234,6 +241,24 @@ class Desk:
             return number, ids[number - own]
         return number, ""
 
+    @property
+    def sheltered(self) -> bool:
+        """Whether what plays is safe, and not remembered."""
+        return self._playing is not None and self._playing.sheltered
+
+    def shelter(self) -> None:
+        """Play what a module out of its box does, and remember nothing of it."""
+        self._remember_playing()
+        self.play_safe(sheltered=True)
+
+    def choose(self, bundle: str) -> None:
+        """Play this instrument: from its beginning; out of shelter, as it is remembered. Raises BadInput."""
+        remembered = self._memory.settings.playing
+        if self.sheltered and remembered is not None and remembered.bundle == bundle:
+            self.play(remembered, recall=True, sheltered=False)
+        else:
+            self.play(msgspec.structs.replace(self.sound, bundle=bundle, gesture=0, depth=1.0), sheltered=False)
+
     def preset(self, deed: str, number: int, name: str | None = None) -> None:
         """Save, recall, rename or clear a preset. Raises BadInput, and nothing changes, where that cannot be."""
         from neurorack.presets import Request
@@ -241,20 +266,20 @@ class Desk:
         self._remember_playing()
         self._memory.remember(self._apply(Request(deed, number, name)))  # type: ignore[arg-type]
 
-    def play_safe(self) -> None:
+    def play_safe(self, *, sheltered: bool | None = None) -> None:
         """Play what a module out of its box does, on the instrument that is there if its own is not."""
         from neurorack.settings.playing import safe
 
         try:
-            self.play(safe(self._out_of_the_box))
+            self.play(safe(self._out_of_the_box), sheltered=sheltered)
         except BadInput:
-            self.play(safe(self.sound.bundle))
+            self.play(safe(self.sound.bundle), sheltered=sheltered)
 
     def reset(self) -> None:
         """Play and remember what a module out of its box does, without a preset."""
         from neurorack.settings.playing import safe
 
-        self.play(safe(self._out_of_the_box))
+        self.play(safe(self._out_of_the_box), sheltered=False)
         self._memory.remember(Settings(playing=self.sound, encoder_swapped=self._memory.settings.encoder_swapped))
 
     @property
@@ -280,7 +305,8 @@ class Desk:
         presets = self._memory.settings.presets
         for number in sorted(presets, key=lambda number: (number <= self._preset, number)):
             try:
-                self.play(msgspec.structs.replace(presets[number].sound, gate2=self.sound.gate2), recall=True)
+                sound = msgspec.structs.replace(presets[number].sound, gate2=self.sound.gate2)
+                self.play(sound, recall=True, sheltered=False)
             except BadInput as error:
                 self._notices.append(f"preset {number} is passed over: {error}")
             else:
@@ -318,7 +344,7 @@ class Desk:
         return self._waiting is not None
 
     def _remember_playing(self) -> None:
-        if self.sound is not self._memory.settings.playing:
+        if not self.sheltered and self.sound is not self._memory.settings.playing:
             self._memory.remember(msgspec.structs.replace(self._memory.settings, playing=self.sound))
 
     def _apply(self, request: "Request") -> Settings:
@@ -329,6 +355,8 @@ class Desk:
         if request.do == "save" and self._playing is not None:
             stored = request.apply(msgspec.structs.replace(settings, playing=self._playing.keeping()))
             return msgspec.structs.replace(stored, playing=settings.playing)
+        if self.sheltered:
+            return self._apply_sheltered(request, settings)
         settings = request.apply(settings)
         if (sound := settings.playing) is not None and request.do in ("recall", "set"):
             self.play(sound, recall=request.do == "recall" or sound.pots != self.sound.pots)
@@ -342,6 +370,20 @@ class Desk:
         if name not in self.gestures:
             raise BadInput(f"there is no gesture {name[:40]!r}", request.path, "see `neurorack ctl get gestures`")
         return msgspec.structs.replace(request, value=self.gestures.index(name))
+
+    def _apply_sheltered(self, request: "Request", settings: Settings) -> Settings:
+        """A preset or an instrument ends the shelter; another value is one of the safe sound, and not remembered."""
+        asked = request.apply(msgspec.structs.replace(settings, playing=self.sound)).playing
+        assert asked is not None
+        if request.do == "recall":
+            self.play(asked, recall=True, sheltered=False)
+        elif request.do == "set" and request.path == "bundle":
+            self.choose(asked.bundle)
+        elif request.do == "set":
+            self.play(asked, recall=asked.pots != self.sound.pots)
+        else:
+            return request.apply(settings)
+        return settings if self.sheltered else msgspec.structs.replace(settings, playing=self.sound)
 
     @property
     def mail(self) -> list[int]:

@@ -18,7 +18,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from neurorack.crash import Crash, crashed
 from neurorack.rundir import holder
+from neurorack.statedir import read_plain
 
 STEADY_S = 10.0
 """A process that lived so long is well: its next end is restarted at once again."""
@@ -30,6 +32,12 @@ PATIENCE_S = 1.0
 """From SIGTERM to SIGKILL. The engine fades out in 20 ms; the rest is for a busy machine."""
 
 LOG_BYTES_MAX = 1 << 20
+
+SAID_BYTES = 16 << 10
+"""Of what it said last, to be kept of one that crashed."""
+
+ORDERLY = {"engine": (0, 2, 4)}
+"""Statuses that are no crash: a refusal (2) is told in its own line, and 4 is an engine that wants its card back."""
 
 LOOK_S = 0.1
 """How often a process that others start is looked for."""
@@ -66,7 +74,8 @@ class Keeper:
         self._log, self.pulse = log, pulse
         self._child: subprocess.Popen[bytes] | None = None
         self._started_s = 0.0
-        self._told = 0
+        self._told = self._began_at = 0  # bytes of its file that were passed on, and that others wrote before it
+        self._crash: Crash | None = None
 
     def begin(self) -> None:
         """Adopt the process if it runs with the same command, else start it; one with another command ends first."""
@@ -92,7 +101,7 @@ class Keeper:
         return bool(pid) and self._watch(pid)
 
     def _start(self) -> None:
-        self._told = 0
+        self._told = self._began_at = 0
         self._err.write_bytes(b"")
         # A file, not a pipe: it must be able to write when the daemon is gone; at its end, wherever that is cut to.
         with open(self._err, "ab") as err:
@@ -106,6 +115,8 @@ class Keeper:
     def ended(self) -> int | None:
         """Take note that it has ended and plan its restart; its exit status (negative: the signal), None if unknown."""
         status = self._count_end()
+        if status not in ORDERLY.get(self.name, (0, 2)):
+            self._crash = crashed(self.name, describe(status), self._said())
         pause_s = PAUSES_S[min(self.ends, len(PAUSES_S)) - 1]
         self.due_s = time.monotonic() + pause_s
         again = f"again in {pause_s:g} s" if pause_s else "starting it again"
@@ -117,6 +128,20 @@ class Keeper:
         self.tail()
         self.ends = 1 if time.monotonic() - self._started_s > STEADY_S else self.ends + 1
         return status
+
+    def take_crash(self) -> Crash | None:
+        """What is to be kept of its last end, once; None where that was orderly, or is not known yet."""
+        crash, self._crash = self._crash, None
+        return crash
+
+    def _said(self) -> bytes:
+        """The end of its lines."""
+        try:
+            with open(self._err, "rb") as err:
+                err.seek(max(self._began_at, self._written() - SAID_BYTES))
+                return err.read(SAID_BYTES)
+        except OSError:
+            return b""
 
     def check_pulse(self) -> None:
         """Kill it where it lives but stands still."""
@@ -145,7 +170,7 @@ class Keeper:
         if self._told > LOG_BYTES_MAX:
             with contextlib.suppress(OSError):
                 os.truncate(self._err, 0)
-            self._told = 0
+            self._told = self._began_at = 0
 
     def signal(self, number: int) -> None:
         if self.pidfd >= 0:
@@ -190,14 +215,16 @@ class Keeper:
 
 class Watcher(Keeper):
     """The same for a process that others keep, as systemd does (`service`): it is found when it is there, its lines
-    are passed on, and it is neither started nor ended."""
+    are passed on, and it is neither started nor ended. How it ended is known when the next one is there: its unit
+    writes that down between the two (`end_path`)."""
 
     def __init__(
         self, name: str, run_dir: Path, log: Callable[[str], None], pulse: Callable[[], int] | None = None
     ) -> None:
         super().__init__(name, (), run_dir, log, pulse)
         self._gone_s: float | None = time.monotonic()
-        self._told = self._written()
+        self._told = self._began_at = self._written()
+        self._end, self._last_said = end_path(run_dir, name), b""
 
     @property
     def gone_s(self) -> float:
@@ -209,19 +236,23 @@ class Watcher(Keeper):
         self.due_s = None
         if self.adopt():
             self._started_s, self._gone_s = time.monotonic(), None
+            if (how := take_end(self._end, self.name)) is not None:
+                self._crash = crashed(self.name, how, self._last_said)
             self._log(f"{self.name} is there (process {self.pid})")
         else:
             self.due_s = time.monotonic() + LOOK_S
 
     def ended(self) -> int | None:
         self._count_end()
+        self._last_said, self._began_at = self._said(), self._written()
         self._gone_s = time.monotonic()
         self.due_s = self._gone_s + LOOK_S
         self._log(f"{self.name} has ended")
         return None
 
     def tail(self) -> None:
-        self._told = min(self._told, self._written())  # whoever starts it may have begun the file anew
+        written = self._written()  # whoever starts it may have begun the file anew
+        self._told, self._began_at = min(self._told, written), min(self._began_at, written)
         super().tail()
 
     def check_pulse(self) -> None:
@@ -264,6 +295,24 @@ class Twice(io.TextIOBase):
                 os.truncate(self._fd, 0)
             os.write(self._fd, text.encode(errors="replace"))
         return len(text)
+
+
+def end_path(run_dir: Path, name: str) -> Path:
+    """Where the unit of the process called `name` writes how it ended (ExecStopPost in common.conf)."""
+    return run_dir / f"{name}.ended"
+
+
+def take_end(path: Path, name: str) -> str | None:
+    """How it ended, in words, where that was no orderly end; and forget it. The file has systemd's words: the result,
+    "exited" or "killed" or "dumped", and the status or the signal (systemd.exec(5), $SERVICE_RESULT)."""
+    try:
+        result, code, status = read_plain(path, 200).decode().split()
+        path.unlink()
+    except (OSError, ValueError):
+        return None
+    if code == "exited":
+        return None if status in map(str, ORDERLY.get(name, (0, 2))) else f"status {status}"
+    return f"SIG{status}" + (f", {result}" if result not in ("signal", "core-dump") else "")
 
 
 def describe(status: int | None) -> str:

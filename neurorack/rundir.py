@@ -16,6 +16,9 @@ SERVICE = Path("/run/neurorack")
 """Made by systemd for the service."""
 
 
+FALLS = "engine.falls"
+"""In it the engine counts how often it fell; whoever begins a new day removes it."""
+
 ROOM_BYTES = 7 << 20
 """What the run directory must hold: 2.1 MB of files, and four logs of a megabyte each."""
 

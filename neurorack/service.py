@@ -16,13 +16,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from neurorack.daemon import BUNDLE, Daemon, add_options, log
+from neurorack.daemon import Daemon, add_options, log
 from neurorack.desk import Desk
 from neurorack.errors import BadInput
 from neurorack.keeper import PAUSES_S, STEADY_S, log_path, open_log
 from neurorack.parts import controller_command, engine_command, jacks_command, listens, remote_command, sheet_of
 from neurorack.rundir import open_run_dir
 from neurorack.statedir import state_dir
+from neurorack.words import BUNDLE
 
 PARTS, CONTROLLERS = ("engine", "jacks", "daemon", "remote"), ("midi", "osc")
 

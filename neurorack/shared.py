@@ -115,6 +115,7 @@ INTENT = np.dtype(
         ("gate_delay_s", "f8"),
         ("muted", "u1"),
         ("listen", "u1"),  # play what comes in at the card instead of the gesture
+        ("sheltered", "u1"),  # it is the sound of a module out of its box, and not of the player's choosing
         ("takes", "u4"),  # another number: gestures recorded live have come or gone, read them again
     ]
 )
@@ -172,6 +173,7 @@ METERS = np.dtype(
         ("gate", "u1"),
         ("gesture", "i4"),
         ("realtime", "u1"),  # SCHED_FIFO was granted
+        ("rung", "u1"),  # engine.guard.Rung: 0 what the player has chosen, 1 the safe sound, 2 the test tone
         ("device", "S64"),
         ("bundle", "S64"),
         ("notice", "S96"),  # why it plays to no card, or what went wrong last
@@ -352,14 +354,18 @@ class EdgeRing:
             self._read += 1
         return edges
 
-    def levels(self) -> dict[str, int]:
-        """Where every jack that is still in the ring stands: what a process that starts late must know."""
-        held: dict[str, int] = {}
+    def kept(self) -> list[tuple[int, str, int]]:
+        """Edges before it was opened that are still in it, oldest first: what a process that starts late must know."""
+        edges = []
         for number in range(max(1, self._written - self.SLOTS + 1), self._written + 1):
             found, t_ns, index, level, check = self._slot.unpack_from(self._map, self._place(number))
             if found == number and index < len(EDGE_JACKS) and check == self._check(number, t_ns, index, level):
-                held[EDGE_JACKS[index]] = level
-        return held
+                edges.append((t_ns, EDGE_JACKS[index], level))
+        return edges
+
+    def levels(self) -> dict[str, int]:
+        """Where every jack that is still in the ring stood when it was opened."""
+        return {jack: level for _, jack, level in self.kept()}
 
     def _place(self, number: int) -> int:
         return self._at + 8 + (number % self.SLOTS) * self._slot.size

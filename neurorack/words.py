@@ -36,6 +36,9 @@ GATE_JACKS = ("gate1", "gate2")
 POTS = ("pot1", "pot2", "pot3", "pot4")
 """Pots of the panel, the base of the first four knobs."""
 
+BUNDLE = "fluid"
+"""The instrument of a module out of its box."""
+
 KINDS = ("pitched", "percussive", "speaking")
 """What an instrument is made of: notes, struck things, voices."""
 

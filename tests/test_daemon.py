@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,22 +14,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurorack import crash, mailbox
 from neurorack.daemon import SHUT_DOWN, Daemon, add_options, to_arguments
+from neurorack.engine.guard import Rung
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration, Correction
-from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, Keeper, Twice, describe, open_log
+from neurorack.jacks.hold import HeldAtStart
+from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, Keeper, Twice, Watcher, describe, end_path, open_log, take_end
 from neurorack.panel.panel import SPLASH_S
 from neurorack.rack.control import RackControl
 from neurorack.rack.state import FileStore
-from neurorack.rundir import Lock, holder
-from neurorack.shared import INTENT, METERS, VOLTS, Snapshot
+from neurorack.rundir import FALLS, Lock, holder
+from neurorack.settings.model import Settings, Sound
+from neurorack.settings.store import Store
+from neurorack.shared import INTENT, METERS, VOLTS, EdgeRing, Snapshot
 
 PATIENCE_S = 30.0
 """For what happens at once on a machine that is not busy."""
 
 
-def until(happens: Callable[[], object], what: str) -> None:
-    give_up = time.monotonic() + PATIENCE_S
+def until(happens: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
+    give_up = time.monotonic() + patience_s
     while not happens():
         assert time.monotonic() < give_up, f"{what} did not happen"
         time.sleep(0.01)
@@ -37,7 +43,7 @@ def until(happens: Callable[[], object], what: str) -> None:
 class Bench:
     """A run directory, daemons in it, and what one can see from outside."""
 
-    def __init__(self, run_dir: Path, bundle: Path) -> None:
+    def __init__(self, run_dir: Path, bundle: Path | None) -> None:
         self.run_dir, self.bundle = run_dir, bundle
         self.daemons: list[subprocess.Popen[str]] = []
 
@@ -52,7 +58,7 @@ class Bench:
             "null",
             "--rack",
         ]
-        bundle = [] if "--bundle" in options else ["--bundle", str(self.bundle)]
+        bundle = [] if "--bundle" in options or self.bundle is None else ["--bundle", str(self.bundle)]
         daemon = subprocess.Popen([*command, *bundle, *options], stdin=stdin, stderr=subprocess.PIPE, text=True)
         self.daemons.append(daemon)
         return daemon
@@ -267,6 +273,140 @@ def test_what_is_wrong_with_the_jacks_stays_to_be_read_while_the_engine_plays(tm
     daemon._lock.release()
 
 
+@pytest.fixture
+def falling(tmp_path, state_dir, make_tiny_bundle, monkeypatch) -> Iterator[Bench]:
+    """A module that remembers an instrument whose decoder gives no numbers."""
+    make_tiny_bundle(tmp_path / "models/fluid")
+    make_tiny_bundle(tmp_path / "models/bad", noise_gain=float("nan"))
+    monkeypatch.setenv("NEURORACK_MODELS", str(tmp_path / "models"))
+    Store(state_dir).save(Settings(playing=Sound(bundle="bad", gesture=1, depth=0.5)))
+    made = Bench(tmp_path / "run", None)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def on_rung(bench: Bench, rung: Rung) -> bool:
+    return bench.sounding() and bench.meters()["rung"] == rung
+
+
+def test_an_instrument_that_always_falls_ends_in_the_safe_sound_until_another_is_chosen(falling, state_dir):
+    daemon = falling.start()
+    until(lambda: on_rung(falling, Rung.SAFE), "the safe sound", 4 * PATIENCE_S)
+    intent = Snapshot(falling.run_dir / "intent", INTENT)
+    until(lambda: intent.refresh() and intent.record["sheltered"], "the daemon's shelter")
+    assert (intent.record["bundle"], intent.record["gesture"]) == (b"fluid", 0)
+    until(lambda: crash.last(state_dir), "the crash on the disk")
+    kept = crash.last(state_dir)
+    assert (kept.part, kept.how, kept.why) == ("engine", "status 6", "bad gives no numbers, ends")
+    daemon.kill()
+    daemon.wait()
+    falling.start()  # the next one finds it so, and leaves it so
+    until(lambda: falling.pid("daemon") not in (0, daemon.pid), "the next daemon")
+    until(lambda: mailbox.ask(falling.run_dir, b'{"ask":"presets","do":"list"}'), "its answer")
+    assert intent.refresh() is False or intent.record["sheltered"]
+    playing = Store(state_dir).load().playing
+    assert (playing.bundle, playing.gesture, playing.depth) == ("bad", 1, 0.5), "what is remembered was not touched"
+    engine = falling.pid("engine")
+    mailbox.ask(falling.run_dir, b'{"ask":"presets","do":"set","path":"bundle","value":"fluid"}')
+    until(lambda: on_rung(falling, Rung.OWN), "what is chosen")
+    assert falling.pid("engine") == engine and intent.refresh() and not intent.record["sheltered"]
+
+
+def test_the_next_power_on_begins_with_ones_own_again(falling):
+    falling.run_dir.mkdir(mode=0o700)
+    (falling.run_dir / FALLS).write_text("[2, 3]")
+    (falling.run_dir / "intent").write_text("of an earlier day")
+    falling.start("--bundle", "fluid")
+    falling.wait_for_sound()
+    assert on_rung(falling, Rung.OWN)
+
+
+def make_daemon(run_dir: Path, *options: str) -> Daemon:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    return Daemon(parser.parse_args(["--run-dir", str(run_dir), "--rack", *options]), attached=False)
+
+
+@pytest.fixture
+def heeding(tmp_path) -> Iterator[tuple[Daemon, Snapshot]]:
+    """A daemon that has begun, without processes, and the meters of an engine that sounds."""
+    daemon = make_daemon(tmp_path / "run")
+    daemon._desk.begin(daemon.run_dir, plays_on=False, gate_delay_s=0.0, listen=False)
+    meters = Snapshot(daemon.run_dir / "meters", METERS, create=True)
+    meters.record["pid"], meters.record["first_sound_ns"] = 7, 1
+    meters.publish()
+    yield daemon, meters
+    daemon._desk.close()
+    daemon._lock.release()
+
+
+def test_why_a_safe_sound_plays_is_on_the_display_and_that_it_is_the_test_tone_more_so(heeding):
+    daemon, meters = heeding
+    daemon._fell = "SIGSEGV"
+    daemon._heed_guard()
+    assert not daemon._desk.sheltered and daemon._shelter_notices == []
+    meters.record["pid"], meters.record["rung"] = 8, Rung.SAFE
+    meters.publish()
+    daemon._heed_guard()
+    assert daemon._desk.sheltered and not daemon._problems
+    assert daemon._shelter_notices == ["safe sound, the engine fell: SIGSEGV. Menu, instruments: back to yours"]
+    meters.record["pid"], meters.record["rung"] = 9, Rung.TONE
+    meters.publish()
+    daemon._heed_guard()
+    assert "test tone" in daemon._problems["tone"].what and daemon._problems["tone"].where == "SIGSEGV"
+    daemon._desk.choose("fluid")
+    daemon._heed_guard()
+    assert not daemon._desk.sheltered, "the engine that loads what was chosen says its old rung for a while"
+    meters.record["rung"] = Rung.OWN
+    meters.publish()
+    daemon._heed_guard()
+    assert not daemon._problems and daemon._shelter_notices == []
+
+
+def test_the_encoder_held_at_power_on_is_told_to_let_go_and_then_it_is_safe_mode(heeding):
+    daemon, _ = heeding
+    began_ns = time.monotonic_ns() - 2 * 10**9
+    daemon._at_start = HeldAtStart(began_ns)
+    ring = EdgeRing(daemon.run_dir / "edges", create=True)
+    ring.push(began_ns + 1, "encoder_push", 1)
+    daemon._hear_edges()
+    assert daemon._shelter_notices == ["let go: safe mode"] and not daemon._desk.sheltered
+    ring.push(time.monotonic_ns(), "encoder_push", 0)
+    daemon._hear_edges()
+    assert daemon._desk.sheltered and daemon._shelter_notices == ["safe mode. Menu, instruments: back to yours"]
+    daemon._desk.choose("fluid")
+    ring.push(time.monotonic_ns(), "encoder_push", 1)
+    ring.push(time.monotonic_ns() + 2 * 10**9, "encoder_push", 0)
+    daemon._hear_edges()
+    assert not daemon._desk.sheltered, "once"
+
+
+def test_the_same_crash_again_and_again_is_kept_once(heeding, monkeypatch):
+    daemon, _ = heeding
+    kept: list[str] = []
+    monkeypatch.setattr(daemon, "_keep_now", lambda ended: kept.append(ended.why))
+    for how in ("SIGSEGV", "SIGSEGV", "status 6", "status 6", "SIGSEGV"):
+        daemon._keep(crash.crashed("engine", how, b""))
+    until(lambda: len(kept) == 3, "three")
+    assert sorted(kept) == ["SIGSEGV", "SIGSEGV", "status 6"]
+
+
+def test_what_ends_the_daemon_itself_is_kept(tmp_path, state_dir, monkeypatch):
+    daemon = make_daemon(tmp_path / "run")
+
+    def fall() -> None:
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr(daemon, "_begin", fall)
+    with pytest.raises(ZeroDivisionError):
+        daemon.run()
+    kept = crash.last(state_dir)
+    assert (kept.part, kept.how, kept.why) == ("daemon", "ZeroDivisionError", "ZeroDivisionError: of ours")
+    daemon._lock.release()
+
+
 def test_a_calibration_that_is_not_there_is_refused(bench):
     daemon = bench.start("--calibration", str(bench.run_dir / "typo.toml"))
     assert daemon.wait(PATIENCE_S) == 2
@@ -406,6 +546,76 @@ def test_what_matters_to_a_start_alone_keeps_nobody_from_being_taken_over(tmp_pa
         assert keep(tmp_path, lines, code, **options).plays_on() == plays_on
     assert not keep(tmp_path, lines, code + " ", first=["--first", "a"]).plays_on()
     first.stop()
+
+
+# --- what is kept of a crash ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        ("import sys; sys.exit(7)", "status 7"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+        ("import sys; sys.exit(0)", None),
+        ("import sys; sys.exit(2)", None),
+    ],
+)
+def test_an_end_that_should_not_be_is_a_crash_and_what_was_said_belongs_to_it(tmp_path, lines, code, how):
+    keeper = keep(tmp_path, lines, f"import sys; print('part: hm', file=sys.stderr, flush=True); {code}")
+    keeper.begin()
+    ended(keeper)
+    keeper.ended()
+    crash = keeper.take_crash()
+    assert (None if crash is None else (crash.part, crash.how, crash.said)) == (how and ("part", how, ["hm"]))
+    assert keeper.take_crash() is None
+
+
+def test_one_that_others_keep_has_crashed_by_what_its_unit_wrote_down(tmp_path, lines):
+    (tmp_path / "part.err").write_text("part: of the one before\n")
+    watcher = Watcher("part", tmp_path, lines.append)
+    code = "import sys; from pathlib import Path; from neurorack.rundir import Lock\n"
+    code += "lock = Lock(Path(sys.argv[1])); print('part: mine', file=open(sys.argv[2], 'a'), flush=True)\n"
+    code += "print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(watcher.lock), str(tmp_path / "part.err")]
+    crashes = []
+    for _ in range(3):
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            process.stdout.readline()
+            watcher.begin()
+            assert watcher.pid == process.pid
+            crashes.append(watcher.take_crash())
+            process.kill()
+        ended(watcher)
+        watcher.ended()
+        assert watcher.take_crash() is None, "how it ended is known when the next one is there"
+        (tmp_path / "part.ended").write_text("watchdog killed KILL\n")
+    assert crashes[0] is None
+    assert [(crash.how, crash.said) for crash in crashes[1:]] == [("SIGKILL, watchdog", ["mine"])] * 2
+
+
+@pytest.mark.parametrize(
+    ("told", "how"),
+    [
+        ("success exited 0", None), ("exit-code exited 2", None), ("exit-code exited 4", None),
+        ("exit-code exited 6", "status 6"), ("signal killed SEGV", "SIGSEGV"), ("core-dump dumped SEGV", "SIGSEGV"),
+        ("watchdog killed KILL", "SIGKILL, watchdog"), ("oom-kill killed KILL", "SIGKILL, oom-kill"), ("", None),
+    ],
+)  # fmt: skip
+def test_systemds_words_for_an_end(tmp_path, told, how):
+    path = end_path(tmp_path, "engine")
+    path.write_text(f"{told}\n")
+    assert take_end(path, "engine") == how
+    assert take_end(path, "engine") is None
+
+
+def test_every_unit_writes_down_how_it_ended_where_the_daemon_looks(tmp_path):
+    common = (Path(__file__).parents[1] / "systemd/lib/systemd/system/neurorack-.service.d/common.conf").read_text()
+    line = next(line for line in common.splitlines() if line.startswith("ExecStopPost="))
+    shell, option, script = shlex.split(line.partition("=")[2])
+    script = script.replace("/run/neurorack", str(tmp_path)).replace("%j", "engine")
+    ended = {"SERVICE_RESULT": "signal", "EXIT_CODE": "killed", "EXIT_STATUS": "SEGV"}
+    subprocess.run([shell, option, script], env=ended, check=True)
+    assert take_end(end_path(tmp_path, "engine"), "engine") == "SIGSEGV"
 
 
 def test_a_stranger_under_a_lock_is_not_taken_for_ours(tmp_path, lines):

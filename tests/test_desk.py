@@ -306,3 +306,122 @@ def test_an_instrument_that_comes_late_is_taken_up_by_the_next_change(tmp_path, 
     made.play(msgspec.structs.replace(made.sound, depth=1.5))
     assert made.gestures
     made.close()
+
+
+# --- shelter ----------------------------------------------------------------------------------------------------
+
+OWN = Sound(bundle="skins", gesture=4, depth=0.5, scale=0xFFF)
+
+
+@pytest.fixture
+def sheltered(make, tmp_path):
+    """A desk that remembers OWN, and one preset of tongues, and has taken shelter."""
+    desk = make("freeze", _1=Sound(bundle="tongues", gesture=2))
+    desk.play(OWN)
+    save(desk)
+    desk.shelter()
+    return desk
+
+
+def save(desk: Desk) -> None:
+    """As the daemon's loop does until the disk is done."""
+    desk.step(None)
+    desk._memory.close()
+
+
+def remembered(tmp_path) -> Sound | None:
+    return Store(tmp_path / "state").load().playing
+
+
+def intent_of(tmp_path) -> Any:
+    intent = Snapshot(tmp_path / "run" / "intent", INTENT)
+    assert intent.refresh()
+    return intent.record
+
+
+def test_in_shelter_it_plays_as_out_of_the_box_and_says_so_to_the_engine(sheltered, tmp_path):
+    assert (sheltered.sound.bundle, sheltered.sound.gesture, sheltered.sound.depth) == ("fluid", 0, 1.0)
+    assert sheltered.sound.scale == 0 and sheltered.sheltered
+    assert (intent_of(tmp_path)["bundle"], intent_of(tmp_path)["sheltered"]) == (b"fluid", 1)
+
+
+def test_whatever_is_turned_in_shelter_is_not_remembered(sheltered, tmp_path):
+    sheltered.play(msgspec.structs.replace(sheltered.sound, gesture=3))
+    sheltered.hear([RISE])
+    sheltered.play_safe()  # panic
+    save(sheltered)
+    assert remembered(tmp_path) == OWN and sheltered.sheltered
+
+
+def test_in_shelter_a_value_is_set_of_what_plays_and_not_remembered(sheltered, tmp_path):
+    from neurorack.presets import Request
+
+    sheltered._memory.remember(sheltered._apply(Request("set", path="depth", value=2.0)))
+    assert (sheltered.sound.depth, sheltered.sound.bundle) == (2.0, "fluid") and sheltered.sheltered
+    save(sheltered)
+    assert remembered(tmp_path) == OWN
+
+
+def test_a_preset_is_stored_of_the_safe_sound_and_ones_own_stays(sheltered, tmp_path):
+    sheltered.preset("save", 9, "safe one")
+    save(sheltered)
+    kept = Store(tmp_path / "state").load()
+    assert kept.presets[9].sound.bundle == "fluid" and kept.playing == OWN and sheltered.sheltered
+
+
+@pytest.mark.parametrize("by", ["panel", "ctl"])
+def test_ones_own_instrument_comes_back_as_it_was_left(sheltered, tmp_path, by):
+    from neurorack.presets import Request
+
+    if by == "panel":
+        sheltered.choose("skins")
+    else:
+        sheltered._memory.remember(sheltered._apply(Request("set", path="bundle", value="skins")))
+    assert sheltered.sound == OWN and not sheltered.sheltered
+    assert (intent_of(tmp_path)["bundle"], intent_of(tmp_path)["sheltered"]) == (b"skins", 0)
+    sheltered.play(msgspec.structs.replace(sheltered.sound, gesture=1))
+    save(sheltered)
+    assert remembered(tmp_path).gesture == 1, "and it is remembered again"
+
+
+def test_an_instrument_that_is_also_the_safe_one_comes_back_as_it_was_left(make):
+    desk = make("freeze")
+    own = msgspec.structs.replace(desk.sound, depth=0.25)
+    desk.play(own)
+    desk.shelter()
+    assert desk.sound.depth == 1.0
+    desk.choose("fluid")
+    assert desk.sound == own and not desk.sheltered
+
+
+def test_another_instrument_or_a_preset_ends_the_shelter_too(sheltered, tmp_path):
+    sheltered.choose("tongues")
+    assert (sheltered.sound.bundle, sheltered.sheltered) == ("tongues", False)
+    sheltered.shelter()
+    sheltered.preset("recall", 1)
+    assert (sheltered.sound.bundle, sheltered.sound.gesture, sheltered.sheltered) == ("tongues", 2, False)
+    save(sheltered)
+    assert remembered(tmp_path).gesture == 2
+
+
+def test_an_instrument_that_is_not_there_leaves_it_in_shelter(sheltered):
+    from neurorack.errors import BadInput
+
+    with pytest.raises(BadInput):
+        sheltered.choose("no-such")
+    assert sheltered.sheltered and sheltered.sound.bundle == "fluid"
+
+
+def test_the_next_daemon_stays_in_shelter_and_the_next_power_on_does_not(sheltered, tmp_path):
+    save(sheltered)
+    for plays_on, bundle in ((True, "fluid"), (False, "skins")):
+        desk = Desk(tmp_path / "state", "fluid", bundle=None, assignments=(), intonation=None)
+        desk.begin(tmp_path / "run", plays_on=plays_on, gate_delay_s=0.006, listen=False)
+        assert (desk.sheltered, desk.sound.bundle) == (plays_on, bundle)
+        desk.close()
+
+
+def test_a_factory_reset_ends_the_shelter(sheltered, tmp_path):
+    sheltered.reset()
+    save(sheltered)
+    assert not sheltered.sheltered and remembered(tmp_path).bundle == "fluid"

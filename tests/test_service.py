@@ -18,8 +18,11 @@ import pytest
 from neurorack import service
 from neurorack.cli import build_parser
 from neurorack.daemon import SHUT_DOWN, Daemon, add_options
+from neurorack.engine.guard import Rung
+from neurorack.jacks.hold import SAFE_S
 from neurorack.keeper import PAUSES_S, STEADY_S, Keeper, Watcher
 from neurorack.notify import FEED_S
+from neurorack.rack.control import RackControl
 from neurorack.rundir import holder
 from neurorack.shared import INTENT, METERS, Snapshot
 
@@ -220,6 +223,41 @@ def test_what_plays_is_what_the_next_daemon_finds_and_what_the_next_engine_begin
     while meters(run_dir)["gesture"] != 1 and time.monotonic() < give_up:
         time.sleep(0.02)
     assert meters(run_dir)["gesture"] == 1
+
+
+def test_an_engine_that_its_unit_starts_again_and_again_plays_safely_at_the_fourth_start(units, tmp_path):
+    for rung in (Rung.OWN, Rung.OWN, Rung.OWN, Rung.SAFE):
+        engine = units("engine")
+        assert meters(tmp_path / "run")["rung"] == rung
+        engine.send_signal(signal.SIGSEGV)
+        assert engine.wait(PATIENCE_S) == -signal.SIGSEGV
+    engine = units("engine")
+    engine.send_signal(signal.SIGTERM)
+    assert engine.wait(PATIENCE_S) == 0
+    units("engine")
+    assert meters(tmp_path / "run")["rung"] == Rung.OWN, "after systemctl restart"
+
+
+def test_the_encoder_held_at_power_on_and_let_go_is_safe_mode_until_the_next_one(units, tmp_path):
+    run_dir = tmp_path / "run"
+    daemon = units("daemon")
+    hands = RackControl(run_dir)
+    hands.press_encoder(True)
+    units("jacks")
+    time.sleep(SAFE_S + 0.2)
+    hands.press_encoder(False)
+    intent = Snapshot(run_dir / "intent", INTENT)
+    give_up = time.monotonic() + PATIENCE_S
+    while not (intent.refresh() and intent.record["sheltered"]) and time.monotonic() < give_up:
+        time.sleep(0.02)
+    assert (intent.record["sheltered"], intent.record["bundle"]) == (1, b"fluid")
+    daemon.kill()
+    daemon.wait()
+    hands.press_encoder(True)
+    units("daemon")  # no power-on: it finds what plays
+    hands.press_encoder(False)
+    intent.refresh()
+    assert (intent.record["sheltered"], intent.record["bundle"]) == (1, b"fluid")
 
 
 def lines_of(unit: str) -> list[str]:

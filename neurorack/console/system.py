@@ -8,7 +8,7 @@ import neurorack
 from neurorack.console.page import BAD, DIM, GOOD, HEIGHT, WARM, WIDTH, Page, Values, Wish, moved, number
 from neurorack.terminal import plain
 
-PROCESSES = ("engine", "jacks", "daemon", "remote")
+PROCESSES = ("engine", "jacks", "daemon", "remote", "crash")
 
 
 class SystemPage(Page):
@@ -34,9 +34,13 @@ class SystemPage(Page):
         line("I2C errors", number(values.get("meters.i2c_errors"), "d"))
         line("sound", f"{values.get('system.device', '–')}, {number(values.get('system.sample_rate_hz'), '.0f')} Hz")
         line("real time", "granted" if values.get("system.realtime") else "refused: `neurorack doctor` says why")
-        line("temperature", f"{number(values.get('system.temperature_c'), '.1f')} °C")
+        volts = values.get("system.supply_v")
+        fed = "" if volts is None else f", fed with {volts:.2f} V"
+        line("temperature", f"{number(values.get('system.temperature_c'), '.1f')} °C{fed}")
         if values.get("system.panic"):
             line("panic", "silenced", BAD)
+        if values.get("system.sheltered"):
+            line("plays", "a safe sound: choose an instrument", WARM)
         line("says", str(values.get("system.notice") or "nothing"))
         text.append("\n")
         jacks = values.get("calibration.jacks") or []
@@ -52,7 +56,7 @@ class SystemPage(Page):
 
 
 class LogPage(Page):
-    """The last lines of each process."""
+    """The last lines of each process, and of the last crash."""
 
     title = "log"
     hint = "← → process  ↑ ↓ scroll  r read again"

@@ -114,6 +114,7 @@ class AudioCallback:
     wishes     taken up at the next block
     incoming   a warm player to fade over to; taken, and the old one left in `outgoing`
     entries    callbacks so far: the main thread sees from it that sound goes on
+    inside     a callback is under way
     fault      the newest exception that was kept inside
     """
 
@@ -139,6 +140,7 @@ class AudioCallback:
         self.incoming: Player | None = None
         self.outgoing: Player | None = None
         self.entries = 0
+        self.inside = False
         self.fault: Exception | None = None
         self.realtime_refused: str | None = None
         self.ending = False
@@ -187,6 +189,7 @@ class AudioCallback:
         """PortAudio's callback: fill `buffer` (frames × channels, interleaved float32). `heard` is what came in
         meanwhile (frames, one channel), where the device has an input."""
         entry_ns = monotonic_ns()
+        self.inside = True
         out = np.frombuffer(buffer, np.float32)
         try:
             if self.entries == 0:
@@ -206,6 +209,7 @@ class AudioCallback:
             out[:] = 0.0
             self.fault = error
         self.entries += 1
+        self.inside = False
 
     def _take_input(self, heard: Any) -> None:
         self._has_input = heard is not None

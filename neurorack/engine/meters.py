@@ -78,9 +78,13 @@ class Meters:
         self._blend = self._period_s / LOAD_MEAN_S
         record["sample_rate_hz"] = rate_hz
 
-    def describe(self, *, device: str = "", bundle: str = "", notice: str | None = None) -> None:
-        """Texts, from the main thread: device and bundle where given, the notice where not None."""
+    def describe(
+        self, *, device: str = "", bundle: str = "", notice: str | None = None, rung: int | None = None
+    ) -> None:
+        """From the main thread: device and bundle where given, notice and rung where not None."""
         record = self._snapshot.record
+        if rung is not None:
+            record["rung"] = rung
         if device:
             record["device"] = _fitting(device, 64)
         if bundle:
@@ -131,6 +135,10 @@ class Meters:
 
     def realtime(self, granted: bool) -> None:
         self._realtime[0] = granted
+
+    @property
+    def nan_resets(self) -> int:
+        return int(self._nan[0])
 
     @property
     def level_peak(self) -> float:

@@ -4,13 +4,15 @@ Its only other thread is the audio callback's. The main thread takes up what the
 over files that appear later, and sees that sound goes on: a JACK server that dies leaves PortAudio hanging in its
 close, so where no callback has come for half a second the process ends itself and is started again by its keeper.
 
-Exit status: 0 ended by a signal, 2 bad input or a second instance, 3 sound stood still, 4 the card that was missing
+Exit status: 0 ended by a signal, 2 bad input or a second instance, 3 the card stood still, 4 the card that was missing
 is there now (PortAudio looks for cards only when a process begins, so the next one finds it), or its input is wanted
-and was not opened.
+and was not opened, 5 a block was begun and never done, 6 the instrument gives no numbers. After too many falls in a row
+it begins with a safer sound (`guard`).
 """
 
 import argparse
 import contextlib
+import faulthandler
 import gc
 import os
 import signal
@@ -19,7 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,7 +29,9 @@ import numpy as np
 
 from neurorack.engine.callback import AudioCallback, Player, Wishes
 from neurorack.engine.device import STDERR, Device, NullDevice, Refused, open_device
+from neurorack.engine.guard import FALLS_MAX, WELL_S, Guard, Rung
 from neurorack.engine.meters import Meters
+from neurorack.engine.testtone import TestTone
 from neurorack.errors import BadInput
 from neurorack.notify import Progress
 from neurorack.patch.found import ROOM, Kept
@@ -35,7 +39,7 @@ from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock, default_run_dir, open_run_dir
 from neurorack.shared import CONTROLS, FOUND, INTENT, METERS, VOLTS, AudioTap, EdgeRing, FrameTap, Snapshot, Switch
-from neurorack.words import BLOCKS, GATE2_TASKS, GATE_JACKS, POINTS_MAX, SAMPLE_RATE_HZ
+from neurorack.words import BLOCKS, BUNDLE, GATE2_TASKS, GATE_JACKS, POINTS_MAX, SAMPLE_RATE_HZ
 
 TICK_S = 0.05
 """Between two looks of the main thread."""
@@ -59,7 +63,11 @@ SEARCH_REFUSED_S = 60.0
 FRESH_NS = 200_000_000
 """Volts older than this were written by jacks that live no more."""
 
-EXIT_STILL, EXIT_CARD = 3, 4
+SPOILT_TICKS, SPOILT_RESETS = 40, 50
+"""With so many resets within so many looks, one in 40 ms of which 20 are muted, an instrument is silent more than it
+sounds: it falls, and counts as fallen."""
+
+EXIT_STILL, EXIT_CARD, EXIT_HUNG, EXIT_SPOILT = 3, 4, 5, 6
 
 MakePlayer = Callable[[str, int, int], tuple[str, Player]]
 """(bundle's name or folder, block, seed) → (name to show, a warm player)."""
@@ -134,7 +142,10 @@ class Engine:
             raise BadInput(
                 "an engine runs already", f"{self.run_dir}, process {held.pid}", "stop it, or give another --run-dir"
             ) from held
+        self._guard = Guard(self.run_dir)
+        rung = self._guard.begin()
         self._meters = Meters(Snapshot(self.run_dir / "meters", METERS, create=True), options.block)
+        self._meters.describe(rung=rung)
         self._tap = AudioTap(self.run_dir / "tap", create=True)
         self._found = Snapshot(self.run_dir / "found", FOUND, create=True)
         self._frames = FrameTap(self.run_dir / "frames", create=True)
@@ -149,6 +160,7 @@ class Engine:
         self._search: subprocess.Popen[bytes] | None = None
         self._search_due_s = 0.0
         self._search_s = SEARCH_S
+        self._health = _Health()
         self._logged: set[str] = set()
 
     def start(self) -> None:
@@ -156,7 +168,9 @@ class Engine:
         options = self._options
         chosen = ""
         self._open_intent()
-        if self._intent is not None and self._intent.refresh():
+        if self._guard.rung is not Rung.OWN:
+            self._wishes = replace(self._wishes, listen=False)
+        if self._intent is not None and self._intent.refresh() and self._guard.rung is Rung.OWN:
             chosen = self._take_intent(self._intent)
         self._with_input = self._wishes.listen
         device_opener = _Opener(options, self._with_input)
@@ -198,7 +212,15 @@ class Engine:
         self._hand_over_files()
 
     def _first_player(self, chosen: str) -> Player:
-        """The bundle last chosen, else the ones of the command line."""
+        """The bundle last chosen, else the ones of the command line; after too many falls what is safe."""
+        if self._guard.rung is Rung.TONE:
+            self._meters.describe(bundle="test tone")
+            self._say("test tone: the safe sound fell, too")
+            return TestTone(self._options.block)
+        if self._guard.rung is Rung.SAFE:
+            player = self._load(BUNDLE)
+            self._say(f"the engine fell {FALLS_MAX} times: plays safely")
+            return player
         first = chosen or self._options.first
         if first and first != self._options.bundle:
             try:
@@ -263,22 +285,39 @@ class Engine:
         seen, still, progress = 0, 0, Progress()
         while True:
             if signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, TICK_S) is not None:
+                self._guard.dismiss()
                 return 0
             entries = self._callback.entries
             still = 0 if entries != seen else still + 1
             if still >= (STILL_TICKS if entries else FIRST_TICKS):
-                log(f"no callback from {self._device.name} for {still * TICK_S:.1f} s, ends")
-                return EXIT_STILL
+                return self._give_up(still * TICK_S)
             if entries != seen:
                 progress.made()
+                if self._health.sounds(self._meters.nan_resets):
+                    self._guard.well()
             seen = entries
+            if self._health.spoilt:
+                log(f"{self._asked} gives no numbers, ends")
+                return EXIT_SPOILT
             self._tick()
             if self._wishes.listen and not self._with_input and not isinstance(self._device, NullDevice):
                 log("starts anew to open the card's input")
+                self._guard.excuse()
                 return EXIT_CARD
             if isinstance(self._device, NullDevice) and self._options.device != "null" and self._card_has_come():
                 log("the card is there now, starts anew to play to it")
+                self._guard.excuse()
                 return EXIT_CARD
+
+    def _give_up(self, still_s: float) -> int:
+        """Sound stands still: within a callback by the instrument's fault, between two by the card's."""
+        if self._callback.inside:
+            log(f"a block of {self._asked or 'the test tone'} is not done after {still_s:.1f} s, ends")
+            faulthandler.dump_traceback(all_threads=True)
+            return EXIT_HUNG
+        log(f"no callback from {self._device.name} for {still_s:.1f} s, ends")
+        self._guard.excuse()
+        return EXIT_STILL
 
     def _tick(self) -> None:
         callback = self._callback
@@ -300,7 +339,9 @@ class Engine:
                 with computing():
                     self._let_find(self._newest)
             callback.wishes = self._wishes  # they may choose one of those
-            if chosen and chosen != self._asked:
+            if self._guard.rung is not Rung.OWN:
+                self._leave_shelter(chosen)
+            elif chosen and chosen != self._asked:
                 self._change(chosen)
         if self._newest is callback.player:
             self._tell_found(callback.player)
@@ -346,7 +387,7 @@ class Engine:
             int(record["gesture"]),
             min(DEEPEST, max(0.0, float(record["depth"]))),
             min(FARTHEST, max(0.0, float(record["intonation"]))),
-            bool(record["listen"]),
+            bool(record["listen"]) and self._guard.rung is Rung.OWN,
             int(record["morph_to"]),
             GATE2_TASKS[int(record["gate2"]) % len(GATE2_TASKS)],
         )
@@ -356,15 +397,32 @@ class Engine:
         self._finding = int(record["gesture"]), int(record["find_seed"]), (first, second), numbers
         return bytes(record["bundle"]).decode(errors="replace")
 
-    def _change(self, bundle: str) -> None:
+    def _leave_shelter(self, chosen: str) -> None:
+        """Play what the player has chosen since it fell, if it can be had. What the daemon says to be safe, nobody has
+        chosen."""
+        assert self._intent is not None
+        if not chosen or self._intent.record["sheltered"]:
+            return
+        plays = self._guard.rung is Rung.SAFE and chosen == self._asked == BUNDLE
+        if plays or self._change(chosen):
+            self._guard.chosen()
+            self._health = _Health()
+            self._meters.describe(rung=self._guard.rung)
+            self._take_intent(self._intent)  # with the card's input, if that was wanted
+            self._callback.wishes = self._wishes
+            self._say("plays what you chose again")
+
+    def _change(self, bundle: str) -> bool:
         """Load and warm another instrument while this one plays, then, once its gesture is there, let the callback fade
-        over to it."""
+        over to it. Whether that can be."""
         try:
             with computing():
                 self._awaited = self._load(bundle)
         except BadInput as fault:
             self._say(str(fault))
+            return False
         self._prepare()
+        return True
 
     def _prepare(self) -> None:
         """Go on with what is to be rendered ahead, the chosen gesture first, for as long as between two looks."""
@@ -432,6 +490,21 @@ class Engine:
         time.sleep(3 * self._options.block / SAMPLE_RATE_HZ)  # the card still plays what it was given
         self._device.stop()
         os._exit(status)
+
+
+class _Health:
+    """Hears of every look that saw a callback: is the engine well, and is what it plays any sound?"""
+
+    def __init__(self) -> None:
+        self._looks = self._resets = 0
+        self.spoilt = False
+
+    def sounds(self, resets: int) -> bool:
+        """True once, after WELL_S. `resets` is how often so far something was no number."""
+        if self._looks % SPOILT_TICKS == 0:
+            self.spoilt, self._resets = self._looks > 0 and resets - self._resets >= SPOILT_RESETS, resets
+        self._looks += 1
+        return self._looks == round(WELL_S / TICK_S)
 
 
 class _Opener(threading.Thread):

@@ -1,7 +1,11 @@
-"""The encoder held down: the panic of whoever has no keyboard at hand."""
+"""The encoder held down: the panic of whoever has no keyboard at hand, and at power-on the way to safe mode."""
 
 HELD_S = 5.5
 """Five seconds beyond a long press: nobody holds it so long by mistake."""
+
+
+SAFE_S = 1.0
+"""Longer than a push on the way to the switch of the case."""
 
 
 class Hold:
@@ -27,3 +31,31 @@ class Hold:
             return False
         self._since_ns = None
         return True
+
+
+class HeldAtStart:
+    """Feed it every edge since `began_ns`, oldest first: whether safe mode is asked for.
+
+    The first word of the button says where it stood at the start. It must be let go after SAFE_S or more: one that is
+    stuck would else take the player's settings away at every start.
+    """
+
+    def __init__(self, began_ns: int) -> None:
+        self._began_ns = began_ns
+        self._since_ns: int | None = None
+        self.over = False
+        """It was not held, or has been let go."""
+
+    def edge(self, t_ns: int, line: str, level: int) -> bool:
+        """True once: it has just been let go."""
+        if self.over or line != "encoder_push" or t_ns < self._began_ns:
+            return False
+        if level:
+            self._since_ns = t_ns if self._since_ns is None else self._since_ns
+            return False
+        self.over = True
+        return self._since_ns is not None and t_ns - self._since_ns >= SAFE_S * 1e9
+
+    def waits(self, now_ns: int) -> bool:
+        """Whether letting go now asks for it."""
+        return not self.over and self._since_ns is not None and now_ns - self._since_ns >= SAFE_S * 1e9

@@ -55,6 +55,16 @@ class Instrument(Protocol):
     def play(self, sound: Sound, *, recall: bool = False) -> None:
         """Change what plays. With `recall` the pots' knobs go where `sound` has them, until a pot passes that."""
 
+    @property
+    def sheltered(self) -> bool:
+        """Whether what plays is safe, and not remembered."""
+
+    def shelter(self) -> None:
+        """Play what a module out of its box does, and remember nothing of it."""
+
+    def choose(self, bundle: str) -> None:
+        """Play this instrument: from its beginning; out of shelter, as it is remembered."""
+
     def bundles(self) -> Sequence[str]:
         """Names of what is installed."""
 

@@ -22,8 +22,10 @@ from neurorack.jacks.bus import I2cBus, open_bus
 from neurorack.panel import screens
 from neurorack.panel.canvas import HEIGHT, WIDTH
 from neurorack.panel.encoder import Button, Encoder, Quadrature
+from neurorack.panel.host import SYSFS
 from neurorack.panel.instrument import Instrument
 from neurorack.panel.leds import Leds, lights
+from neurorack.panel.machine import Machine
 from neurorack.panel.menu import Menu
 from neurorack.panel.oled import BRIGHT, DIM, Oled
 from neurorack.panel.page import Page, Row
@@ -41,8 +43,8 @@ from neurorack.panel.state import PanelState
 from neurorack.panel.watch import Opened, Watch
 from neurorack.shared import LED_NAMES, PANEL, EdgeRing, Snapshot
 
-FRAME_S = 0.05
-"""From frame to frame where nobody touches the encoder."""
+FRAME_S, HOT_FRAME_S = 0.05, 0.25
+"""From frame to frame where nobody touches the encoder; while the machine is hot."""
 
 LISTEN_S = 0.01
 """From look to look at the encoder."""
@@ -84,12 +86,18 @@ class Panel:
     """
 
     def __init__(
-        self, run_dir: Path, board: Board, clock: Clock, instrument: Instrument, service: Service | None = None
+        self,
+        run_dir: Path,
+        board: Board,
+        clock: Clock,
+        instrument: Instrument,
+        service: Service | None = None,
+        sysfs: Path = SYSFS,
     ) -> None:
         self.notices: Sequence[str] = ()
         self.problem: BadInput | None = None
         self._board, self._clock, self._instrument = board, clock, instrument
-        self._watch = Watch(run_dir, clock)
+        self._watch, self._machine = Watch(run_dir, clock), Machine(sysfs)
         self._edges = Opened(lambda: EdgeRing(run_dir / "edges"), clock)
         self._mirror = Opened(lambda: Snapshot(run_dir / "panel", PANEL, create=True), clock)
         self._turns = Quadrature(board.encoder.steps_per_detent)
@@ -151,10 +159,11 @@ class Panel:
         brightness = lights(state, problem=self.problem is not None)
         self._show(pixels, CONTRAST[light], brightness)
         self._reflect(pixels, brightness, now_ns)
-        self._frame_ns = now_ns + round(FRAME_S * 1e9)
+        self._frame_ns = now_ns + round((HOT_FRAME_S if state.hot else FRAME_S) * 1e9)
 
     def _state(self) -> PanelState:
         state = self._watch.state()
+        health = self._machine.look(state.t_s)
         silent = [
             name for name, chip in (("oled", self._oled), ("leds", self._leds)) if chip is not None and not chip.ok
         ]
@@ -163,7 +172,16 @@ class Panel:
             silent_chips=(*state.silent_chips, *silent),
             version=neurorack.__version__,
             bundle=state.bundle or self._instrument.bundle_name,
-            notices=(*self.notices, *state.notices, *(["LED chip silent"] if "leds" in silent else ())),
+            notices=(
+                *self.notices,
+                *state.notices,
+                *health.notices,
+                *(["LED chip silent"] if "leds" in silent else ()),
+            ),
+            temperature_c=health.temperature_c,
+            hot=health.hot,
+            supply_v=health.supply_v,
+            supply_low=health.low,
             gestures=len(self._instrument.gestures),
         )
 

@@ -51,6 +51,10 @@ class PanelState:
     flags: int = 0
     resets: int = 0
     i2c_errors: int = 0
+    temperature_c: float | None = None  # the warmest sensor
+    hot: bool = False
+    supply_v: float | None = None  # that feeds the machine, None where nothing measures it
+    supply_low: bool = False
 
 
 @dataclass(frozen=True)

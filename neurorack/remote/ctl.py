@@ -67,8 +67,13 @@ def add_commands(command: Command) -> None:
     ).add_argument(
         "--history", action="store_true", help="with --json: the last day by 5 minutes and the last month by hours too"
     )
-    log = made("log", _log, "print the last lines of a process", "neurorack ctl log engine")
-    log.add_argument("of", choices=("daemon", "engine", "jacks", "remote"), metavar="PROCESS", help="engine, jacks, …")
+    log = made("log", _log, "print the last lines of a process, or of the last crash", "neurorack ctl log crash")
+    log.add_argument(
+        "of",
+        choices=("daemon", "engine", "jacks", "remote", "crash"),
+        metavar="PROCESS",
+        help="engine, jacks, …, or crash: what was said before the last one, kept over the power",
+    )
     diagnose = made(
         "diagnostics",
         _diagnostics,
@@ -122,9 +127,10 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _panic(options: argparse.Namespace) -> int:
-    from neurorack.daemon import BUNDLE, PANIC_S
+    from neurorack.daemon import PANIC_S
     from neurorack.panic import panic
     from neurorack.remote.client import find_run_dir
+    from neurorack.words import BUNDLE
 
     done = panic(find_run_dir(options.run_dir), BUNDLE, PANIC_S)
     tell(json.dumps({"done": done}) if options.json else done)

@@ -1,4 +1,4 @@
-"""What a friend needs to help: logs, settings, doctor's report, versions and metrics in one archive, nothing private.
+"""What a friend needs to help: logs, crash, settings, doctor's report, versions, metrics in one file, nothing private.
 
 Names of people and machines, addresses and home folders are taken out of every text; recordings and sounds are not in
 it. What is missing is named in the archive's own list, since a module that is half dead is what it is for.
@@ -20,6 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 import neurorack
+from neurorack import crash
 from neurorack.errors import BadInput
 from neurorack.statedir import mend_of, read_plain, state_dir
 
@@ -42,6 +43,7 @@ def pack(run_dir: Path, out: Path) -> list[str]:
         "history.json": lambda: _told("ctl", "metrics", "--json", "--history", "--run-dir", str(run_dir)),
         "journal.txt": _journal,
         **{f"{name}.err": lambda name=name: _end_of(run_dir / f"{name}.err") for name in LOGS},  # type: ignore[misc]
+        "crash.txt": _crash,
         **{path.name: lambda path=path: _end_of(path) for path in _settings()},  # type: ignore[misc]
     }
     texts, missing = {}, []
@@ -124,6 +126,12 @@ def _journal() -> str:
     if done.returncode:
         raise ValueError(done.stderr.strip() or f"status {done.returncode}")
     return done.stdout[-TEXT_MAX:]
+
+
+def _crash() -> str:
+    if (kept := crash.last(state_dir())) is None:
+        raise ValueError("no process has crashed")
+    return "\n".join(kept.lines())
 
 
 def _end_of(path: Path) -> str:

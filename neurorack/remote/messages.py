@@ -85,7 +85,7 @@ class Metrics(_Asked, frozen=True, tag="metrics"):
 
 
 class Log(_Asked, frozen=True, tag="log"):
-    of: Annotated[str, msgspec.Meta(pattern="^(daemon|engine|jacks|remote)$")]
+    of: Annotated[str, msgspec.Meta(pattern="^(daemon|engine|jacks|remote|crash)$")]
 
 
 Message = Hello | Get | Watch | Set | Note | Presets | Gestures | Panic | Metrics | Log

@@ -279,6 +279,7 @@ def _lines(totals: Any, values: Mapping[str, Any]) -> Iterator[str]:
     for name, path, what in (
         ("load_ratio", "meters.load", "Callback duration over the block's period, smoothed over a second."),
         ("temperature_celsius", "system.temperature_c", "The warmest sensor of the machine."),
+        ("supply_volts", "system.supply_v", "What feeds the machine."),
         ("block_period_seconds", "meters.period_s", "How long a block sounds."),
     ):
         if (value := values.get(path)) is not None:

@@ -28,7 +28,7 @@ from typing import Any
 import msgspec
 
 import neurorack
-from neurorack import gestures
+from neurorack import crash, gestures
 from neurorack.errors import BadInput
 from neurorack.mailbox import ANSWER_S, Asking, short_path
 from neurorack.notify import Progress
@@ -334,6 +334,9 @@ class Server:
         return self._values[1]
 
     def _log(self, of: str) -> list[str]:
+        if of == "crash":
+            kept = crash.last(state_dir())
+            return ["no process has crashed"] if kept is None else kept.lines()
         try:
             with open(self.run_dir / f"{of}.err", "rb") as log:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_BYTES))

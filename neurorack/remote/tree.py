@@ -20,7 +20,7 @@ from neurorack.bundle import find, installed, read_card
 from neurorack.engine.meters import BINS_PER_OCTAVE, percentile_s
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration
-from neurorack.panel.host import warmest_c
+from neurorack.panel.host import supply, warmest_c
 from neurorack.patch.scale import scale_text
 from neurorack.presets import Row
 from neurorack.rundir import holder
@@ -108,7 +108,11 @@ class Tree:
     def _add_system(self, values: dict[str, Leaf], meters: Any, volts: Any, now_ns: int) -> None:
         if time.monotonic() >= self._slow_due_s:
             self._slow_due_s = time.monotonic() + SLOW_S
+            feeds = supply()
             self._slow = {
+                "system.supply_v": _rounded(feeds.volts, 2),
+                "system.supply_dips": feeds.dips,
+                "system.overloads": feeds.overloads,
                 "system.daemon": bool(holder(self.run_dir / "daemon.lock")),
                 "system.temperature_c": _rounded(warmest_c(), 1),
                 "system.bundles": [folder.name for folder in installed()],
@@ -119,7 +123,10 @@ class Tree:
         values["system.jacks"] = _fresh(volts, now_ns)
         playing = meters is not None and bool(meters["first_sound_ns"])
         values["system.engine"] = ("playing" if playing else "starting") if _fresh(meters, now_ns) else "gone"
+        intent = self.record("intent")
+        values["system.sheltered"] = intent is not None and bool(intent["sheltered"])
         if meters is not None:
+            values["system.rung"] = ("own", "safe", "tone")[min(int(meters["rung"]), 2)]
             values |= {f"system.{name}": _text(meters[name]) for name in ("device", "bundle", "notice")}
             values["system.block"] = int(meters["block"])
             values["system.sample_rate_hz"] = _rounded(meters["sample_rate_hz"], 1)

@@ -99,7 +99,8 @@ def sound_of(patch: np.recarray, intent: np.recarray) -> Sound:
 
 
 class Playing:
-    """The one writer of the run directory's `patch` and `intent`; `sound` is what they say.
+    """The one writer of the run directory's `patch` and `intent`; `sound` is what they say, and `sheltered` that it is
+    safe and the player has not chosen it.
 
     >>> playing.play(msgspec.structs.replace(playing.sound, gesture=3))
     """
@@ -108,6 +109,7 @@ class Playing:
         self._patch = Snapshot(run_dir / "patch", PATCH, create=True)
         self._intent = Snapshot(run_dir / "intent", INTENT, create=True)
         self._found = self._patch.refresh() and self._intent.refresh()
+        self.sheltered = self._found and bool(self._intent.record["sheltered"])
         self._finds = run_dir / "found"
         intent = self._intent.record
         intent["gain_db"], intent["muted"] = 0.0, 0
@@ -130,7 +132,7 @@ class Playing:
             patch["recalled_ns"] = time.monotonic_ns()
         self._patch.publish()
         intent = self._intent.record
-        intent["bundle"] = sound.bundle.encode(errors="replace")
+        intent["bundle"], intent["sheltered"] = sound.bundle.encode(errors="replace"), self.sheltered
         intent["gesture"], intent["depth"], intent["intonation"] = sound.gesture, sound.depth, sound.intonation
         intent["morph_to"], intent["gate2"] = sound.morph_to, GATE2_TASKS.index(sound.gate2)
         numbers = np.frombuffer(b"" if sound.found is None else sound.found.change, "<f2")

@@ -132,3 +132,25 @@ def test_an_engine_that_hangs_is_ended_by_its_watchdog(machine):
     wait_for(lambda: machine.process("engine") not in (0, hung), 30.0)
     machine.sounds(patience_s=60.0)
     wait_for(lambda: "Watchdog timeout" in machine.journal("-u", "neurorack-engine"), 20.0)
+
+
+def test_an_engine_that_falls_three_times_plays_safely_and_what_it_said_is_kept(machine):
+    machine.say("systemctl", "restart", "neurorack.target")
+    for _ in range(3):
+        fallen = wait_for(lambda: machine.process("engine"), 120.0)
+        before_ns = machine.sounds(patience_s=120.0)
+        os.kill(fallen, signal.SIGSEGV)
+        machine.sounds(after_ns=before_ns, patience_s=120.0)
+    wait_for(lambda: machine.meters()["rung"] == 1, 120.0)
+    assert machine.meters()["bundle"] == b"fluid"
+
+    def told(*paths: str) -> list[str]:
+        done = machine.neurorack("ctl", "get", "--json", *paths)
+        return [] if done.returncode else list(json.loads(done.stdout).values())
+
+    wait_for(lambda: told("system.rung", "system.sheltered") == ["safe", True], 120.0)
+    said = wait_for(lambda: out if "SIG" in (out := machine.neurorack("ctl", "log", "crash").stdout) else "", 120.0)
+    print(said)
+    assert said.startswith("engine ended: SIGSEGV") and "Fatal Python error: Segmentation fault" in said
+    machine.say("systemctl", "restart", "neurorack.target")
+    wait_for(lambda: told("system.rung") == ["own"], 120.0)

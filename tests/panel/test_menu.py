@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 from frames import frames
 
-from hardware.screens import PLAYING, Shown, Strings
+from hardware.screens import CRASH, PLAYING, Shown, Strings
 from neurorack import bundle
 from neurorack.board import load_board
 from neurorack.desk import Desk
 from neurorack.errors import BadInput
-from neurorack.panel import host
 from neurorack.panel.encoder import Event, Push, Turn
 from neurorack.panel.menu import Menu
 from neurorack.panel.page import Refused, Row, Wheel
 from neurorack.panel.pages.home import HomePage
+from neurorack.panel.pages.meters import MetersPage
 from neurorack.panel.pages.presets import LETTERS
 from neurorack.panel.pages.sounds import LOAD_S
-from neurorack.panel.pages.system import CalibrationPage, Service
+from neurorack.panel.pages.system import CalibrationPage, CrashPage, Service
 from neurorack.panel.panel import menu_rows
 from neurorack.panel.state import PanelState
 from neurorack.patch.matrix import CURVES, Matrix, default_patch
@@ -408,7 +408,7 @@ def test_a_name_of_nothing_is_refused_and_one_of_300_letters_ends_at_the_24th(pl
 def test_a_reset_is_asked_for_twice_and_leaves_the_calibration(player: Player) -> None:
     player.do(turn(1))
     player.desk.preset("save", 1)
-    player.open("system", turn(3), PRESS, turn(1), PRESS)
+    player.open("system", turn(4), PRESS, turn(1), PRESS)
     assert player.page == "Ask" and player.desk.presets
     player.do(PRESS)
     assert player.page == "SystemPage" and player.desk.presets, "the first answer is no, again"
@@ -417,7 +417,7 @@ def test_a_reset_is_asked_for_twice_and_leaves_the_calibration(player: Player) -
 
 
 def test_calibration_is_forgotten_by_its_own_row_alone(player: Player) -> None:
-    player.open("system", turn(4), PRESS, turn(1), PRESS, turn(1), PRESS)
+    player.open("system", turn(5), PRESS, turn(1), PRESS, turn(1), PRESS)
     assert player.done == ["forget"]
 
 
@@ -430,13 +430,48 @@ def test_shutting_down_asks_once_and_leaves_nothing_to_turn(player: Player) -> N
     assert player.page == "GoodbyePage"
 
 
-def test_the_meters_ask_the_machine_every_two_seconds_at_most(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[float] = []
-    monkeypatch.setattr(host, "warmest_c", lambda: asked.append(1) or 50.0)
-    player.open("meters")
-    for _ in range(100):
-        player.later(0.05)
-    assert len(asked) <= 3
+def test_the_meters_ask_for_addresses_every_two_seconds_at_most() -> None:
+    asked: list[int] = []
+    page = MetersPage(lambda: asked.append(1) or [])  # type: ignore[func-returns-value]
+    for frame in range(100):
+        page.step(replace(PLAYING, t_s=0.05 * frame))
+    assert len(asked) == 3
+
+
+def test_the_last_crash_is_read_to_its_beginning_and_a_push_is_done_with_it(player: Player) -> None:
+    player.open("system", turn(3), PRESS)
+    assert player.page == "CrashPage"
+    page = CrashPage(CRASH)
+    seen = [page.draw(PLAYING)]
+    for _ in range(20):
+        page.turn(turn(1))
+        seen.append(page.draw(PLAYING))
+    assert np.array_equal(seen[-1], seen[-2]) and not np.array_equal(seen[0], seen[-1])
+    page.turn(turn(-50))
+    assert np.array_equal(page.draw(PLAYING), seen[0])
+    player.do(PRESS)
+    assert player.page == "SystemPage"
+
+
+def test_an_instrument_is_chosen_anew_out_of_shelter_though_it_is_the_one_that_plays(player: Player) -> None:
+    player.desk.play(msgspec.structs.replace(player.desk.sound, depth=0.5))
+    player.desk.shelter()
+    assert player.desk.sound.depth == 1.0
+    player.open("instruments", PRESS)
+    assert not player.desk.sheltered and player.desk.sound.depth == 0.5
+
+
+def test_one_that_cannot_be_loaded_leads_back_to_shelter_and_what_is_remembered_stays(player: Player) -> None:
+    player.desk.play(msgspec.structs.replace(player.desk.sound, bundle="bells", depth=0.5))
+    player.desk.shelter()
+    player.state = replace(player.state, bundle="tiny", said="")
+    player.open("instruments")
+    player.find("bells")
+    player.do(PRESS)
+    assert not player.desk.sheltered and player.desk.sound.bundle == "bells"
+    player.later(0.1, said="bells: damaged")
+    assert player.desk.sheltered and player.desk.sound.bundle == "tiny"
+    assert player.desk._memory.settings.playing.bundle == "bells"  # type: ignore[union-attr]
 
 
 def test_a_spectrum_names_the_frequency_it_hears(monkeypatch: pytest.MonkeyPatch) -> None:

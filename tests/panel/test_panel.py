@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sysfs import zone
 
 from hardware.screens import Shown
 from neurorack.board import load_board
 from neurorack.clock import SimulatedClock
 from neurorack.errors import BadInput
 from neurorack.panel import screens
+from neurorack.panel.machine import LOOK_S
 from neurorack.panel.pages.home import CHOICE_S
-from neurorack.panel.panel import Panel
+from neurorack.panel.panel import FRAME_S, HOT_FRAME_S, Panel
 from neurorack.panel.rest import DARK_S, DIM_S
 from neurorack.panel.state import PanelState
 from neurorack.rack.chips.pca9685 import LEDS
@@ -140,7 +142,8 @@ class Module:
 @pytest.fixture
 def module(tmp_path: Path) -> Module:
     clock, instrument = SimulatedClock(10**9), Instrument()
-    return Module(tmp_path, clock, Panel(tmp_path, load_board(rack=True), clock, instrument), instrument)
+    panel = Panel(tmp_path, load_board(rack=True), clock, instrument, sysfs=tmp_path / "sys")
+    return Module(tmp_path, clock, panel, instrument)
 
 
 def playing(gesture: str = "pluck", **state: object) -> np.ndarray:
@@ -482,3 +485,15 @@ def test_close_darkens_the_panel(module: Module) -> None:
     module.run(1.5)
     module.panel.close()
     assert not module.seen().any() and not module.lit().any()
+
+
+def test_a_hot_machine_gets_fewer_frames_and_a_touch_is_seen_as_soon(tmp_path, module: Module) -> None:
+    zone(tmp_path / "sys", 0, "50000")
+    module.run(2.0)
+    assert module.run(4.0) == pytest.approx(4.0 / FRAME_S, abs=3)
+    zone(tmp_path / "sys", 0, "91000")
+    module.run(2.0 * LOOK_S)
+    assert module.run(4.0) == pytest.approx(4.0 / HOT_FRAME_S, abs=2)
+    module.edges.push(module.clock.now_ns(), "encoder_push", 1)
+    module.edges.push(module.clock.now_ns() + 1, "encoder_push", 0)
+    assert module.run(0.05) >= 1

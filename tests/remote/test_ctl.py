@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from neurorack import cli
+from neurorack import cli, crash
 from neurorack.remote import client, diagnostics
 from neurorack.remote.ctl import parsed
 from neurorack.remote.diagnostics import redacted
@@ -134,6 +134,19 @@ def test_diagnostics_hold_what_helps_and_nothing_private(ctl, playing: Any, tmp_
     assert any(name.startswith("settings-") for name in texts)
     assert "jacks.err" in texts["missing.txt"]
     assert "annsbox" not in "".join(texts.values())
+
+
+def test_what_was_said_before_the_last_crash_is_printed_and_packed(ctl, state_dir: Path, tmp_path: Path, monkeypatch):
+    assert ctl("log", "crash") == (0, "no process has crashed\n", "")
+    crash.keep(crash.crashed("engine", "SIGSEGV", b"Fatal Python error\n  File /home/ann/x\x1b[2J\n"), state_dir)
+    status, out, _ = ctl("log", "crash")
+    assert status == 0 and out.startswith("engine ended: SIGSEGV (") and "\nFatal Python error\n" in out
+    assert "\x1b" not in out
+    monkeypatch.setattr(diagnostics, "_told", lambda *command: "")
+    assert ctl("diagnostics", str(tmp_path / "x.tar.gz"))[0] == 0
+    with tarfile.open(tmp_path / "x.tar.gz") as archive:
+        text = archive.extractfile("neurorack-diagnostics/crash.txt").read().decode()  # type: ignore[union-attr]
+    assert text.startswith("engine ended: SIGSEGV (") and "ann" not in text
 
 
 def test_diagnostics_that_cannot_be_written_are_told(ctl, tmp_path: Path, monkeypatch):

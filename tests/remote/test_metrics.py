@@ -196,7 +196,7 @@ def test_what_is_printed_is_prometheus_text_format(playing: Playing, state_dir: 
             assert key not in seen and math.isfinite(number)
             seen.add(key)
     assert families["neurorack_blocks_lost_total"]["samples"][0][2] == 4.0
-    units = ("_total", "_seconds", "_celsius", "_ratio", "_up", "_info")
+    units = ("_total", "_seconds", "_celsius", "_volts", "_ratio", "_up", "_info")
     assert all(name.endswith(units) for name in families), "a base unit, as the naming rules want"
     duration = families["neurorack_callback_duration_seconds"]["samples"]
     buckets = [(labels["le"].strip('"'), number) for name, labels, number in duration if name.endswith("_bucket")]

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 from frames import frames
+from rig import wait_for
 
 from neurorack.bundle import find, read_card
 from neurorack.errors import BadInput
@@ -333,6 +334,14 @@ def test_the_panel_is_mirrored(playing: Module, client: Client):
 
     until(lambda: base64.b64decode(value(client, "panel.page3")) == pixels[3].tobytes())
     assert value(client, "panel.led.clip") == 0.5
+
+
+def test_that_a_safe_sound_plays_and_why_can_be_read(playing: Module, client: Client):
+    paths = ["system.sheltered", "system.rung"]
+    assert client.ask("get", paths=paths)["values"] == {"system.sheltered": False, "system.rung": "own"}
+    playing.desk.shelter()
+    playing.play(rung=2)
+    wait_for(lambda: client.ask("get", paths=paths)["values"] == {"system.sheltered": True, "system.rung": "tone"})
 
 
 def test_logs_are_read_from_their_end(playing: Module, client: Client):

@@ -2,12 +2,15 @@
 
     python tests/support/tone.py --run-dir DIR --bundle tone --device null
 
-Bundles are named `tone`, `tone@HZ`, `slow` (a softer tone that is rendered ahead), and `click` (silence, and 0.5 on the
-sample of every rising gate).
+Bundles are named `tone`, `tone@HZ`, `slow` (a softer tone that is rendered ahead), `click` (silence, and 0.5 on the
+sample of every rising gate), and `fluid`, a tone that stands for a new module's. Some fall in their first second:
+`segfault`, `hang`, `spoilt` (no numbers), `refused`. In FALLS_TOO `fluid` may stand as well.
 """
 
 import os
+import signal
 import sys
+import threading
 import time
 
 import numpy as np
@@ -128,7 +131,33 @@ class ClickPlayer(TonePlayer):
         self._clicks.clear()
 
 
+class FallingPlayer(TonePlayer):
+    """Well for a moment, then it falls in its own way, in the audio callback."""
+
+    def __init__(self, block: int, way: str) -> None:
+        super().__init__(block)
+        self._way = way
+
+    def render(self, out: np.ndarray, heard: np.ndarray | None = None) -> None:
+        super().render(out, heard)
+        if self.at < RATE_HZ // 10:
+            return
+        if self._way == "segfault":
+            signal.pthread_kill(threading.get_ident(), signal.SIGSEGV)
+        elif self._way == "hang":
+            time.sleep(60.0)
+        else:
+            out[:] = np.nan
+
+
+FALLS = ("segfault", "hang", "spoilt")
+
+
 def make_player(bundle: str, block: int, seed: int = 0) -> tuple[str, TonePlayer]:
+    if bundle in (*FALLS, os.environ.get("FALLS_TOO")):
+        return bundle, FallingPlayer(block, bundle if bundle in FALLS else "segfault")
+    if bundle == "fluid":
+        return bundle, TonePlayer(block, 220.0)
     if bundle == "click":
         return bundle, ClickPlayer(block)
     if bundle == "slow":

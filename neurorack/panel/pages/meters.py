@@ -12,10 +12,7 @@ from neurorack.panel.state import PanelState, note
 
 IN_TUNE_CENTS = 2
 LOOK_S = 2.0
-"""How often the machine is asked for temperature and addresses."""
-
-HOT_C = 85.0
-"""Warned of well before the machine slows itself down."""
+"""How often the machine is asked for its addresses."""
 
 
 class TunerPage(Page):
@@ -41,23 +38,18 @@ class TunerPage(Page):
 
 
 class MetersPage(Page):
-    """Load, lost blocks, temperature, addresses; a turn shows what runs, on what, in small."""
+    """Load, lost blocks, temperature, supply, addresses; a turn shows what runs, on what, in small."""
 
-    def __init__(
-        self,
-        warmest_c: Callable[[], float | None] = host.warmest_c,
-        addresses: Callable[[], list[tuple[str, str]]] = host.addresses,
-    ) -> None:
-        self._warmest_c, self._ask_addresses = warmest_c, addresses
+    def __init__(self, addresses: Callable[[], list[tuple[str, str]]] = host.addresses) -> None:
+        self._ask_addresses = addresses
         self._look_s = -LOOK_S
-        self._temperature_c: float | None = None
         self._addresses: list[tuple[str, str]] = []
         self._details = False
 
     def step(self, state: PanelState) -> None:
         if state.t_s - self._look_s >= LOOK_S:
             self._look_s = state.t_s
-            self._temperature_c, self._addresses = self._warmest_c(), self._ask_addresses()
+            self._addresses = self._ask_addresses()
 
     def turn(self, turn: Turn) -> None:
         self._details ^= turn.detents % 2 == 1
@@ -67,18 +59,20 @@ class MetersPage(Page):
             return screens.details(state)
         c = Canvas()
         layout.title(c, "meters", "turn: details")
-        warm = "−" if self._temperature_c is None else f"{self._temperature_c:.0f}°"
-        hot = self._temperature_c is not None and self._temperature_c >= HOT_C
+        warm = "−" if state.temperature_c is None else f"{state.temperature_c:.0f}°"
         load = f"{min(100 * state.load, 999):.0f}%"
         c.text(0, 12, "load")
         c.text(0, 22, load, 2)
         c.text_centre(72, 12, "lost")
         c.text_centre(72, 22, layout.short(state.lost), 2)
-        c.text_right(WIDTH, 12, "⚠ hot" if hot else "temp")
+        c.text_right(WIDTH, 12, "⚠ hot" if state.hot else "temp")
         c.text_right(WIDTH, 22, warm, 2)
         c.fill(0, 41, WIDTH, 1)
         addresses = self._addresses or [("", "no network")]
         name, address = addresses[int(state.t_s / layout.PAGE_S) % len(addresses)]
-        c.text(0, 45, font.shorten(f"ssh  {name}" if name else "", WIDTH))
-        c.text(0, layout.FOOT, address)
+        volts = "" if state.supply_v is None else f"{'⚠ ' if state.supply_low else ''}{state.supply_v:.2f} V"
+        c.text_right(WIDTH, 45, volts)
+        c.text(0, 45, font.shorten(f"ssh  {name}" if name else "", WIDTH - 6 - font.width(volts)))
+        if not layout.notice(c, layout.FOOT - 1, state.notices, state.t_s):
+            c.text(0, layout.FOOT, address)
         return c.pixels

@@ -54,6 +54,7 @@ class InstrumentsPage(Wheel):
         if instrument.bundle_name in self._bundles:
             self.chosen = self._bundles.index(instrument.bundle_name)
         self._before: Sound | None = None  # what to go back to, while one is loading
+        self._before_sheltered = False
         self._said_before, self._asked_s = "", 0.0
         self._refusal = ""
         self._plays = ""
@@ -65,11 +66,14 @@ class InstrumentsPage(Wheel):
         ]
 
     def _load(self, name: str) -> None:
-        if name == self._instrument.bundle_name and self._before is None:
+        sheltered = self._instrument.sheltered
+        if name == self._instrument.bundle_name and self._before is None and not sheltered:
             return
         before = self._before or self._instrument.sound
         self._refusal = ""
-        self._instrument.play(msgspec.structs.replace(self._instrument.sound, bundle=name, gesture=0, depth=1.0))
+        self._instrument.choose(name)
+        if self._before is None:
+            self._before_sheltered = sheltered
         self._before, self._asked_s = before, self._now_s
 
     def step(self, state: PanelState) -> None:
@@ -85,7 +89,10 @@ class InstrumentsPage(Wheel):
         if said or (state.engine is Engine.PLAYING and state.t_s - self._asked_s > LOAD_S):
             before, self._before = self._before, None
             self._refusal = said or "the engine does not load it"
-            self._instrument.play(before)
+            if self._before_sheltered:
+                self._instrument.shelter()
+            else:
+                self._instrument.play(before)
 
     def turn(self, turn: Turn) -> None:
         self._refusal = ""

@@ -1,4 +1,4 @@
-"""The module itself: calibration, shutting down, resets, about."""
+"""The module itself: calibration, shutting down, resets, the last crash, about."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ import numpy as np
 
 import neurorack
 from neurorack.board import Board
+from neurorack.crash import Kept
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration
 from neurorack.jacks.measure import Totals
@@ -30,6 +31,7 @@ class Service:
     save_calibration: Callable[[Calibration], None] = lambda calibration: None
     forget_calibration: Callable[[], None] = _nothing
     shut_down: Callable[[], None] = _nothing
+    last_crash: Callable[[], Kept | None] = lambda: None
 
 
 class CalibrationPage(Page):
@@ -72,6 +74,7 @@ class SystemPage(Wheel):
             Row("about", lambda: AboutPage(self._instrument)),
             Row("encoder", self._swap, "swapped" if self._instrument.encoder_swapped else "as built"),
             Row("shut down", lambda: Ask("shut down", "Save all and stop the module?", "yes", self._shut_down)),
+            Row("last crash", lambda: CrashPage(self._service.last_crash())),
             Row("factory reset", self._ask_reset),
             Row("forget calibration", self._ask_forget),
         ]
@@ -126,6 +129,35 @@ class AboutPage(Page):
         )
         for row, text in enumerate(rows):
             c.text_centre(WIDTH // 2, 33 + 10 * row, font.shorten(text, WIDTH))
+        return c.pixels
+
+
+class CrashPage(Page):
+    """Which process ended as it should not, how, when, and what it said: the newest lines first, a turn reads on, and a
+    push is done with it."""
+
+    ROWS = 6
+
+    def __init__(self, crash: Kept | None) -> None:
+        self._title, self._rows, self._top = "last crash", ["none so far"], 0
+        if crash is not None:
+            said = [row for line in reversed(crash.said) for row in font.wrap(line, WIDTH)]
+            self._title = f"{crash.part}: {crash.how}"
+            self._rows = [crash.when, f"{crash.up_s:.0f} s on, v. {crash.version}", *said]
+
+    def turn(self, turn: Turn) -> None:
+        self._top = min(max(self._top + turn.detents, 0), max(len(self._rows) - self.ROWS, 0))
+
+    def press(self) -> Page | None:
+        self.over = True
+        return None
+
+    def draw(self, state: PanelState) -> np.ndarray:
+        c = Canvas()
+        rest = len(self._rows) - self.ROWS
+        layout.title(c, self._title, f"{self._top + 1}/{rest + 1}" if rest > 0 else "")
+        for row, text in enumerate(self._rows[self._top : self._top + self.ROWS]):
+            c.text(0, 11 + 9 * row, font.shorten(text, WIDTH))
         return c.pixels
 
 
