@@ -288,12 +288,12 @@ class Twice(io.TextIOBase):
 
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError):  # each says what it can, whatever becomes of the other
-            self._stderr.write(text)
-            self._stderr.flush()
-        with contextlib.suppress(OSError):
             if os.fstat(self._fd).st_size > LOG_BYTES_MAX:
                 os.truncate(self._fd, 0)
             os.write(self._fd, text.encode(errors="replace"))
+        with contextlib.suppress(OSError):
+            self._stderr.write(text)
+            self._stderr.flush()
         return len(text)
 
 
