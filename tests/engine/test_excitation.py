@@ -107,8 +107,32 @@ def test_the_pitch_glides_over_one_hop() -> None:
     np.testing.assert_allclose(np.diff(middle), 100 / HOP, rtol=0.2)
 
 
+LEAPS_HZ = np.tile([110.0, 110.0, 880.0, 880.0, 300.0, 700.0, 60.0], 37)[:256]
+
+
+@pytest.mark.parametrize(("before_hz", "after_hz"), [(150.0, 2_400.0), (2_400.0, 150.0), (5_260.0, 329.0)])
+def test_where_the_pitch_leaps_no_partial_is_steeper_than_before_or_after(before_hz: float, after_hz: float) -> None:
+    """Either pitch has a tone of its own partials; gains cross from the one to the other in the hop of the leap."""
+    harmonics, _, _ = excite(np.array([before_hz] * 8 + [after_hz] * 9))
+    shares = [1.0 / np.arange(1, HARMONICS + 1) * (np.arange(HARMONICS) < F_TOP_HZ / hz) for hz in (before_hz, after_hz)]
+    gains = np.repeat([shares[0], shares[1]], [8, 9], axis=0)
+    up = np.arange(1, HOP + 1)[:, None] / HOP
+    previous = np.concatenate([gains[:1], gains[:-1]])
+    mixed = harmonics * ((1 - up) * previous[:, None] + up * gains[:, None])
+    steps = np.abs(np.diff(mixed.sum(axis=2).ravel().astype(np.float64)))
+    leap = slice(8 * HOP - 1, 9 * HOP)
+    assert steps[leap].max() < 1.05 * max(steps[: leap.start].max(), steps[leap.stop :].max())
+
+
+@pytest.mark.parametrize("after_hz", [880.0, 27.5])
+def test_a_leap_is_spent_on_the_lower_pitch(after_hz: float) -> None:
+    first = excite(np.array([110.0, 110.0, after_hz, after_hz]))[0][..., 0].ravel().astype(np.float64)
+    cycles = np.cumsum(np.repeat([110.0, 110.0, min(110.0, after_hz), after_hz], HOP)) / SAMPLE_RATE_HZ
+    np.testing.assert_allclose(first, np.cos(2 * np.pi * cycles), atol=1e-5)
+
+
 @pytest.mark.parametrize("hops", [1, 2, 4, 8])
-@pytest.mark.parametrize("f0_hz", [np.geomspace(40, 6_000, 256), np.full(256, 261.6256), np.full(256, 25.3)])
+@pytest.mark.parametrize("f0_hz", [np.geomspace(40, 6_000, 256), np.full(256, 261.6256), np.full(256, 25.3), LEAPS_HZ])
 def test_blocks_of_every_size_give_the_offline_pass(hops: int, f0_hz: np.ndarray) -> None:
     harmonics, pulse, noise = excite(f0_hz, seed=3)
     source = Excitation(hops, seed=3)
