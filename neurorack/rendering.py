@@ -85,7 +85,7 @@ def play_rack(rack: str) -> Rendering:
 
 
 def _sheet(plan: Rack) -> PatchSheet:
-    return sheet_of(plan) or PatchSheet(OUT_OF_THE_BOX, None)
+    return sheet_of(plan) or PatchSheet(OUT_OF_THE_BOX)
 
 
 def _module(plan: Rack, sheet: PatchSheet, world: World) -> Module:
@@ -100,5 +100,5 @@ def _module(plan: Rack, sheet: PatchSheet, world: World) -> Module:
     return Module(
         load(sound.bundle), world, patch_of(sound),
         seed=plan.seed, gesture=sound.gesture, depth=sound.depth, intonation=sound.intonation,
-        morph_to=sound.morph_to, gate2=sound.gate2, source=source,
+        morph_to=sound.morph_to, gate2=sound.gate2, presets=sheet.presets, source=source,
     )  # fmt: skip

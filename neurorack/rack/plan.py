@@ -110,22 +110,28 @@ class VoltsFilePlan(_Source, tag="volts_file"):
 SourcePlan = SequencerPlan | LfoPlan | RandomPlan | EnvelopePlan | ConstantPlan | KeyboardPlan | VoltsFilePlan
 
 
-class ModulePlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """`[module]`: how the module itself is set, in the words of `neurorack render`. Without the table it plays what it
-    remembers.
+class PresetPlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[[module.presets]]`: how the instrument is set, in the words of `neurorack render`."""
 
-    `listens` is what is plugged into the jack `in` where the rack is rendered: another rack's file, as a path from this
-    one's folder. Live it is whatever comes in at the sound card.
-    """
-
-    bundle: str
     gesture: str | None = None
     morph_to: str | None = None
     depth: Annotated[float, msgspec.Meta(ge=0.0, le=4.0)] = 1.0
     intonation: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)] = 1.0
-    gate2: str = GATE2_TASKS[0]
     scale: str = "off"
     assign: list[str] = []
+
+
+class ModulePlan(PresetPlan, kw_only=True):
+    """`[module]`: how the module itself is set. Without the table it plays what it remembers.
+
+    `presets` are those that gate 2 leads through, of the same instrument. `listens` is what is plugged into the jack
+    `in` where the rack is rendered: another rack's file, as a path from this one's folder. Live it is whatever comes in
+    at the sound card.
+    """
+
+    bundle: str
+    gate2: str = GATE2_TASKS[0]
+    presets: Annotated[list[PresetPlan], msgspec.Meta(max_length=64)] = []
     listens: Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+$")] | None = None
 
 
