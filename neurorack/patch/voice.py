@@ -15,8 +15,8 @@ What is heard instead of a gesture, another sound's rows, goes the same way with
 
 Performance (`patch.performance`) acts where it belongs: morph, find, scrub and release on the walk along the gesture,
 freeze on the rows that come of it (`patch.frozen`), macros, variation and transient on the rows as they are heard,
-glide on the pitch. The gesture's envelope, where the patch routes it, moves all of them, one hop after the row it is
-of.
+glide on the pitch. The gesture's envelope, where the patch routes it, moves pitch and descriptors with the row that it
+is of, and these knobs one hop after it.
 """
 
 import math
@@ -325,7 +325,7 @@ class Voice:
         age_hops = 0.0 if walk.stage is Stage.SILENT else since / HOP  # in silence the onset stands ready
         self._touch.note(hop, age_hops, float(self._played[hop, VARIATION]))
         if self._enveloped:
-            self._loudnesses[hop], self._loudness = self._loudness, walk.loudness(hop)
+            self._loudnesses[hop] = self._loudness = walk.loudness(hop)
 
     def _act(self, offset: int, jack: str, level: int) -> None:
         """An edge, on its sample."""
