@@ -113,7 +113,8 @@ LEAPS_HZ = np.tile([110.0, 110.0, 880.0, 880.0, 300.0, 700.0, 60.0], 37)[:256]
 @pytest.mark.parametrize("upwards", [False, True])
 def test_where_the_pitch_leaps_no_partial_is_steeper_than_before_or_after(upwards: bool) -> None:
     """A soft high tone and a brighter low one: gains cross from the one to the other in the hop of the leap."""
-    tones = [(5_260.0, np.where(np.arange(HARMONICS) < 1, 0.3, 0.0)), (329.0, np.where(np.arange(HARMONICS) < 5, 1.0, 0.0))]
+    k = np.arange(1, HARMONICS + 1)
+    tones = [(5_260.0, np.where(k <= 1, 0.3, 0.0)), (329.0, np.where(k <= 5, 1.0, 0.0))]
     (before_hz, before), (after_hz, after) = tones[::-1] if upwards else tones
     harmonics = excite(np.repeat([before_hz, after_hz], 8))[0].astype(np.float64)
     gains = np.repeat([before, after], 8, axis=0)

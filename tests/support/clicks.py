@@ -71,7 +71,9 @@ def _step_db(audio: np.ndarray) -> float:
     return float(20 * np.log10(np.abs(np.diff(audio.astype(np.float64))).max() + 10 ** (FLOOR_DB / 20)))
 
 
-def excesses_db(steady: Sequence[np.ndarray], across: np.ndarray, more: Sequence[np.ndarray] = ()) -> tuple[float, float]:
+def excesses_db(
+    steady: tuple[np.ndarray, np.ndarray], across: np.ndarray, more: Sequence[np.ndarray] = ()
+) -> tuple[float, float]:
     """By how much levels, and steps, around a jump leave those of the sounds before it and after it: the two that are
     `steady`, and `more` of them that was heard at other times."""
     before, after = steady
