@@ -44,15 +44,14 @@ class Live:
         self.run_dir, self.starts = run_dir, 0
         self.counts: dict[int, tuple[int, int, int, int]] = {}  # by engine: blocks and lost at first, and since
         self._start()
-        wait_for(self.plays, PATIENCE_S)
 
     def _start(self) -> None:
         options = ["--run-dir", str(self.run_dir), "--device", "null", "--rack"]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-        self.daemon = subprocess.Popen(
-            [sys.executable, "-m", "neurorack.daemon", *options],
-            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
-        )  # fmt: skip
+        self.run_dir.mkdir(mode=0o700, exist_ok=True)
+        with open(self.run_dir / "daemon.err", "ab") as err:
+            command = [sys.executable, "-m", "neurorack.daemon", *options]
+            self.daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=err, env=environment)
         self.starts += 1
 
     def plays(self) -> bool:
@@ -77,9 +76,14 @@ class Live:
         """Switch it on again where it was shut down. AssertionError where it has ended by itself."""
         self._look()
         if (status := self.daemon.poll()) is not None:
-            assert status == SHUT_DOWN, f"the daemon has ended with status {status}"
+            assert status == SHUT_DOWN, f"the daemon has ended with status {status}: {self.log}"
             self._start()
             wait_for(self.plays, PATIENCE_S)
+
+    @property
+    def log(self) -> str:
+        """What the daemon has said."""
+        return (self.run_dir / "daemon.err").read_text(errors="replace")
 
     @property
     def counted(self) -> tuple[int, int]:
@@ -109,16 +113,26 @@ class Empty:
         self.process.stdout.readline()  # it runs
 
     def counted(self) -> tuple[int, int]:
-        """End it: (blocks, lost)."""
+        """It is enough: (blocks, lost)."""
         told = json.loads(self.process.communicate(timeout=PATIENCE_S)[0])
         return told["blocks"], told["lost"]
+
+    def __enter__(self) -> "Empty":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
 
 
 @pytest.fixture
 def live(run_dir: Path) -> Iterator[Live]:
     made = Live(run_dir / "storm")
-    yield made
-    made.end()
+    try:
+        wait_for(made.plays, PATIENCE_S)
+        yield made
+    finally:
+        made.end()
 
 
 def test_a_storm_costs_the_engine_no_block_that_an_empty_callback_keeps(
@@ -129,15 +143,15 @@ def test_a_storm_costs_the_engine_no_block_that_an_empty_callback_keeps(
         pytest.skip("takes a quiet machine: give --hands 1000")
     meters = Snapshot(live.run_dir / "meters", METERS)
     meters.refresh()
-    empty, began_s = Empty(int(meters.record["block"])), time.monotonic()
-    before = live.counted
     hands = Hands(RackControl(live.run_dir), Random(1), time.sleep)
-    for _ in range(events):
-        hands.event()
-        time.sleep(hands.random.choice((0.001, 0.01, 0.02, 0.06)))
-        live.tend()
-    blocks, lost = (now - first for now, first in zip(live.counted, before, strict=True))
-    nothing_blocks, nothing_lost = empty.counted()
+    with Empty(int(meters.record["block"])) as empty:
+        before, began_s = live.counted, time.monotonic()
+        for _ in range(events):
+            hands.event()
+            time.sleep(hands.random.choice((0.001, 0.01, 0.02, 0.06)))
+            live.tend()
+        blocks, lost = (now - first for now, first in zip(live.counted, before, strict=True))
+        nothing_blocks, nothing_lost = empty.counted()
     print(
         f"{events} events in {time.monotonic() - began_s:.0f} s, {live.starts} starts, {len(live.counts)} engines: "
         f"lost {lost} of {blocks} blocks, the empty callback {nothing_lost} of {nothing_blocks}"
@@ -145,5 +159,5 @@ def test_a_storm_costs_the_engine_no_block_that_an_empty_callback_keeps(
     hands.repair()
     wait_for(live.plays, PATIENCE_S)
     assert blocks > 100
-    assert len(live.counts) == live.starts, "no engine has ended by itself"
+    assert len(live.counts) == live.starts, f"an engine has ended by itself: {live.log}"
     assert lost / blocks <= TWICE * nothing_lost / nothing_blocks + 1 / AND_ONE_IN
