@@ -9,6 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 ARGS ?=
 LIB ?= /etc
 INSTRUMENT ?= fluid
+EVENTS ?= 1000
 
 .PHONY: help run test test-train test-storm test-jumps test-kernel test-boot test-kill setup setup-train service bench train deb release lint hardware lock clean debian-run debian-test debian-train debian-kernel debian-boot
 
@@ -16,7 +17,8 @@ help:
 	@echo "make run          play the module on the virtual rack (ARGS='--seconds 60' and the like are passed on)"
 	@echo "make test         check style and types, test all that runs on the module"
 	@echo "make test-train   add torch and test the offline part"
-	@echo "make test-storm   100,000 random events on the virtual module; make test-jumps: 10,000 random jumps an instrument"
+	@echo "make test-storm   100,000 random events on the virtual module, in its own time, and EVENTS=1000 while it plays"
+	@echo "make test-jumps   10,000 random jumps an instrument: nothing clicks"
 	@echo "make test-kernel  run the drivers on a Debian kernel of their own, in an emulated machine (Debian on amd64 only)"
 	@echo "make test-boot    boot a fresh Debian with the module in a container: how soon it sounds, how it is locked in (root)"
 	@echo "make test-kill    kill its processes there, and cut its power, at random moments (ARGS='--kills 200' for more)"
@@ -66,6 +68,7 @@ test-train: debian-train $(VENV)/.train
 
 test-storm: debian-test $(VENV)/.test
 	$(PY) -m pytest tests/panel/test_storm.py --storm 100000 -rP $(ARGS)
+	$(PY) -m pytest tests/road/test_storm.py --hands $(EVENTS) -rP
 
 test-jumps: debian-test $(VENV)/.test
 	$(PY) -m pytest tests/engine/test_performing.py -k no_jump --jumps 10000 -rP $(ARGS)

@@ -16,9 +16,9 @@ SOUNDS = Path("out") / "demos"
 ORDER = (
     *("fluid", "skins", "tongues", "audio_in"),
     *("rms", "centroid", "bandwidth", "sharpness", "boominess"),
-    *("pitch", "scale", "glide"),
-    *("freeze", "retrigger", "tap", "next_gesture"),
-    *("morph", "scrub", "transient", "variation", "macros", "release", "envelope"),
+    *("pitch", "scale", "glide", "tune"),
+    *("freeze", "retrigger", "tap", "next_gesture", "next_preset"),
+    *("morph", "scrub", "transient", "variation", "macros", "find", "release", "envelope"),
 )
 """As the page has them."""
 

@@ -261,6 +261,7 @@ class Daemon:
             state_dir(),
             BUNDLE,
             sound=sheet.sound if sheet else None,
+            presets=sheet.presets if sheet else (),
             bundle=options.bundle,
             assignments=options.assign,
             intonation=options.intonation,

@@ -44,7 +44,8 @@ class Desk:
     """Once it is made it knows what to begin with; `begin` tells the others, `open` lets the player in.
 
     `bundle`, `assignments`, `intonation`, `gate2`, `scale` and `find_seed` are the command line's where it gives them:
-    they overrule what is remembered. `out_of_the_box` is the bundle of a module that remembers none.
+    they overrule what is remembered. `out_of_the_box` is the bundle of a module that remembers none. `sound` and
+    `presets` are a rack's: what plays, and what gate 2 leads through, in place of what is remembered.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Desk:
         out_of_the_box: str,
         *,
         sound: Sound | None = None,
+        presets: Sequence[Sound] = (),
         bundle: str | None,
         assignments: Sequence[str] = (),
         intonation: float | None = None,
@@ -61,6 +63,7 @@ class Desk:
         find_seed: int | None = None,
     ) -> None:
         self._memory, self._state_dir, self._first = Memory(state_dir), state_dir, sound
+        self._presets = dict(enumerate(presets, 1))
         self._out_of_the_box, self._assignments = out_of_the_box, assignments
         given = {"intonation": intonation, "gate2": gate2, "scale": scale, "find_seed": find_seed}
         self._given = {name: value for name, value in given.items() if value is not None}
@@ -302,10 +305,10 @@ class Desk:
 
     def _next_preset(self) -> None:
         """Recall the next one that is there and whose bundle is; gate 2 keeps its task, or there would be no way on."""
-        presets = self._memory.settings.presets
-        for number in sorted(presets, key=lambda number: (number <= self._preset, number)):
+        sounds = self._presets or {number: preset.sound for number, preset in self.presets.items()}
+        for number in sorted(sounds, key=lambda number: (number <= self._preset, number)):
             try:
-                sound = msgspec.structs.replace(presets[number].sound, gate2=self.sound.gate2)
+                sound = msgspec.structs.replace(sounds[number], gate2=self.sound.gate2)
                 self.play(sound, recall=True, sheltered=False)
             except BadInput as error:
                 self._notices.append(f"preset {number} is passed over: {error}")

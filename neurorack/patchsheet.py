@@ -12,7 +12,7 @@ from neurorack.bundle import find, read_card
 from neurorack.errors import BadInput
 from neurorack.patch.matrix import patched
 from neurorack.patch.scale import scale_of
-from neurorack.rack.plan import ModulePlan, Rack, find_rack, load_rack
+from neurorack.rack.plan import ModulePlan, PresetPlan, Rack, find_rack, load_rack
 from neurorack.settings.edit import edit
 from neurorack.settings.model import Gate2Task, Sound
 from neurorack.settings.playing import enveloped_of, knobs_of
@@ -22,10 +22,12 @@ from neurorack.takes import store
 
 @dataclass(frozen=True)
 class PatchSheet:
-    """`listens` is the rack that is plugged into the jack `in`, None where nothing is."""
+    """`listens` is the rack that is plugged into the jack `in`, None where nothing is; `presets` are what gate 2 leads
+    through."""
 
     sound: Sound
-    listens: Path | None
+    listens: Path | None = None
+    presets: tuple[Sound, ...] = ()
 
 
 def read_sheet(rack: str) -> PatchSheet | None:
@@ -38,16 +40,21 @@ def sheet_of(rack: Rack) -> PatchSheet | None:
     plan = rack.module
     if plan is None:
         return None
+    listens = rack.path.parent / plan.listens if plan.listens is not None else None
+    return PatchSheet(_sound(plan, plan, rack), listens, tuple(_sound(preset, plan, rack) for preset in plan.presets))
+
+
+def _sound(plan: PresetPlan, module: ModulePlan, rack: Rack) -> Sound:
     record = patched(plan.assign)
     record["scale"] = scale_of(plan.scale)
     sound = Sound(
-        bundle=plan.bundle,
-        gesture=_number(plan, plan.gesture, 0, rack),
+        bundle=module.bundle,
+        gesture=_number(module.bundle, plan.gesture, 0, rack),
         depth=plan.depth,
         intonation=plan.intonation,
         knobs=knobs_of(record),
-        morph_to=_number(plan, plan.morph_to, -1, rack),
-        gate2=cast(Gate2Task, plan.gate2),
+        morph_to=_number(module.bundle, plan.morph_to, -1, rack),
+        gate2=cast(Gate2Task, module.gate2),
         enveloped=enveloped_of(record),
         scale=int(record["scale"]),
         find_seed=plan.find_seed,
@@ -57,19 +64,19 @@ def sheet_of(rack: Rack) -> PatchSheet | None:
             sound = edit(sound, path, value)
         except BadInput as error:
             raise BadInput(error.what, f"{rack.path}, key module.{path}", error.mend) from error
-    return PatchSheet(sound, rack.path.parent / plan.listens if plan.listens is not None else None)
+    return sound
 
 
-def _number(plan: ModulePlan, gesture: str | None, default: int, rack: Rack) -> int:
+def _number(bundle: str, gesture: str | None, default: int, rack: Rack) -> int:
     if gesture is None:
         return default
-    card = read_card(find(plan.bundle))
+    card = read_card(find(bundle))
     names = [*card.gestures.names]
     if gesture not in names:  # without need nothing of this machine decides how it sounds
         names += [take.name for take in store.load(state_dir(), card).takes]
     if gesture not in names:
         where = f"{rack.path}, key module"
-        raise BadInput(f"{plan.bundle} has no gesture {gesture[:40]!r}", where, f"use one of {', '.join(names)}")
+        raise BadInput(f"{bundle} has no gesture {gesture[:40]!r}", where, f"use one of {', '.join(names)}")
     return names.index(gesture)
 
 

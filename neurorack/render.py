@@ -39,6 +39,8 @@ from neurorack.patch.scale import scale_of
 from neurorack.patch.voice import DEEPEST, FARTHEST
 from neurorack.rack.world import World
 from neurorack.recorder import BYTES, pcm24
+from neurorack.settings.model import Sound
+from neurorack.settings.playing import patch_of
 from neurorack.sound_in import SoundIn
 from neurorack.statedir import state_dir
 from neurorack.takes import store
@@ -95,6 +97,7 @@ class Module:
         noisy: bool = True,
         source: Source | None = None,
         takes: Sequence[Gesture] = (),
+        presets: Sequence[Sound] = (),
     ) -> None:
         board = load_board(rack=True)
         self.block = block
@@ -107,7 +110,8 @@ class Module:
         self._gesture, self._find_seed = (gesture, depth, intonation, morph_to), find_seed
         self._choose()
         self.player.set_task(gate2)
-        self._steps = gate2 == "next gesture"
+        self._gate2, self._presets = gate2, presets
+        self._recalled = -1  # the newest preset that gate 2 has come to
         if source is not None:
             self.player.listen()
         self._source: Source | None = None
@@ -156,15 +160,26 @@ class Module:
             self._up.clear()
         for offset, jack, level in self._schedule.take(self._timeline.start):
             self.player.gate(offset, jack, level)
-            if self._steps and jack == "gate2" and level:  # in the module it is the daemon that chooses
-                self._gesture = (self._gesture[0] + 1, *self._gesture[1:])
-                self._choose()
+            if jack == "gate2" and level:
+                self._step()
         self.player.render(self._sound, self._listen())
         if not self.stage.process(self._sound, self._sound):
             self.resets += 1
             self.player.reset()
             self.stage.open()
         return self._sound
+
+    def _step(self) -> None:
+        """What gate 2 chooses, it chooses here; in the module it is the desk that does."""
+        if self._gate2 == "next gesture":
+            self._gesture = (self._gesture[0] + 1, *self._gesture[1:])
+            self._choose()
+        elif self._gate2 == "next preset" and self._presets:
+            self._recalled = (self._recalled + 1) % len(self._presets)
+            sound = self._presets[self._recalled]
+            self._matrix.load(patch_of(sound))
+            self._gesture = (sound.gesture, sound.depth, sound.intonation, sound.morph_to)
+            self._choose()
 
     def _choose(self) -> None:
         """Take up the gesture, what is to be found from it, and render ahead what that needs."""

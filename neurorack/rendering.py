@@ -87,7 +87,7 @@ def play_rack(rack: str) -> Rendering:
 
 
 def _sheet(plan: Rack) -> PatchSheet:
-    return sheet_of(plan) or PatchSheet(OUT_OF_THE_BOX, None)
+    return sheet_of(plan) or PatchSheet(OUT_OF_THE_BOX)
 
 
 def _module(plan: Rack, sheet: PatchSheet, world: World) -> Module:
@@ -100,10 +100,10 @@ def _module(plan: Rack, sheet: PatchSheet, world: World) -> Module:
             raise BadInput("a rack that is listened to listens itself", f"{plan.path}, key module.listens", mend)
         source = _Heard(_module(other, theirs, World.from_toml(other.path, epoch_ns=LEAD_NS)))
     bundle = load(sound.bundle)
-    recorded = max(sound.gesture, sound.morph_to) >= len(bundle.gestures)
+    numbers = [number for each in (sound, *sheet.presets) for number in (each.gesture, each.morph_to)]
     return Module(
         bundle, world, patch_of(sound),
         seed=plan.seed, gesture=sound.gesture, depth=sound.depth, intonation=sound.intonation,
-        morph_to=sound.morph_to, gate2=sound.gate2, source=source, find_seed=sound.find_seed,
-        takes=store.load(state_dir(), bundle.card).gestures if recorded else (),
+        morph_to=sound.morph_to, gate2=sound.gate2, presets=sheet.presets, source=source, find_seed=sound.find_seed,
+        takes=store.load(state_dir(), bundle.card).gestures if max(numbers) >= len(bundle.gestures) else (),
     )  # fmt: skip

@@ -277,6 +277,7 @@ def write_tiny_bundle(folder: Path, *, encoder: bool = False, space: float = 0.0
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What takes minutes is tried in small by default."""
     parser.addoption("--jumps", type=int, default=200, help="random jumps of controls per instrument (10000 is all)")
+    parser.addoption("--hands", type=int, default=0, help="random events on a module that plays (1000 take 60 s)")
     parser.addoption("--storm", type=int, default=2_500, help="random events on the module (100000 is all)")
 
 

@@ -201,6 +201,21 @@ def test_next_preset_goes_through_those_that_are_there_and_keeps_the_task(make):
     assert seen == [3, 7, 40, 3]
 
 
+def test_presets_of_a_rack_stand_in_for_those_that_are_stored_and_change_none(make, tmp_path):
+    make("next preset", _1=Sound(bundle="tongues")).close()
+    rack = [Sound(bundle="skins", gesture=n, gate2="next preset") for n in (4, 2)]
+    desk = Desk(tmp_path / "state", "fluid", sound=rack[0], presets=rack, bundle=None, assignments=(), intonation=None)
+    desk.begin(tmp_path / "run", plays_on=False, gate_delay_s=0.006, listen=False)
+    desk.open(tmp_path / "run")
+    seen = []
+    for _ in range(3):
+        desk.hear([RISE, FALL])
+        seen.append(desk.sound.gesture)
+    desk.close()
+    assert seen == [4, 2, 4]
+    assert {number: preset.sound.bundle for number, preset in desk.presets.items()} == {1: "tongues"}
+
+
 def test_a_preset_whose_bundle_is_gone_is_passed_over_in_one_line(make):
     desk = make("next preset", _1=Sound(bundle="no-such"), _2=Sound(bundle="tongues"))
     desk.hear([RISE])

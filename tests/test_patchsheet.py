@@ -77,6 +77,27 @@ def test_a_recorded_gesture_goes_by_its_name(tmp_path: Path, tiny_bundle: Path, 
     assert not np.array_equal(play_rack(path).sound, play_rack(still).sound)
 
 
+PRESETS = """
+[module]
+bundle = "{bundle}"
+gate2 = "next preset"
+[[module.presets]]
+gesture = "still"
+[[module.presets]]
+scale = "major"
+assign = ["cv1=morph"]
+"""
+
+
+def test_its_presets_are_sounds_of_the_same_instrument_and_keep_the_task(tmp_path: Path, tiny_bundle: Path) -> None:
+    sheet = read_sheet(rack(tmp_path, PRESETS.format(bundle=tiny_bundle)))
+    assert sheet is not None
+    assert [one.gesture for one in sheet.presets] == [1, 0]
+    assert [one.scale for one in sheet.presets] == [0, 0b1010_1011_0101]
+    assert {(one.bundle, one.gate2) for one in sheet.presets} == {(str(tiny_bundle), "next preset")}
+    assert patch_of(sheet.presets[1])["attenuverter"][PATCHABLE.index("morph"), CV_JACKS.index("cv1")] == 1
+
+
 def test_a_rack_without_the_table_leaves_the_module_alone(tmp_path: Path) -> None:
     assert read_sheet(rack(tmp_path, "")) is None
 
@@ -98,6 +119,8 @@ def test_a_rack_of_the_package_goes_by_its_name() -> None:
         ("find_seed = 7", "find_seed = 10000", "module.find_seed"),
         ("s-curve", "x-curve", "module.knob.boominess.curve"),
         ("morph.att", "mirth.att", "module.knob.mirth.attenuverter.cv3"),
+        ('listens = "other.toml"', '[[module.presets]]\ngesture = "moo"', "no gesture 'moo'"),
+        ('listens = "other.toml"', '[[module.presets]]\ngate2 = "tap"', "module.presets"),
     ],
 )
 def test_a_mistake_in_it_is_one_line(tmp_path: Path, tiny_bundle: Path, before: str, after: str, words: str) -> None:

@@ -51,11 +51,11 @@ class Modes(Source):
         self._strikes.append((offset, partials))
 
     def render(self, f0_hz: np.ndarray) -> None:
-        """`f0_hz` [hops]: pitch at the end of each hop; it glides there within the hop, but for one with a strike:
-        what is struck has its pitch from the first."""
+        """`f0_hz` [hops]: pitch at the end of each hop; it glides there within the hop, or leaps, but for one with a
+        strike: what is struck has its pitch from the first."""
         self._glide(f0_hz)
         ends_hz = self._ends_hz
-        self._lines[:] = [(begin, end - begin) for begin, end in zip(self._begins_hz, ends_hz, strict=True)]
+        self._lines[:] = [(begin, end - begin) for begin, end in self._lines_hz]
         np.dot(self._lines, RAMP, out=self._f_hz)
         self.partials[:] = self._octaves
         for offset, _ in self._strikes:

@@ -5,7 +5,8 @@
 
 The loop's drift is taken out: it begins and ends on the row that was heard when the freeze began, so neither its
 beginning nor its seam is heard, and its length may be another with every turn. Going back to live, and while somebody
-scrubs, what lies between the rows heard and the rows that come fades with the time constant of a knob.
+scrubs, what lies between the rows heard and the rows that come fades with the time constant of a knob. A leap goes at
+once: what lies between two timbres may be louder, or steeper, than both.
 """
 
 import math
@@ -23,7 +24,7 @@ _TINY = 1e-6
 
 
 class Rows:
-    """`pass_on` every block of rows [hops, width]; `freeze`, `thaw` and `smooth` say from which of its hops on."""
+    """`pass_on` every block of rows [hops, width]."""
 
     def __init__(self, width: int) -> None:
         assert _REMEMBERED * HOP > FREEZE_MAX_S * SAMPLE_RATE_HZ
@@ -39,23 +40,27 @@ class Rows:
         self._apart = np.zeros(width, np.float32)  # rows heard less the ones that come
         self._parted = False
 
-    def pass_on(self, rows: np.ndarray, frozen: list[bool], smooth: list[bool], *, plain: bool) -> None:
-        """In place. `frozen` and `smooth` [hops]: which hops are looped, and which go no faster than a knob; `plain`
-        where neither has any."""
+    def pass_on(
+        self, rows: np.ndarray, frozen: list[bool], smooth: list[bool], leaps: list[bool], *, plain: bool
+    ) -> None:
+        """In place. `frozen`, `smooth` and `leaps` [hops]: which hops are looped, which go no faster than a knob, and
+        which of these at once all the same; `plain` where none has any."""
         if not self._begun:
             self._past[:], self._begun = rows[0], True
         at, hops = self._at, len(rows)
         if self._frozen or self._parted or not plain:
             for hop, row in enumerate(rows):
-                self._pass_one(row, at + hop, frozen[hop], smooth[hop])
+                self._pass_one(row, at + hop, frozen[hop], smooth[hop], leaps[hop])
         self._past[at : at + hops] = rows
         self._at = (at + hops) % _REMEMBERED
 
-    def _pass_one(self, row: np.ndarray, at: int, frozen: bool, smooth: bool) -> None:
+    def _pass_one(self, row: np.ndarray, at: int, frozen: bool, smooth: bool, leaps: bool) -> None:
         """One row, whose place in the past is `at`."""
         before = self._past[at - 1]
         if frozen and not self._frozen:
             self._capture(at)
+        elif leaps:
+            self._parted = False
         elif smooth or self._frozen != frozen:
             np.subtract(before, row, out=self._apart)
             self._parted = True

@@ -46,9 +46,9 @@ PLAYED = len(KNOBS) + len(PERFORMANCE)
 """Of what an envelope can reach: pitch, descriptors, performance."""
 
 FAR = 0.1
-"""Of the travel of what leads from timbre to timbre: a jump that is larger goes at once. What lies between two timbres
-may be louder or softer than both, by up to 10 dB; slewed, the way through it would be heard, while the decoder crosses
-from frame to frame unheard."""
+"""Of the travel of what leads from timbre to timbre, `scrub` too: a jump that is larger goes at once. What lies between
+two timbres may be louder or softer than both, by up to 10 dB; slewed, the way through it would be heard, while the
+decoder crosses from frame to frame unheard."""
 
 _STILL = 1e-6
 _AT_ONCE = np.array([SCRUB, GLIDE, FREEZE])

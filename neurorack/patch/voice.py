@@ -15,13 +15,13 @@ What is heard instead of a gesture, another sound's rows, goes the same way with
 
 Performance (`patch.performance`) acts where it belongs: morph, find, scrub and release on the walk along the gesture,
 freeze on the rows that come of it (`patch.frozen`), macros, variation and transient on the rows as they are heard,
-glide on the pitch. The gesture's envelope, where the patch routes it, moves all of them, one hop after the row it is
-of.
+glide on the pitch. The gesture's envelope, where the patch routes it, moves pitch and descriptors with the row that it
+is of, and these knobs one hop after it.
 """
 
 import math
 from collections.abc import Sequence
-from operator import add
+from operator import add, sub
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +34,7 @@ from neurorack.patch.gestures import LATENT, PITCH, RMS, Stage, Trajectory, Walk
 from neurorack.patch.glide import Glide
 from neurorack.patch.knobs import Scales, read
 from neurorack.patch.performance import (
+    FAR,
     FIND1,
     FIND2,
     FREEZE,
@@ -165,7 +166,7 @@ class Voice:
         self._rows_heard = Rows(LATENT + latent)
         self._gate2 = Gate2()
         self._held = False  # gate 1 is up
-        self._frozen, self._smooth = [False] * hops, [False] * hops
+        self._frozen, self._smooth, self._leaps = ([False] * hops for _ in range(3))
         self._noted = self._scrubbed = False  # something in these; the newest hop was scrubbed
         self._frames = frames = np.zeros(hops, FRAMES)
         self._ages, self._asked_oct, self._asked = frames["age"], frames["asked_oct"], frames["controls"]
@@ -248,7 +249,7 @@ class Voice:
         self._played, walk, at = played, self._walk, 0
         performs = steers or not self._slewed.neutral
         if self._noted:
-            self._frozen[:] = self._smooth[:] = [False] * self._hops
+            self._frozen[:] = self._smooth[:] = self._leaps[:] = [False] * self._hops
             self._noted = False
         for hop in range(self._hops):
             end = (hop + 1) * HOP
@@ -304,9 +305,12 @@ class Voice:
                 moved[SCRUB] = row[SCRUB]
             row = self._played[hop]
             row[:] = moved
-        if (morph := float(row[MORPH])) != walk.morph:
+        leads = float(row[SCRUB]), float(row[MORPH]), float(row[FIND1]), float(row[FIND2])
+        was = walk.scrub, walk.morph, *walk.finding
+        self._leaps[hop] = min(leads[0], was[0]) >= 0.0 and max(map(abs, map(sub, leads, was))) > FAR
+        if (morph := leads[1]) != walk.morph:
             walk.blend(morph)
-        if (found := (float(row[FIND1]), float(row[FIND2]))) != walk.finding:
+        if (found := leads[2:]) != walk.finding:
             walk.find(*found)
         walk.scrub, walk.pace = float(row[SCRUB]), pace(float(row[RELEASE]))
 
@@ -321,7 +325,7 @@ class Voice:
         age_hops = 0.0 if walk.stage is Stage.SILENT else since / HOP  # in silence the onset stands ready
         self._touch.note(hop, age_hops, float(self._played[hop, VARIATION]))
         if self._enveloped:
-            self._loudnesses[hop], self._loudness = self._loudness, walk.loudness(hop)
+            self._loudnesses[hop] = self._loudness = walk.loudness(hop)
 
     def _act(self, offset: int, jack: str, level: int) -> None:
         """An edge, on its sample."""
@@ -411,7 +415,7 @@ class Voice:
         elif self._forget_in > 0:
             rows[:] = self._heard
             self._forget_in -= len(self.gain)
-        self._rows_heard.pass_on(rows, self._frozen, self._smooth, plain=not self._noted)
+        self._rows_heard.pass_on(rows, self._frozen, self._smooth, self._leaps, plain=not self._noted)
         return rows
 
     def _fill_controls(self, rows: np.ndarray) -> None:

@@ -110,28 +110,37 @@ class VoltsFilePlan(_Source, tag="volts_file"):
 SourcePlan = SequencerPlan | LfoPlan | RandomPlan | EnvelopePlan | ConstantPlan | KeyboardPlan | VoltsFilePlan
 
 
-class ModulePlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """`[module]`: how the module itself is set, in the words of `neurorack render`. Without the table it plays what it
-    remembers.
+class PresetPlan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`[[module.presets]]`: how the instrument is set, in the words of `neurorack render`.
 
-    `listens` is what is plugged into the jack `in` where the rack is rendered: another rack's file, as a path from this
-    one's folder. Live it is whatever comes in at the sound card. `gesture` and `morph_to` may be recorded ones of this
-    machine. `knob` has what `assign` does not say of a knob, in the words of `neurorack ctl set`:
+    `gesture` and `morph_to` may be recorded ones of this machine. `knob` has what `assign` does not say of a knob, in
+    the words of `neurorack ctl set`:
 
         knob.centroid.curve = "s-curve"
         knob.morph.attenuverter.cv1 = -0.5
     """
 
-    bundle: str
     gesture: str | None = None
     morph_to: str | None = None
     depth: Annotated[float, msgspec.Meta(ge=0.0, le=4.0)] = 1.0
     intonation: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)] = 1.0
-    gate2: str = GATE2_TASKS[0]
     scale: str = "off"
     assign: list[str] = []
     find_seed: Annotated[int, msgspec.Meta(ge=0, le=FIND_SEED_MAX)] = 0
     knob: dict[str, dict[str, Any]] = {}
+
+
+class ModulePlan(PresetPlan, kw_only=True):
+    """`[module]`: how the module itself is set. Without the table it plays what it remembers.
+
+    `presets` are those that gate 2 leads through, of the same instrument. `listens` is what is plugged into the jack
+    `in` where the rack is rendered: another rack's file, as a path from this one's folder. Live it is whatever comes in
+    at the sound card.
+    """
+
+    bundle: str
+    gate2: str = GATE2_TASKS[0]
+    presets: Annotated[list[PresetPlan], msgspec.Meta(max_length=64)] = []
     listens: Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+$")] | None = None
 
 

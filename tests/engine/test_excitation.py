@@ -107,8 +107,33 @@ def test_the_pitch_glides_over_one_hop() -> None:
     np.testing.assert_allclose(np.diff(middle), 100 / HOP, rtol=0.2)
 
 
+LEAPS_HZ = np.tile([110.0, 110.0, 880.0, 880.0, 300.0, 700.0, 60.0], 37)[:256]
+
+
+@pytest.mark.parametrize("upwards", [False, True])
+def test_where_the_pitch_leaps_no_partial_is_steeper_than_before_or_after(upwards: bool) -> None:
+    """A soft high tone and a brighter low one: gains cross from the one to the other in the hop of the leap."""
+    k = np.arange(1, HARMONICS + 1)
+    tones = [(5_260.0, np.where(k <= 1, 0.3, 0.0)), (329.0, np.where(k <= 5, 1.0, 0.0))]
+    (before_hz, before), (after_hz, after) = tones[::-1] if upwards else tones
+    harmonics = excite(np.repeat([before_hz, after_hz], 8))[0].astype(np.float64)
+    gains = np.repeat([before, after], 8, axis=0)
+    up = np.arange(1, HOP + 1)[:, None] / HOP
+    mixed = harmonics * ((1 - up) * np.concatenate([gains[:1], gains[:-1]])[:, None] + up * gains[:, None])
+    steepest = np.abs(np.diff(mixed.reshape(-1, HARMONICS), axis=0)).max(axis=1)
+    leap = slice(8 * HOP - 1, 9 * HOP)
+    assert steepest[leap].max() < 1.1 * max(steepest[: leap.start].max(), steepest[leap.stop :].max())
+
+
+@pytest.mark.parametrize("after_hz", [880.0, 27.5])
+def test_a_leap_is_spent_on_the_lower_pitch(after_hz: float) -> None:
+    first = excite(np.array([110.0, 110.0, after_hz, after_hz]))[0][..., 0].ravel().astype(np.float64)
+    cycles = np.cumsum(np.repeat([110.0, 110.0, min(110.0, after_hz), after_hz], HOP)) / SAMPLE_RATE_HZ
+    np.testing.assert_allclose(first, np.cos(2 * np.pi * cycles), atol=1e-5)
+
+
 @pytest.mark.parametrize("hops", [1, 2, 4, 8])
-@pytest.mark.parametrize("f0_hz", [np.geomspace(40, 6_000, 256), np.full(256, 261.6256), np.full(256, 25.3)])
+@pytest.mark.parametrize("f0_hz", [np.geomspace(40, 6_000, 256), np.full(256, 261.6256), np.full(256, 25.3), LEAPS_HZ])
 def test_blocks_of_every_size_give_the_offline_pass(hops: int, f0_hz: np.ndarray) -> None:
     harmonics, pulse, noise = excite(f0_hz, seed=3)
     source = Excitation(hops, seed=3)

@@ -29,8 +29,8 @@ def play(hops: int, f0_hz: np.ndarray, strikes: list[tuple[int, np.ndarray]]) ->
     return tuple(np.concatenate(part) for part in zip(*out, strict=True))
 
 
-def test_blocks_of_any_size_give_the_same_modes() -> None:
-    f0_hz = np.geomspace(40, 4_000, HOPS)
+@pytest.mark.parametrize("f0_hz", [np.geomspace(40, 4_000, HOPS), np.tile([90.0, 900.0, 900.0, 30.0], HOPS // 4)])
+def test_blocks_of_any_size_give_the_same_modes(f0_hz: np.ndarray) -> None:
     whole = play(HOPS, f0_hz, STRIKES)
     for block in BLOCKS:
         for one, other in zip(play(block // HOP, f0_hz, STRIKES), whole, strict=True):
@@ -65,6 +65,14 @@ def test_what_is_struck_has_its_pitch_from_the_first() -> None:
     low = play(1, f0_hz, [(2 * HOP + 10, BAR)])[0][:, 0]
     n = np.arange(2 * HOP - 10)
     np.testing.assert_allclose(low[2 * HOP + 10 :], np.sin(2 * np.pi * 500.0 / SAMPLE_RATE_HZ * n), atol=1e-5)
+
+
+@pytest.mark.parametrize("after_hz", [880.0, 27.5])
+def test_a_leap_of_the_pitch_is_spent_on_the_lower_one(after_hz: float) -> None:
+    lowest = play(2, np.repeat([110.0, after_hz], [3, 3]), [(0, BAR)])[0][:, 0]
+    hz = np.repeat([110.0, 110.0, 110.0, min(110.0, after_hz), after_hz, after_hz], HOP)
+    cycles = np.concatenate([[0.0], np.cumsum(hz[1:])]) / SAMPLE_RATE_HZ
+    np.testing.assert_allclose(lowest, np.sin(2 * np.pi * cycles), atol=1e-5)
 
 
 def test_modes_fade_on_their_way_up_and_never_fold() -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
+from itertools import chain, combinations, pairwise
 
 import numpy as np
 import pytest
@@ -144,6 +144,12 @@ def glide(shown: Rendering) -> None:
     assert pitch_v(shown, 5.15, 5.24, -1) < -0.9
 
 
+def tune(shown: Rendering) -> None:
+    for step, volts in enumerate((0, 1, 2, -1, 0, 1 / 12, -1 / 12, 0)):
+        begin = 0.6 * step + 0.25
+        assert pitch_v(shown, begin, begin + 0.25, volts) == pytest.approx(volts, abs=0.01)
+
+
 def freeze(shown: Rendering) -> None:
     def again(begin_s: float) -> float:
         times = np.arange(begin_s, begin_s + 0.1, 0.005)
@@ -169,6 +175,15 @@ def tap(shown: Rendering) -> None:
 def next_gesture(shown: Rendering) -> None:
     hits = [bands_db(shown, 0.5 * n, 0.5 * n + 0.1) for n in range(8)]
     assert all(np.abs(one - other).mean() > 3 for one, other in pairwise(hits))
+
+
+def next_preset(shown: Rendering) -> None:
+    bars = [bands_db(shown, 1.6 * n, 1.6 * n + 1.6) for n in range(4)]
+    assert all(np.abs(one - other).mean() > 2.5 for one, other in combinations(bars, 2)), "another instrument"
+    played_v = [(0, 1 / 3, 7 / 12, 1), (-1 / 6, 1 / 4, 7 / 12, 5 / 6), (0, 4 / 3, 7 / 12, 0), (0, 1 / 3, 7 / 12, 1)]
+    for step, volts in enumerate(chain(*played_v)):
+        begin = 0.4 * step + 0.1
+        assert pitch_v(shown, begin, begin + 0.14, volts) == pytest.approx(volts, abs=0.02), "in its own scale"
 
 
 def morph(shown: Rendering) -> None:
@@ -200,6 +215,13 @@ def macros(shown: Rendering) -> None:
     here, opposite, back = (bands_db(shown, t, t + 0.2) for t in (1.0, 2.25, 3.5))
     assert np.abs(here - opposite).mean() > 3 * np.abs(here - back).mean()
     assert np.ptp([pitch_v(shown, t, t + 0.2, 0.0) for t in np.arange(0.6, 4.4, 0.4)]) < 0.01
+
+
+def find(shown: Rendering) -> None:
+    drum, *found, again = (bands_db(shown, 0.6 * n, 0.6 * n + 0.25) for n in range(9))
+    assert np.abs(again - drum).mean() < 2, "the chosen one, as it was"
+    assert min(np.abs(one - drum).mean() for one in found) > 4
+    assert min(np.abs(one - other).mean() for one, other in combinations(found, 2)) > 2
 
 
 def release(shown: Rendering) -> None:
@@ -243,8 +265,9 @@ def audio_in(shown: Rendering) -> None:
 
 
 CLAIMS = (
-    *(fluid, skins, tongues, audio_in, rms, centroid, bandwidth, sharpness, boominess, pitch, scale, glide),
-    *(freeze, retrigger, tap, next_gesture, morph, scrub, transient, variation, macros, release, envelope),
+    *(fluid, skins, tongues, audio_in, rms, centroid, bandwidth, sharpness, boominess, pitch, scale, glide, tune),
+    *(freeze, retrigger, tap, next_gesture, next_preset, morph, scrub, transient, variation, macros, find, release),
+    envelope,
 )
 
 

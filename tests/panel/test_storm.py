@@ -14,6 +14,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from hands import Hands
 from msgspec.structs import replace
 
 from neurorack import bundle
@@ -25,15 +26,11 @@ from neurorack.frontend import Frontend
 from neurorack.panel.pages.system import Service
 from neurorack.panel.panel import Panel
 from neurorack.rack.chips.ssd1306 import OLED, pixels
-from neurorack.rack.control import FAULTY, RackControl
-from neurorack.rack.plan import INPUT_JACKS
+from neurorack.rack.control import RackControl
 from neurorack.rack.world import World
 from neurorack.settings.model import PRESETS, JackName
 from neurorack.shared import METERS, AudioTap, Snapshot
-from neurorack.words import GATE2_TASKS, POTS
-
-SPUN_NS = 250_000
-"""Between two edges of an encoder that passes a thousand detents a second."""
+from neurorack.words import GATE2_TASKS
 
 BUNDLES = ("fluid", "skins", "tongues")
 
@@ -46,8 +43,7 @@ class Module:
         run_dir = folder / "run"
         run_dir.mkdir()
         World.create(run_dir, self.clock.now_ns())
-        self.hands = RackControl(run_dir, self.clock)
-        self._outputs = sorted(self.hands.world.outputs)
+        self.hands = Hands(RackControl(run_dir, self.clock), self.random, self.run, self.clock.now_ns)
         self._run_dir, self._board = run_dir, load_board(rack=True)
         self.jacks = Frontend(self._board, run_dir, self.clock)
         self.desk = Desk(folder / "state", "fluid", bundle=None, assignments=[], intonation=None)
@@ -91,46 +87,12 @@ class Module:
         self._tap.write(np.full(960, self.random.uniform(-1, 1), np.float32))
 
     def event(self) -> None:
-        """One of all that hands, cables and mishaps can do, the encoder first."""
-        random, hands = self.random, self.hands
+        """One of all that hands, cables and mishaps can do, and of what comes from elsewhere."""
         self.events += 1
-        acts: list[tuple[int, Callable[[], object]]] = [
-            (30, lambda: hands.turn_encoder(random.choice((-3, -1, 1, 1, 2, 5)))),
-            (1, lambda: hands.turn_encoder(random.choice((-40, 40)))),
-            (1, lambda: hands.turn_encoder(random.choice((-200, 200)), SPUN_NS)),
-            (24, lambda: self.push(random.uniform(0.015, 0.06))),
-            (3, lambda: self.push(random.uniform(0.51, 0.7))),
-            (5, self.push_turn),
-            (12, lambda: hands.turn_pot(random.choice(POTS), random.random())),
-            (12, lambda: hands.key(random.uniform(-3, 7), random.random() < 0.5)),
-            (8, lambda: hands.patch(random.choice(INPUT_JACKS), random.choice(self._outputs))),
-            (3, lambda: hands.unplug(random.choice(INPUT_JACKS))),
-            (1, self.rewire),
-            (1, self.misname),
-            (1, lambda: hands.fault(random.choice(FAULTY[:5]), "absent")),
-            (3, lambda: [hands.repair(what) for what in FAULTY]),
-            (1, lambda: self.clock.sleep_until_ns(self.clock.now_ns() + random.choice((1, 400, 1300)) * 10**9)),
-        ]
-        random.choices([act for _, act in acts], [weight for weight, _ in acts])[0]()
+        self.hands.event((1, self.rewire), (1, self.misname), (1, self.pass_time))
 
-    def push(self, seconds: float) -> None:
-        self.let_turn_end()
-        self.hands.press_encoder(True)
-        self.run(seconds)
-        self.hands.press_encoder(False)
-
-    def let_turn_end(self) -> None:
-        """A hand pushes when its turn is over."""
-        if contacts := self.hands.world.state.contacts:
-            self.run(max(contacts[-1].t_ns - self.clock.now_ns(), 0) * 1e-9 + 0.01)
-
-    def push_turn(self) -> None:
-        self.let_turn_end()
-        self.hands.press_encoder(True)
-        self.run(0.02)
-        self.hands.turn_encoder(self.random.choice((-2, 1)))
-        self.let_turn_end()
-        self.hands.press_encoder(False)
+    def pass_time(self) -> None:
+        self.clock.sleep_until_ns(self.clock.now_ns() + self.random.choice((1, 400, 1300)) * 10**9)
 
     def rewire(self) -> None:
         """One jack on every knob, a scale with every note or with none, and a task for gate 2."""
@@ -164,14 +126,13 @@ def storm(folder: Path, events: int, seed: int = 1) -> Module:
 
 def is_free(module: Module) -> bool:
     """Whether a player finds his way home, and a turn there is heard and seen."""
-    for what in FAULTY:
-        module.hands.repair(what)
+    module.hands.repair()
     module.run(5.0)
     for _ in range(10):
-        module.push(0.7)
+        module.hands.push(0.7)
         module.run(0.1)
     gesture, before = module.desk.sound.gesture, module.seen()
-    module.hands.turn_encoder(1)
+    module.hands.control.turn_encoder(1)
     module.run(0.1)
     there = module.panel.menu.at_home and module.desk.sound.gesture != gesture
     return there and not np.array_equal(before, module.seen())

@@ -15,14 +15,17 @@ def live(hops: int) -> np.ndarray:
     return np.column_stack([t / 100, np.sin(t / 7), np.sin(t / 31)]).astype(np.float32)
 
 
-def passed(rows: np.ndarray, frozen: np.ndarray, length: float = 75.0, block: int = 1, smooth: bool = False):
+def passed(
+    rows: np.ndarray, frozen: np.ndarray, length: float = 75.0, block: int = 1, smooth: bool = False, leap: int = -1
+):
     made = Rows(WIDTH)
     made.length = length
     out = rows.copy()
     for at in range(0, len(rows), block):
         flags = frozen[at : at + block].tolist()
         marks = [smooth] * block
-        made.pass_on(out[at : at + block], flags, marks, plain=not any(flags + marks))
+        leaps = [hop == leap for hop in range(at, at + block)]
+        made.pass_on(out[at : at + block], flags, marks, leaps, plain=not any(flags + marks))
     return out
 
 
@@ -68,7 +71,7 @@ def test_another_length_begins_with_the_next_turn_and_tears_nothing():
     made, out = Rows(WIDTH), live(3_000)
     for at, row in enumerate(out):
         made.length = 100.0 if at < 1_020 else 33.3
-        made.pass_on(row[None], [at >= 500], [False], plain=at < 500)
+        made.pass_on(row[None], [at >= 500], [False], [False], plain=at < 500)
     assert np.abs(np.diff(out[500:, 1])).max() < 0.25
 
 
@@ -89,6 +92,15 @@ def test_smoothed_rows_go_no_faster_than_a_knob():
     out = passed(rows, np.zeros(100, bool), smooth=True)[:, 0]
     assert out[12] == pytest.approx(1 - np.exp(-3 * 64 / 48_000 / 0.004), abs=1e-5)
     assert np.all(np.diff(out) >= 0) and out[-1] > 0.999
+
+
+@pytest.mark.parametrize("block", [1, 4])
+def test_a_leap_of_smoothed_rows_goes_at_once_and_takes_what_was_left_behind_along(block):
+    rows = np.zeros((100, WIDTH), np.float32)
+    rows[10:14], rows[14:] = 1.0, 5.0
+    out = passed(rows, np.zeros(100, bool), block=block, smooth=True, leap=14)[:, 0]
+    assert out[13] < 0.8
+    assert np.all(out[14:] == 5.0)
 
 
 def test_what_is_no_number_is_soon_forgotten():

@@ -228,6 +228,26 @@ def test_a_scrub_that_rises_moves_on_without_a_step_back(instrument: bundle.Bund
     assert settled[-1] == pytest.approx(len(hold.latent) - 1, abs=0.01)
 
 
+@pytest.mark.parametrize("leap", [{"scrub": 0.1}, {"scrub": 0.5, "morph": 0.9}])
+def test_a_leap_of_what_is_scrubbed_goes_at_once(instrument: bundle.Bundle, leap: dict) -> None:
+    made = voice(instrument, scrub=0.5)
+    before = play(made, 6_400, (0, "gate1", 1))[0][-1]
+    perform(made, **leap)
+    controls, _ = play(made, 1_280)
+    assert np.abs(controls[0] - before).max() > 0.1
+    assert np.ptp(controls, axis=0).max() < 1e-5, "what lies between is not passed through"
+
+
+def test_a_scrub_that_moves_goes_no_faster_than_a_knob(instrument: bundle.Bundle) -> None:
+    made = voice(instrument, scrub=0.5)
+    before = play(made, 6_400, (0, "gate1", 1))[0][-1]
+    perform(made, scrub=0.5 + 0.9 * FAR)
+    controls, _ = play(made, 3_200)
+    column = int(np.argmax(np.abs(controls[-1] - before)))
+    way = (controls[:, column] - before[column]) / (controls[-1, column] - before[column])
+    assert way[2] == pytest.approx(1 - np.exp(-1), abs=0.02), "after three hops of 1.33 ms"
+
+
 def test_scrubbed_the_gate_opens_and_closes(instrument: bundle.Bundle) -> None:
     made = voice(instrument, scrub=0.5)
     _, gain = play(made, 12_800, (100, "gate1", 1), (9_000, "gate1", 0))
@@ -437,8 +457,19 @@ def test_an_envelope_moves_a_knob_as_the_gesture_gets_louder(instrument: bundle.
     moved, _ = play(made, 6_400, (0, "gate1", 1))
     lift, level = (moved - plain)[:, KNOBS.index("sharpness")], plain[:, RMS]
     assert lift[:2].max() < 0.1 * lift.max() and lift[30:].min() > 0.5 * lift.max()
-    assert np.corrcoef(lift[1:], 10 ** (level[:-1] / 20))[0, 1] > 0.99
+    assert np.corrcoef(lift, 10 ** (level / 20))[0, 1] > 0.99
     assert np.array_equal(moved[:, LATENT:], plain[:, LATENT:])
+
+
+def test_an_envelope_is_that_of_the_row_it_moves(instrument: bundle.Bundle) -> None:
+    """Where the place leaps, and the loudness with it, no frame has the one without the other."""
+    made, envelope = voice(instrument, scrub=0.5), np.zeros(PLAYED)
+    envelope[KNOBS.index("centroid")] = 0.4
+    perform(made, envelope=envelope, scrub=0.5)
+    play(made, 6_400, (0, "gate1", 1))
+    perform(made, envelope=envelope, scrub=0.02)
+    controls, _ = play(made, 640)
+    assert np.ptp(controls, axis=0).max() < 1e-5
 
 
 def test_an_envelope_bends_the_pitch_in_octaves(instrument: bundle.Bundle) -> None:

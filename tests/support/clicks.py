@@ -5,12 +5,13 @@ steps from sample to sample around the jump should stay within what the steady s
 they leave that by is the excess, in dB.
 
 Partials that lie close beat slower than the tenth of a second for which a sound is steady, so a suspect is heard out:
-the jump is taken back and made again, each sound plays for another second, and the excess is that over the longer ones.
+the jump is taken back and made again, and each sound plays on, twice as long every time, until it has gone as far by
+itself or has had 16 s for it. The excess is that over the longer ones: a click stays one, however long its neighbours.
 """
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,8 +25,10 @@ from neurorack.words import C4_HZ, DESCRIPTORS, KNOBS, PERFORMANCE, SAMPLE_RATE_
 BLOCK = 128
 LEVEL, STEP = 240, 60
 """Samples: 5 ms, one every 1.25 ms."""
-STEADY, JUMP, LONG = (round(seconds * SAMPLE_RATE_HZ / BLOCK) for seconds in (0.1, 0.06, 1.0))
-"""Blocks: steady before a jump and after it; in which it is over; for which a suspect is heard."""
+STEADY, JUMP = (round(seconds * SAMPLE_RATE_HZ / BLOCK) for seconds in (0.1, 0.06))
+"""Blocks: steady before a jump and after it; in which it is over."""
+LONG = [round(seconds * SAMPLE_RATE_HZ / BLOCK) for seconds in (1.0, 1.0, 2.0, 4.0, 8.0)]
+"""For which a suspect is heard, time after time."""
 LOOP_MAX = 0.4
 """Position of `freeze`: a loop of 73 ms, which passes whole while a sound is steady."""
 FLOOR_DB = -60.0
@@ -68,12 +71,16 @@ def _step_db(audio: np.ndarray) -> float:
     return float(20 * np.log10(np.abs(np.diff(audio.astype(np.float64))).max() + 10 ** (FLOOR_DB / 20)))
 
 
-def excesses_db(before: np.ndarray, across: np.ndarray, after: np.ndarray) -> tuple[float, float]:
-    """By how much levels, and steps, around a jump leave those of the sounds before and after."""
-    steady = np.concatenate([_levels_db(before), _levels_db(after)])
+def excesses_db(
+    steady: tuple[np.ndarray, np.ndarray], across: np.ndarray, more: Sequence[np.ndarray] = ()
+) -> tuple[float, float]:
+    """By how much levels, and steps, around a jump leave those of the sounds before it and after it: the two that are
+    `steady`, and `more` of them that was heard at other times."""
+    before, after = steady
+    alone = np.concatenate([_levels_db(sound) for sound in (*steady, *more)])
     levels = _levels_db(np.concatenate([before[-LEVEL:], across, after[:LEVEL]]))
-    step = _step_db(np.concatenate([before[-1:], across])) - max(_step_db(before), _step_db(after))
-    return float(max(levels.max() - steady.max(), steady.min() - levels.min(), 0.0)), max(step, 0.0)
+    step = _step_db(np.concatenate([before[-1:], across])) - max(_step_db(sound) for sound in (*steady, *more))
+    return float(max(levels.max() - alone.max(), alone.min() - levels.min(), 0.0)), max(step, 0.0)
 
 
 class _Held:
@@ -101,6 +108,12 @@ class _Held:
         if state.frozen != self.state.frozen:
             self._player.gate(int(self._random.integers(BLOCK)), "gate2", state.frozen)
         self.state = state
+
+    def again(self, state: State, blocks: int) -> np.ndarray:
+        """How it sounds there, once the jump is over."""
+        self.go(state)
+        self.play(JUMP)
+        return self.play(blocks)
 
     def play(self, blocks: int) -> np.ndarray:
         out, state, player = np.zeros((blocks, BLOCK), np.float32), self.state, self._player
@@ -150,17 +163,14 @@ def jumps(bundle: Bundle, count: int, seed: int = 0) -> Iterator[Jump]:
         old, new = held.state, held.somewhere(control)
         held.go(new)
         across, after = held.play(JUMP), held.play(STEADY)
-        excess = excesses_db(before, across, after)
-        if max(excess) > SUSPECT_DB:
-            long = []
-            for state in (new, old, new):
-                held.go(state)
-                held.play(JUMP)
-                long.append(held.play(LONG))
-            after = long[2][-STEADY * BLOCK :]
-            excess = excesses_db(np.concatenate([long[1], before]), across, np.concatenate([after, long[0], long[2]]))
+        excess, more = excesses_db((before, after), across), []
+        for longer in LONG:
+            if max(excess) <= SUSPECT_DB:
+                break
+            more += [held.again(old, longer), held.again(new, longer)]
+            excess = excesses_db((before, after), across, more)
         yield Jump(control, *excess, new)
-        before = after
+        before = more[-1][-STEADY * BLOCK :] if more else after
 
 
 def table(found: list[Jump]) -> str:

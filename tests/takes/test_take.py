@@ -1,7 +1,8 @@
 """What is recorded is what is played again: the same frames, and the same sound."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +58,7 @@ class Bench:
         depth: float = 1.0,
         base_hz: float = C4_HZ,
         recording: Recording | None = None,
+        heard: Callable[[int, int], np.ndarray] | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         controls, gain, sound = [], [], []
         for start in range(0, samples, self.block):
@@ -69,7 +71,7 @@ class Bench:
                 if start <= sample < start + self.block:
                     self.player.gate(sample - start, jack, level)
             out = np.zeros(self.block, np.float32)
-            self.player.render(out)
+            self.player.render(out, None if heard is None else heard(start, self.block))
             self.tap.write(self.player.frames())
             if recording is not None:
                 recording.step()
@@ -79,12 +81,12 @@ class Bench:
         return np.concatenate(controls), np.concatenate(gain), np.concatenate(sound)
 
     def record(
-        self, samples: int, edges: Sequence[Edge], **options: float
+        self, samples: int, edges: Sequence[Edge], **options: Any
     ) -> tuple[bundle.Gesture, np.ndarray, np.ndarray]:
         """(gesture, controls and sound of the recorded)."""
         reader = FrameTap(self.tap._file.path)
         recording = Recording(reader, percussive=self.instrument.card.kind == "percussive")
-        controls, _, sound = self.play(samples, edges, recording=recording, **options)  # type: ignore[arg-type]
+        controls, _, sound = self.play(samples, edges, recording=recording, **options)
         assert recording.phase is not Phase.WAITING
         recording.stop()
         assert recording.phase is Phase.DONE
@@ -150,6 +152,25 @@ def test_a_gate_that_is_held_longer_goes_round_without_a_jump(bench):
     fastest = np.abs(np.diff(recorded[RISE // HOP + 80 : fall], axis=0)).max(axis=0)
     assert np.all(np.abs(np.diff(played[fall - 1 : end], axis=0)).max(axis=0) < 1.01 * fastest + 1e-6)
     assert np.ptp(played[fall:end, 2]) > 0.5 * np.ptp(recorded[RISE // HOP : fall, 2]), "and it goes on moving"
+
+
+def sung(start: int, samples: int, latent: int) -> np.ndarray:
+    """Rows [hops, 6 + latent] of another sound, as a follower gives them: a voice that wanders."""
+    t_s = (start + np.arange(HOP, samples + 1, HOP))[:, None] / SAMPLE_RATE_HZ
+    columns = np.arange(LATENT + latent)
+    wide = np.where(columns == 1, 6.0, np.where(columns < LATENT, 0.1, 1.0))
+    rows: np.ndarray = (wide * np.sin(2 * np.pi * (0.7 + 0.3 * columns) * t_s + columns)).astype(np.float32)
+    return rows
+
+
+def test_another_sound_that_is_followed_is_taken_from_gate_to_gate_and_played_without_it(bench):
+    latent = bench.instrument.card.latent
+    gesture, recorded, _ = bench.record(LONG, NOTE, heard=lambda start, samples: sung(start, samples, latent))
+    assert length(gesture) == pytest.approx(SECOND // HOP, abs=2), "it ends with its gate: the other sound goes on"
+    played = bench.again(gesture).play(LONG, NOTE, depth=0.0)[0]
+    heard = slice(RISE // HOP, (RISE + SECOND) // HOP)
+    assert np.ptp(recorded[heard], axis=0).min() > 0.05, "it moves"
+    assert np.abs(played[heard] - recorded[heard]).max() < 1e-5
 
 
 def test_a_stroke_is_one_shot_with_the_partials_that_were_struck(struck_bundle, tmp_path):

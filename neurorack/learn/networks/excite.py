@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from neurorack.engine.bands import WIDTHS_HZ, Hiss
-from neurorack.engine.excitation import F_TOP_HZ, HARMONICS, schroeder_phases
+from neurorack.engine.excitation import F_TOP_HZ, HARMONICS, LEAP, schroeder_phases
 from neurorack.engine.modes import FADE
 from neurorack.learn.corpus import MODES
 from neurorack.words import BAND_EDGES_HZ, BANDS, HOP, SAMPLE_RATE_HZ
@@ -62,10 +62,14 @@ class Elements:
         return self._with_noise(out, random)
 
     def _glide(self, f0_hz: np.ndarray) -> np.ndarray:
-        """Frequency in Hz [batch, samples]; pitch glides within a hop."""
-        ends = np.concatenate([f0_hz[:, :1], f0_hz], axis=1).astype(np.float64)
+        """Frequency in Hz [batch, samples]; pitch glides within a hop, a leap is spent on the lower one."""
+        ends = f0_hz.astype(np.float64)
+        begins = np.concatenate([ends[:, :1], ends[:, :-1]], axis=1)
+        low = np.minimum(begins, ends)
+        leaps = np.maximum(begins, ends) > LEAP * low
+        begins, ends = np.where(leaps, low, begins), np.where(leaps, low, ends)
         part = np.arange(1, HOP + 1) / HOP
-        glide: np.ndarray = ends[:, :-1, None] + (ends[:, 1:] - ends[:, :-1])[..., None] * part
+        glide: np.ndarray = begins[..., None] + (ends - begins)[..., None] * part
         return glide.reshape(len(f0_hz), self.samples)
 
     def _with_noise(self, out: torch.Tensor, random: np.random.Generator) -> torch.Tensor:

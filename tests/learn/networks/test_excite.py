@@ -60,6 +60,14 @@ def test_a_gliding_pitch_is_followed_within_the_hop():
     assert np.corrcoef(*spectra)[0, 1] > 0.999
 
 
+def test_a_leap_is_spent_on_the_lower_pitch_as_in_the_engine():
+    leaps_hz = np.array([110.0, 880.0, 880.0, 27.5, 40.0])
+    engine = Excitation(5, noisy=False)
+    engine.render(leaps_hz)
+    cycles = np.cumsum(Elements(5)._glide(leaps_hz[None])[0]) / 48_000
+    np.testing.assert_allclose(np.cos(2 * np.pi * cycles), engine.harmonics[..., 0].reshape(-1), atol=1e-5)
+
+
 def test_modes_are_the_engines_from_the_strike_on():
     f0_hz = 150.0 * 2 ** np.linspace(0.2, 0, 32)
     theirs, _ = ring(f0_hz, OCTAVES)
