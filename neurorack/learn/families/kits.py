@@ -17,7 +17,7 @@ from neurorack.errors import BadInput
 from neurorack.learn.export import export_decoder, export_encoder
 from neurorack.learn.families.export import DELAYS, EXPORTS
 from neurorack.learn.families.instrument import InstrumentTask
-from neurorack.learn.families.played import Gains, Sound
+from neurorack.learn.families.played import Gains, Sound, apart
 from neurorack.learn.families.tasks import TASKS
 from neurorack.learn.gestures import Encode
 from neurorack.learn.pack import pack, revoice
@@ -65,6 +65,10 @@ class Kit(Protocol):
         """A network's decoder, as it ships."""
         ...
 
+    def apart(self, model: Any, graph: bytes) -> float:
+        """How far what a graph plays lies from what the network's decoder says (`played.apart`)."""
+        ...
+
     def judge(self, model: Any) -> Callable[[bytes], float] | None:
         """The validation loss with another graph for the network's decoder; None where nothing but the network itself
         can be judged."""
@@ -83,6 +87,9 @@ class InstrumentKit:
 
     def graph(self, model: Any) -> bytes:
         return _written(export_decoder, model["decoder"])
+
+    def apart(self, model: Any, graph: bytes) -> float:
+        return apart(model["decoder"], graph)
 
     def judge(self, model: Any) -> Callable[[bytes], float]:
         def loss(graph: bytes) -> float:
@@ -136,6 +143,9 @@ class FamilyKit:
 
     def graph(self, model: Any) -> bytes:
         return _written(EXPORTS[self._family], model)
+
+    def apart(self, model: Any, graph: bytes) -> float:
+        return apart(model, graph)
 
     def judge(self, model: Any) -> Callable[[bytes], float] | None:
         """WaveNet's graph draws by itself: no teacher can force it, so there is no loss."""

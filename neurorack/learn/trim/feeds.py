@@ -1,6 +1,7 @@
 """What an instrument's own gestures ask of its decoder: inputs to calibrate a graph with, and to compare it by."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,20 @@ PITCHES_OCT = (-1.0, 0.0, 1.5)
 def feeds(bundle: Bundle, hops: int = HOPS) -> list[Feed]:
     """One of each gesture, `hops` long, as the module plays it from its gate on; not of a bundle that plays ahead."""
     return [_feed(bundle, each, rows) for each, rows in zip(bundle.gestures, _asked(bundle, hops), strict=True)]
+
+
+def play(session: Any, feed: Feed, rows: int) -> np.ndarray:
+    """[samples] of a session whose frames are open, so many at a time; every state goes on into the next call."""
+    names = [port.name for port in session.get_outputs()]
+    states = {name: values for name, values in feed.items() if name.startswith("state_")}
+    flowing = {name: values for name, values in feed.items() if name not in states}
+    parts = []
+    for at in range(0, len(feed["controls"]), rows):
+        given = {name: values[at : at + rows] for name, values in flowing.items()}
+        said = dict(zip(names, session.run(names, {**given, **states}), strict=True))
+        states = {name: said[f"next_{name.removeprefix('state_')}"] for name in states}
+        parts.append(said["audio"].ravel())
+    return np.concatenate(parts)
 
 
 def _asked(bundle: Bundle, hops: int) -> Iterator[np.ndarray]:

@@ -19,14 +19,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from neurorack.engine.footprint import bound
-from neurorack.learn.trim.feeds import Feed
+from neurorack.learn.trim.feeds import Feed, play
 from neurorack.onnx_session import open_session
 
 Judge = Callable[[bytes], float]
@@ -139,24 +138,10 @@ def streaming_apart(graph: bytes, feed: Feed, rows: int) -> float:
     return float(np.abs(play(session, feed, rows) - whole).max() / max(1.0, np.abs(whole).max()))
 
 
-def play(session: Any, feed: Feed, rows: int) -> np.ndarray:
-    """[samples] of a session whose frames are open, so many at a time; every state goes on into the next call."""
-    names = [port.name for port in session.get_outputs()]
-    states = {name: values for name, values in feed.items() if name.startswith("state_")}
-    flowing = {name: values for name, values in feed.items() if name not in states}
-    parts = []
-    for at in range(0, len(feed["controls"]), rows):
-        given = {name: values[at : at + rows] for name, values in flowing.items()}
-        said = dict(zip(names, session.run(names, {**given, **states}), strict=True))
-        states = {name: said[f"next_{name.removeprefix('state_')}"] for name in states}
-        parts.append(said["audio"].ravel())
-    return np.concatenate(parts)
-
-
 def described(outcome: Outcome) -> list[tuple[str, ...]]:
     """Rows for a table, its heads first."""
     heads = ("operator", "weights", "µs before", "µs in int8", "ratio", "loss before", "loss in int8", "apart", "kept")
-    rows = [heads]
+    rows: list[tuple[str, ...]] = [heads]
     for trial in [*outcome.trials, *([outcome.together] if outcome.together else [])]:
         times = f"{trial.before_s * 1e6:.1f}", f"{trial.after_s * 1e6:.1f}", f"{trial.after_s / trial.before_s:.3f}"
         losses = f"{trial.loss_before:.4f}", f"{trial.loss_after:.4f}", f"{trial.apart:.1e}"

@@ -1,6 +1,6 @@
 """What a decoder would take of a microcontroller's memory, by its graph, and which chips it fits.
 
-    weights       every constant once: float32, or int8 for those of two axes and more
+    weights       every constant of the graph once, zeros and all: float32, or int8 for those of two axes and more
     states        what is carried from call to call
     activations   the most that is alive at once during a call
 

@@ -308,6 +308,16 @@ class Lottery:
             self._run.load_state({**cut_run(trained, groups, keep, names), "step": plan.rewind_step})
 
 
+def scoring_share(result: Result) -> float:
+    """Of a round's time, what scores and cuts took."""
+    return result.scoring_s / (result.training_s + result.scoring_s or 1.0)
+
+
+def speedup_share(dense: Result, result: Result) -> float:
+    """How many times less time a network takes, over how many times less it multiplies: 1 where time falls as fast."""
+    return (dense.time_s / result.time_s) / (dense.macs_per_s / result.macs_per_s)
+
+
 def smallest(results: Sequence[Result], worse: float = 0.0) -> Result:
     """The round that multiplies least of those whose validation loss is at most the share `worse` above the dense
     one's (round 0)."""
