@@ -35,8 +35,8 @@ from neurorack.learn.trim.feeds import feeds
 from neurorack.learn.trim.int8 import Outcome
 from neurorack.learn.trim.report import write_report
 from neurorack.learn.trim.rounds import REWIND, Lottery, Plan, Result, smallest
-from neurorack.learn.trim.ships import fitting
-from neurorack.learn.trim.ships import shipped as ships_as
+from neurorack.learn.trim.ships import Shipped, fitting
+from neurorack.learn.trim.ships import shipped as as_shipped
 from neurorack.learn.trim.sounds import Sounds
 from neurorack.terminal import complain, plain, tell
 from neurorack.words import KINDS
@@ -155,15 +155,13 @@ def _make(options: argparse.Namespace, work: Work, source: Source, plan: Plan, f
     kit.pack(lottery.model(kept.round), results[0].widths, work.out, about, remarks.append)
     work.note(folder)
     graphs = [kit.graph(lottery.model(number)) for number in range(len(results))]
-    ships, fits = [ships_as(graph) for graph in graphs], fitting(kit, lottery.model, graphs, folder)
+    ships, fits = [as_shipped(graph) for graph in graphs], fitting(kit, lottery.model, graphs, folder)
     in_int8 = _try_int8(kit, lottery.model(kept.round), work.out, remarks.append) if options.int8 else None
     if not (folder / VALIDATION).exists():
         source.sounds.test.save(folder / VALIDATION)  # for `neurorack evaluate`: nothing was chosen by them
     write_report(work.report, about.title, plan, results, tested, kept.round, remarks, ships, fits, in_int8)
     part = folder / "result.part"
-    told = _told(work, plan, results, tested, kept.round, remarks)
-    for each, own in zip(told["rounds"], ships, strict=True):
-        each |= {"ships": msgspec.to_builtins(own)}
+    told = _told(work, plan, results, tested, kept.round, remarks, ships)
     told |= {"fits": msgspec.to_builtins(fits), "int8": msgspec.to_builtins(in_int8.trials) if in_int8 else None}
     part.write_text(json.dumps(told, indent=1, allow_nan=False))
     part.replace(folder / "result.json")
@@ -191,9 +189,18 @@ def _try_int8(kit: Kit, model: Any, out: Path, say: Say) -> Outcome | None:
 
 
 def _told(
-    work: Work, plan: Plan, results: list[Result], tested: list[float], chosen: int, remarks: list[str]
+    work: Work,
+    plan: Plan,
+    results: list[Result],
+    tested: list[float],
+    chosen: int,
+    remarks: list[str],
+    ships: list[Shipped],
 ) -> dict[str, Any]:
-    rounds = [msgspec.to_builtins(result) | {"test_loss": test} for result, test in zip(results, tested, strict=True)]
+    rounds = [
+        msgspec.to_builtins(result) | {"test_loss": test, "ships": msgspec.to_builtins(own)}
+        for result, test, own in zip(results, tested, ships, strict=True)
+    ]
     told = {"name": work.out.name, "folder": str(work.out), "report": str(work.report), "shipped_round": chosen}
     return {**told, "plan": msgspec.to_builtins(plan), "rounds": rounds, "remarks": remarks}
 

@@ -25,6 +25,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from neurorack.engine.footprint import bound
+from neurorack.engine.proof import DIFFERENCE_MAX
 from neurorack.learn.trim.feeds import Feed, play
 from neurorack.onnx_session import open_session
 
@@ -39,9 +40,8 @@ FASTER = 0.98
 """Of the time before: what a clock tells apart."""
 WORSE = 0.005
 """By so much, relatively, a loss may rise and be called equal."""
-APART = 1e-4
-"""Between hop by hop and all at once, of the peak or of full scale, whichever is more: what a rounding step that falls
-the other way may do. States that part for good end far above."""
+APART = DIFFERENCE_MAX
+"""Between hop by hop and all at once, as for any bundle: a rounding that falls the other way would be far above."""
 
 
 @dataclass(frozen=True)

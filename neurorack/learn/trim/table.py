@@ -17,8 +17,10 @@ from neurorack.learn.evaluate import pictures
 from neurorack.learn.trim.ships import SOUGHT
 from neurorack.learn.trim.sweep import SCRATCH, gather
 
-COLUMNS: tuple[str, ...] = ("seeds", "parameters kept", "MACs kept", "times faster", "times fewer MACs", "time ÷ MACs", "loss ÷ dense")
-COLUMNS += ("scores and cuts", "nodes", "memory, KB", "in int8")
+COLUMNS = (
+    *("seeds", "parameters kept", "MACs kept", "times faster", "times fewer MACs", "time ÷ MACs", "loss ÷ dense"),
+    *("scores and cuts", "nodes", "memory, KB", "in int8"),
+)
 
 Result = dict[str, Any]
 
