@@ -318,6 +318,12 @@ def speedup_share(dense: Result, result: Result) -> float:
     return (dense.time_s / result.time_s) / (dense.macs_per_s / result.macs_per_s)
 
 
+def fall_share(time_left: float, macs_left: float) -> float:
+    """What time fell by, over what multiplications fell by, both as shares of the dense network's: 1 where nothing
+    fell."""
+    return (1.0 - time_left) / (1.0 - macs_left) if macs_left < 1.0 else 1.0
+
+
 def smallest(results: Sequence[Result], worse: float = 0.0) -> Result:
     """The round that multiplies least of those whose validation loss is at most the share `worse` above the dense
     one's (round 0)."""

@@ -112,7 +112,7 @@ def test_what_is_told_is_what_was_done(instrument, trimmed, capsys, monkeypatch)
     assert card.quality["trimmed_loss"] == rounds[2]["test_loss"]
     page = Path(told["report"]).read_text()
     assert "Which layers shrank" in page and f"{rounds[2]['parameters']:,}" in page
-    assert "of a round at most (5 % are allowed)" in page and "times (half is asked for)" in page
+    assert "of a round at most (5 % are allowed)" in page and "of what MACs fall by (half is asked for)" in page
     assert [fit["memory"] for fit in told["fits"]] == ["256 KB", "1 MB"] and "In int8" not in page
     for fit in told["fits"]:
         assert fit["round"] == 0 and fit["apart"] < 1e-5 and f"{fit['memory']}: round 0" in page

@@ -75,10 +75,10 @@ def test_one_command_gives_one_table_and_one_figure(tmp_path, monkeypatch, capsy
         assert {row[2] for row in rows} == {"2"}
         dense = next(row for row in rows if row[1] == "0")
         cells = dict(zip(("criterion", "round", *table.COLUMNS), (cell.strip(" |") for cell in dense), strict=True))
-        assert cells["parameters kept"] == cells["MACs kept"] == "100.0%"
-        assert cells["time ÷ MACs"] == "1.00" and cells["loss ÷ dense"] == "1.000"
+        assert cells["parameters kept"] == cells["MACs kept"] == cells["decoder kept"] == "100.0%"
+        assert cells["faster ÷ fewer"] == cells["fall ÷ fall"] == "1.00" and cells["loss ÷ dense"] == "1.000"
         assert int(cells["nodes"]) > 2 and cells["scores and cuts"].count("%") == 3
-        assert rows[-1][-4].strip() == "", "the rival is not scored"
+        assert rows[-1][-5].strip() == "", "the rival is not scored"
         assert fits.count("| 256 KB | magnitude | ") == fits.count("| 1 MB | magnitude | ") == 2
 
 
