@@ -1,7 +1,8 @@
 """`neurorack bench`: what a block of sound costs on this machine, as excess over a callback that does nothing.
 
-Each block size is a trial in an engine's process of its own (`engine.trial`), played by gates and moving knobs from
-here; with `load`, a drawing panel, a console that polls the meters and an endless rendering job run beside it.
+First each decoder by itself (`engine.footprint`). Then each block size is a trial in an engine's process of its own
+(`engine.trial`), played by gates and moving knobs from here; with `load`, a drawing panel, a console that polls the
+meters and an endless rendering job run beside it.
 """
 
 import argparse
@@ -17,11 +18,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import log2
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurorack.errors import BadInput
 from neurorack.terminal import complain, plain, tell
 from neurorack.words import BLOCKS
+
+if TYPE_CHECKING:
+    from neurorack.bundle import Card
 
 SECONDS = 10.0
 """Of one trial, by default; half of it is the empty callback's."""
@@ -112,6 +116,7 @@ def run(
         _check_cpu(cpu)
     _check_device(device)
     cards = {name: read_card(find(name)) for name in names}
+    decoders = [_decoder(name, cards[name]) for name in names]
     trials = []
     with _run_dir() as run_dir, _loads(names[0], run_dir, LOADS if load else ()):
         for name in names:
@@ -123,8 +128,22 @@ def run(
         "python": sys.version.split()[0],
         "load": list(LOADS) if load else [],
         "seconds": seconds,
+        "decoders": decoders,
         "trials": trials,
     }
+
+
+def _decoder(name: str, card: "Card") -> dict[str, Any]:
+    """What the bundle's graph takes by itself, here and now; where it was trimmed, beside what its card says of the
+    dense one, which was measured where the bundle was packed."""
+    import msgspec
+
+    from neurorack.bundle import ONNX_BYTES_MAX, find, read_file
+    from neurorack.engine.footprint import footprint
+
+    held, cost = card.decoder, msgspec.to_builtins(card.cost)
+    taken = footprint(read_file(find(name), held.file, ONNX_BYTES_MAX, held.sha256, held.bytes))
+    return {"bundle": card.name, **cost, "measured": msgspec.to_builtins(taken)}
 
 
 def _excess(trial: dict[str, Any]) -> dict[str, Any]:
@@ -277,6 +296,10 @@ def describe(report: dict[str, Any]) -> str:
     """The report as a table, times in microseconds, the share of the period in per cent."""
     first = report["trials"][0]
     lines = [
+        f"{'decoder by itself':24}{'nodes':>7}{'parameters':>12}{'MMAC/s':>8}{'file, kB':>10}{'memory, MB':>12}"
+        f"{'% at 64':>9}{'% at 128':>10}",
+        *(line for decoder in report["decoders"] for line in _told(decoder)),
+        "",
         f"device {first['device']}, {report['cpus']} CPUs, {report['seconds']:g} s each, "
         f"{'SCHED_FIFO' if first['realtime'] else 'no real-time priority'}, "
         f"{'beside ' + ', '.join(report['load']) if report['load'] else 'nothing beside it'}",
@@ -296,6 +319,18 @@ def describe(report: dict[str, Any]) -> str:
         cells += [f" {mine['lost']:6}{empty['lost']:7} {mine['lateness_us']['p999']:10.0f}"]
         lines.append("".join(cells))
     return "\n".join(map(plain, lines))
+
+
+def _told(decoder: dict[str, Any]) -> Iterator[str]:
+    """A line for the decoder, and one for the dense one that it comes from."""
+    for before, name in (("", decoder["bundle"][:24]), ("dense_", "  before it was trimmed")):
+        taken = decoder.get(f"{before}measured")
+        if taken:
+            yield (
+                f"{name:24}{taken['nodes']:7}{decoder[f'{before}parameters']:12}"
+                f"{decoder[f'{before}macs_per_s'] / 1e6:8.1f}{taken['file_bytes'] / 1e3:10.0f}"
+                f"{taken['memory_bytes'] / 1e6:12.1f}{taken['share_64'] * 100:9.2f}{taken['share_128'] * 100:10.2f}"
+            )
 
 
 def draw(report: dict[str, Any], path: Path) -> None:

@@ -129,6 +129,27 @@ class Knob(msgspec.Struct, frozen=True):
     quantiles: list[float]
 
 
+class Footprint(msgspec.Struct, frozen=True):
+    """What a decoder's graph took where it was measured, on one thread (`engine.footprint`)."""
+
+    nodes: int
+    """Run in a call at block 64, constants folded and operators fused."""
+    file_bytes: int
+    memory_bytes: int
+    """By which a process that has loaded nothing else grows at most, when it opens and calls it."""
+    share_64: float
+    """Of real time, at block 64."""
+    share_128: float
+    machine: str
+    """Processor and runtime."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.nodes} nodes a call, a file of {self.file_bytes / 1e3:.0f} kB, {self.memory_bytes / 1e6:.1f} MB of "
+            f"memory, {self.share_64:.2%} of real time at block 64, {self.share_128:.2%} at 128 ({self.machine})"
+        )
+
+
 class Cost(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of the decoder, per second of audio; where it was trimmed, also of the dense one it comes from."""
 
@@ -136,6 +157,8 @@ class Cost(msgspec.Struct, frozen=True, omit_defaults=True):
     macs_per_s: float
     dense_parameters: int | None = None
     dense_macs_per_s: float | None = None
+    measured: Footprint | None = None
+    dense_measured: Footprint | None = None
 
 
 class Card(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -523,6 +523,9 @@ def _models_show(options: argparse.Namespace) -> int:
     _say(f"  cost      {cost.parameters} parameters, {cost.macs_per_s / 1e6:.1f} MMAC per second of sound, {nodes}")
     if cost.dense_parameters is not None and cost.dense_macs_per_s is not None:
         _say(f"  trimmed   from {cost.dense_parameters} parameters, {cost.dense_macs_per_s / 1e6:.1f} MMAC")
+    for name, taken in (("measured", cost.measured), ("dense", cost.dense_measured)):
+        if taken is not None:
+            _say(f"  {name:9} {taken}")
     _say(f"  delay     {card.delay_samples} samples")
     if card.ahead:
         _say("  played    from takes rendered ahead: of its knobs pitch and level act")

@@ -49,9 +49,25 @@ def test_a_trial_measures_both_callbacks_of_a_real_engine(report: dict):
         assert abs(trial["callback"]["callbacks"] - trial["empty"]["callbacks"]) <= 0.5 * 48_000 / trial["block"]
 
 
+def test_the_decoder_is_measured_by_itself(report: dict, tiny_bundle: Path):
+    (decoder,) = report["decoders"]
+    taken = decoder["measured"]
+    assert decoder["bundle"] == "tiny" and decoder["parameters"] == report["trials"][0]["parameters"]
+    assert taken["file_bytes"] == (tiny_bundle / "decoder.onnx").stat().st_size
+    assert 10 < taken["nodes"] < 40 and 0 < taken["share_64"] < 1
+
+
+def test_what_was_trimmed_stands_above_what_it_was(report: dict):
+    (decoder,) = report["decoders"]
+    dense = {"dense_parameters": 999_999, "dense_macs_per_s": 7e8, "dense_measured": decoder["measured"]}
+    before, after = bench.describe(report), bench.describe(report | {"decoders": [decoder | dense]})
+    (more,) = set(after.splitlines()) - set(before.splitlines())
+    assert more.startswith("  before it was trimmed") and "999999" in more and "700.0" in more
+
+
 def test_the_table_has_a_line_for_every_trial(report: dict):
     lines = bench.describe(report).splitlines()
-    assert sum(line.startswith("tiny") for line in lines) == 2
+    assert sum(line.startswith("tiny") for line in lines) == 1 + 2, "and one for the decoder by itself"
     assert len(set(map(len, lines[-3:]))) == 1, "columns stand under each other"
 
 

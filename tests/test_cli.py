@@ -328,6 +328,7 @@ def test_models_are_listed_shown_verified_and_installed(place, tiny_bundle):
     shown = neurorack("models", "show", "tiny").stdout
     assert "hold, still" in shown
     assert "centroid, 7 to 13 log2 Hz" in shown
+    assert "measured" not in shown, "its card was written before decoders were measured"
     assert json.loads(neurorack("models", "show", "tiny", "--json").stdout)["name"] == "tiny"
     assert json.loads(neurorack("models", "verify", "tiny", "--json").stdout)["whole"] is True
     shutil.rmtree(place / "models" / "tiny")

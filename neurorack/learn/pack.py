@@ -33,6 +33,7 @@ from neurorack.bundle import (
     read_file,
     write_card,
 )
+from neurorack.engine.footprint import footprint
 from neurorack.engine.proof import prove
 from neurorack.errors import BadInput
 from neurorack.learn import scales
@@ -85,7 +86,8 @@ def pack(
         name = folder.resolve().name
         found = write_space(corpus, own, encode, [as_gesture(each) for each in cuts], part / SPACE, say=say)
         figures = (quality or {}) | found
-        about = _About(name, title, licence, corpus.kind, corpus.origins, figures, _cost(decoder, dense))
+        cost = _cost(decoder) if dense is None else _beside(_cost(decoder), part / DECODER, dense)
+        about = _About(name, title, licence, corpus.kind, corpus.origins, figures, cost)
         _write(part, about, knobs, cuts)
         made = load(part)
         prove(made)
@@ -144,7 +146,7 @@ def pack_random(width: int, folder: Path) -> Card:
     with set_aside(folder) as part:
         export_decoder(decoder, part / DECODER)
         title, name = f"Random weights, width {width}", folder.resolve().name
-        about = _About(name, title, "Apache-2.0", "pitched", [], {}, _cost(decoder, None))
+        about = _About(name, title, "Apache-2.0", "pitched", [], {}, _cost(decoder))
         return _write(part, about, knobs, [held])
 
 
@@ -161,11 +163,15 @@ class _About:
     cost: Cost
 
 
-def _cost(decoder: Decoder, dense: Cost | None) -> Cost:
-    cost = Cost(sum(p.numel() for p in decoder.parameters()), macs_per_s(decoder))
-    if dense is None:
-        return cost
-    return Cost(cost.parameters, cost.macs_per_s, dense.parameters, dense.macs_per_s)
+def _cost(decoder: Decoder) -> Cost:
+    return Cost(sum(p.numel() for p in decoder.parameters()), macs_per_s(decoder))
+
+
+def _beside(cost: Cost, graph: Path, dense: Cost) -> Cost:
+    """With what the graph takes here, and the same of the dense one."""
+    before = {"dense_parameters": dense.parameters, "dense_macs_per_s": dense.macs_per_s}
+    measured = {"measured": footprint(graph.read_bytes()), "dense_measured": dense.measured}
+    return msgspec.structs.replace(cost, **before, **measured)
 
 
 def _described(path: Path) -> Network | None:

@@ -1,11 +1,14 @@
 """A network and a task that take milliseconds, for what trimming does around them."""
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from neurorack.learn.descent import Descent
+from neurorack.learn.export import GraphWriter
 from neurorack.learn.trim.groups import Groups, Probe, linear, norm
 
 COLUMNS = 6
@@ -50,6 +53,23 @@ class Toy(torch.nn.Module):
 
     def example(self, frames):
         return (torch.randn(frames, COLUMNS),)
+
+
+def graph(model) -> bytes:
+    """As a decoder would be exported: the rows of a hop."""
+    g = GraphWriter()
+    x = "controls"
+    for layer in (model.first, model.second):
+        x = g.add("Relu", _linear(g, x, layer), out=f"{x}_bent")
+    g.add("Mul", _linear(g, x, model.out), g.constant("ones", np.ones((1, 64))), out="audio")
+    with tempfile.TemporaryDirectory() as folder:
+        g.save(Path(folder) / "toy.onnx", "toy", {"controls": ["frames", COLUMNS]}, {"audio": ["frames", 64]})
+        return (Path(folder) / "toy.onnx").read_bytes()
+
+
+def _linear(g, x, layer):
+    weight, bias = (value.detach().numpy() for value in (layer.weight, layer.bias))
+    return g.linear(f"{x}_{len(bias)}", x, weight.T, bias)
 
 
 class Fit:

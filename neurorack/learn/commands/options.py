@@ -102,6 +102,9 @@ def add_trim(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--width", type=_count, metavar="N", help="of the dense instrument's hidden layers (default: the recipe's)"
     )
+    parser.add_argument(
+        "--int8", action="store_true", help="try int8 operator by operator; ship what is faster here and as good"
+    )
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is random (default 0)")
     parser.add_argument("--title", help="what the card calls the instrument (default: its name)")
     parser.add_argument("--licence", help="of the weights, for the card (default: the source's)")

@@ -21,16 +21,22 @@ from tqdm import tqdm
 
 from neurorack import bundle
 from neurorack.bundle import Bundle
+from neurorack.engine.footprint import footprint
 from neurorack.errors import BadInput
 from neurorack.learn import checkpoint, loop, shipped
 from neurorack.learn.commands.ending import resumable
 from neurorack.learn.commands.train import THREADS
 from neurorack.learn.commands.work import VALIDATION, Work
 from neurorack.learn.families.kits import STEPS, About, FamilyKit, InstrumentKit, Kit
+from neurorack.learn.pack import revoice
 from neurorack.learn.train import LATENT, Recipe
-from neurorack.learn.trim import sounds
+from neurorack.learn.trim import int8, sounds
+from neurorack.learn.trim.feeds import feeds
+from neurorack.learn.trim.int8 import Outcome
 from neurorack.learn.trim.report import write_report
 from neurorack.learn.trim.rounds import REWIND, Lottery, Plan, Result, smallest
+from neurorack.learn.trim.ships import Shipped, fitting
+from neurorack.learn.trim.ships import shipped as as_shipped
 from neurorack.learn.trim.sounds import Sounds
 from neurorack.terminal import complain, plain, tell
 from neurorack.words import KINDS
@@ -63,7 +69,7 @@ def _trim(options: argparse.Namespace, work: Work) -> int:
     plan = _plan(options, source.recipe)
     of: Any = source.recipe if source.made is None else (source.recipe, source.made.card.decoder.sha256)
     folder = work.run_folder((replace(plan, version=0), of), source.sounds.train)
-    asked = repr((folder.name, options.title, options.licence, options.worse, bundle.SCHEMA))
+    asked = repr((folder.name, options.title, options.licence, options.worse, options.int8, bundle.SCHEMA))
     result = folder / "result.json"
     if not (work.is_finished(asked) and result.exists()):
         with work.held():
@@ -148,18 +154,53 @@ def _make(options: argparse.Namespace, work: Work, source: Source, plan: Plan, f
     about = About(options.title or work.out.name, licence, quality)
     kit.pack(lottery.model(kept.round), results[0].widths, work.out, about, remarks.append)
     work.note(folder)
+    graphs = [kit.graph(lottery.model(number)) for number in range(len(results))]
+    ships, fits = [as_shipped(graph) for graph in graphs], fitting(kit, lottery.model, graphs, folder)
+    in_int8 = _try_int8(kit, lottery.model(kept.round), work.out, remarks.append) if options.int8 else None
     if not (folder / VALIDATION).exists():
         source.sounds.test.save(folder / VALIDATION)  # for `neurorack evaluate`: nothing was chosen by them
-    write_report(work.report, about.title, plan, results, tested, kept.round, remarks)
+    write_report(work.report, about.title, plan, results, tested, kept.round, remarks, ships, fits, in_int8)
     part = folder / "result.part"
-    part.write_text(json.dumps(_told(work, plan, results, tested, kept.round, remarks), indent=1, allow_nan=False))
+    told = _told(work, plan, results, tested, kept.round, remarks, ships)
+    told |= {"fits": msgspec.to_builtins(fits), "int8": msgspec.to_builtins(in_int8.trials) if in_int8 else None}
+    part.write_text(json.dumps(told, indent=1, allow_nan=False))
     part.replace(folder / "result.json")
 
 
+def _try_int8(kit: Kit, model: Any, out: Path, say: Say) -> Outcome | None:
+    """Operator by operator; what is faster and as good replaces the bundle's decoder."""
+    judge, made = kit.judge(model), bundle.load(out)
+    if judge is None or made.card.ahead:
+        say("int8 was not tried: no loss can be told of this decoder's graph")
+        return None
+    outcome = int8.tried(made.decoder_onnx, feeds(made), judge, 1)
+    chosen = outcome.graph
+    if chosen is None:
+        say("int8 is faster and as good in none of the operators: the decoder stays float32")
+    else:
+
+        def write(path: Path) -> None:
+            path.write_bytes(chosen)
+
+        cost = msgspec.structs.replace(made.card.cost, measured=footprint(chosen))
+        revoice(made, write, out, {"cost": cost})
+        say(f"in int8: {', '.join(trial.operator for trial in outcome.trials if trial.kept)}")
+    return outcome
+
+
 def _told(
-    work: Work, plan: Plan, results: list[Result], tested: list[float], chosen: int, remarks: list[str]
+    work: Work,
+    plan: Plan,
+    results: list[Result],
+    tested: list[float],
+    chosen: int,
+    remarks: list[str],
+    ships: list[Shipped],
 ) -> dict[str, Any]:
-    rounds = [msgspec.to_builtins(result) | {"test_loss": test} for result, test in zip(results, tested, strict=True)]
+    rounds = [
+        msgspec.to_builtins(result) | {"test_loss": test, "ships": msgspec.to_builtins(own)}
+        for result, test, own in zip(results, tested, ships, strict=True)
+    ]
     told = {"name": work.out.name, "folder": str(work.out), "report": str(work.report), "shipped_round": chosen}
     return {**told, "plan": msgspec.to_builtins(plan), "rounds": rounds, "remarks": remarks}
 

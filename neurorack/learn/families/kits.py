@@ -12,10 +12,12 @@ import torch
 from neurorack.bundle import Bundle, Cost
 from neurorack.ears.features import FEATURE_HOP
 from neurorack.ears.latent import AHEAD, BEHIND
+from neurorack.engine.footprint import footprint
 from neurorack.errors import BadInput
 from neurorack.learn.export import export_decoder, export_encoder
 from neurorack.learn.families.export import DELAYS, EXPORTS
 from neurorack.learn.families.instrument import InstrumentTask
+from neurorack.learn.families.played import Gains, Sound, apart
 from neurorack.learn.families.tasks import TASKS
 from neurorack.learn.gestures import Encode
 from neurorack.learn.pack import pack, revoice
@@ -59,6 +61,19 @@ class Kit(Protocol):
         """Write a trained network as a bundle that is proven. `dense` is how wide it was."""
         ...
 
+    def graph(self, model: Any) -> bytes:
+        """A network's decoder, as it ships."""
+        ...
+
+    def apart(self, model: Any, graph: bytes) -> float:
+        """How far what a graph plays lies from what the network's decoder says (`played.apart`)."""
+        ...
+
+    def judge(self, model: Any) -> Callable[[bytes], float] | None:
+        """The validation loss with another graph for the network's decoder; None where nothing but the network itself
+        can be judged."""
+        ...
+
 
 class InstrumentKit:
     """Our own instrument: decoder and encoder."""
@@ -70,16 +85,28 @@ class InstrumentKit:
     def timer(self) -> Timer:
         return OnnxTimer(self._streams)
 
+    def graph(self, model: Any) -> bytes:
+        return _written(export_decoder, model["decoder"])
+
+    def apart(self, model: Any, graph: bytes) -> float:
+        return apart(model["decoder"], graph)
+
+    def judge(self, model: Any) -> Callable[[bytes], float]:
+        def loss(graph: bytes) -> float:
+            return self.task.validation_loss({**model, "decoder": Gains(graph, model["decoder"])})
+
+        return loss
+
     def _streams(self, model: Any) -> list[Stream]:
         return [
-            Stream(_written(export_decoder, model["decoder"]), 1, HOP / SAMPLE_RATE_HZ),
+            Stream(self.graph(model), 1, HOP / SAMPLE_RATE_HZ),
             Stream(_written(export_encoder, model["encoder"]), BEHIND + 1 + AHEAD, FEATURE_HOP / SAMPLE_RATE_HZ),
         ]
 
     def pack(self, model: Any, dense: Widths, folder: Path, about: About, say: Callable[[str], None]) -> None:
         trimmed = copy.deepcopy(model)
-        whole = _cost(trimmed.resized(dense)["decoder"])
         with torch.random.fork_rng(devices=[]):
+            whole = _cost(trimmed.resized(dense)["decoder"], export_decoder)
             pack(
                 trimmed["decoder"],
                 trimmed["encoder"],
@@ -114,27 +141,42 @@ class FamilyKit:
     def timer(self) -> Timer:
         return OnnxTimer(self._streams)
 
+    def graph(self, model: Any) -> bytes:
+        return _written(EXPORTS[self._family], model)
+
+    def apart(self, model: Any, graph: bytes) -> float:
+        return apart(model, graph)
+
+    def judge(self, model: Any) -> Callable[[bytes], float] | None:
+        """WaveNet's graph draws by itself: no teacher can force it, so there is no loss."""
+        if self._family == "wavenet":
+            return None
+        return lambda graph: self.task.validation_loss(Sound(graph))
+
     def _streams(self, model: Any) -> list[Stream]:
         """One of the network's frames at a time, which may be several of the graph's."""
-        onnx, samples = _written(EXPORTS[self._family], model), self.task.frame_hops * HOP
+        onnx, samples = self.graph(model), self.task.frame_hops * HOP
         of_graph = next(int(port.shape[1]) for port in read_graph(onnx).outputs if port.name == "audio")
         return [Stream(onnx, samples // of_graph, samples / SAMPLE_RATE_HZ)]
 
     def pack(self, model: Any, dense: Widths, folder: Path, about: About, say: Callable[[str], None]) -> None:
-        own, whole = _cost(model), _cost(model.resized(dense))
+        export = EXPORTS[self._family]
+        own, whole = _cost(model, export), _cost(model.resized(dense), export)
+        sizes = own.parameters, own.macs_per_s, whole.parameters, whole.macs_per_s
         changes = {
             "title": about.title,
             "license": about.licence,
             "quality": about.quality,
-            "cost": Cost(own.parameters, own.macs_per_s, whole.parameters, whole.macs_per_s),
+            "cost": Cost(*sizes, own.measured, whole.measured),
             "delay_samples": DELAYS.get(self._family, 0),
             "ahead": self.timer([model])[0] > LIVE_SHARE,
         }
-        revoice(self._source, lambda path: EXPORTS[self._family](model, path), folder, changes)
+        revoice(self._source, lambda path: export(model, path), folder, changes)
 
 
-def _cost(model: Any) -> Cost:
-    return Cost(round(cost.parameters(model)(model.widths)), cost.macs_per_s(model)(model.widths))
+def _cost(model: Any, export: Callable[[Any, Path], None]) -> Cost:
+    parameters, macs = cost.parameters(model)(model.widths), cost.macs_per_s(model)(model.widths)
+    return Cost(round(parameters), macs, measured=footprint(_written(export, model.eval())))
 
 
 def _written(export: Callable[[Any, Path], None], model: Any) -> bytes:

@@ -8,6 +8,10 @@
     joined        several networks trimmed as one
     sounds        what it learns from, is chosen by, and is tested on
     streaming     the time of networks as they ship
+    feeds         what an instrument's gestures ask of its decoder
+    int8          static int8, tried operator by operator
+    microcontroller   what a decoder takes of a small chip's memory
+    ships         the rounds' graphs, and the largest that fit
     report        a trimming as a page
     sweep         many of them (table: what they came to; estimate: how long they will take)
 

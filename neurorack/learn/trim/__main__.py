@@ -47,10 +47,15 @@ def main() -> int:
     parser.add_argument("--steps", type=int, metavar="N", help="of one training (default: the family's)")
     parser.add_argument("--source", default="fluid", metavar="BUNDLE", help="whose encoder families use (fluid)")
     parser.add_argument("--cache", type=Path, default=Path("out/learn"), metavar="DIR", help="where sounds are kept")
+    parser.add_argument("--table", action="store_true", help="train nothing: only what DIR holds, as table and figure")
     parser.add_argument("--ray", action="store_true", help="on a Ray cluster, which sees --out and --cache")
     cores = os.cpu_count() or 1
     parser.add_argument("--workers", type=int, default=cores, metavar="N", help="cores that Ray takes of this machine")
     options = parser.parse_args()
+    if options.table:
+        options.out.mkdir(parents=True, exist_ok=True)
+        tell(table.write(options.out))
+        return 0
     try:
         return resumable(lambda: _run(options), options.out)
     except BadInput as error:

@@ -8,7 +8,10 @@ import numpy as np
 
 from neurorack.learn.evaluate import pictures
 from neurorack.learn.page import image, write_page
-from neurorack.learn.trim.rounds import Plan, Result
+from neurorack.learn.trim import int8, microcontroller
+from neurorack.learn.trim.int8 import Outcome
+from neurorack.learn.trim.rounds import Plan, Result, fall_share, scoring_share, speedup_share
+from neurorack.learn.trim.ships import SOUGHT, Fit, Shipped
 
 COSTS = {"parameters": "parameters", "macs_per_s": "MACs a second", "time_s": "s per second of audio"}
 """Field of a result → its heading."""
@@ -22,14 +25,21 @@ def write_report(
     tested: Sequence[float],
     chosen: int,
     remarks: Sequence[str],
+    ships: Sequence[Shipped],
+    fits: Sequence[Fit],
+    in_int8: Outcome | None = None,
 ) -> None:
-    """Write the page. `tested` are the rounds' losses on the test set, `chosen` the round that ships. OSError where it
-    cannot be written."""
+    """Write the page. `tested` are the rounds' losses on the test set, `chosen` the round that ships; `ships` are the
+    rounds' graphs, `fits` those that were sought for a microcontroller, `in_int8` what came of trying it. OSError where
+    it cannot be written."""
     dense, kept = results[0], results[chosen]
     facts = {
         "parameters": f"{dense.parameters:,} → {kept.parameters:,}",
         "MACs a second": f"{dense.macs_per_s / 1e6:,.1f} → {kept.macs_per_s / 1e6:,.1f} M",
         "of real time": f"{100 * dense.time_s:.2f} → {100 * kept.time_s:.2f} %",
+        "time falls": f"{_fall(dense, kept):.2f} of what MACs fall by (half is asked for)",
+        "times faster ÷ times fewer MACs": f"{speedup_share(dense, kept):.2f}",
+        "scores and cuts": f"{max(map(scoring_share, results)):.1%} of a round at most (5 % are allowed)",
         "loss on the test set": f"{tested[0]:.4g} → {tested[chosen]:.4g}",
         "criterion": plan.criterion,
         "cut by": plan.by,
@@ -49,6 +59,10 @@ def write_report(
             f"{image(draw_losses(results, tested, chosen))}{_table(results, tested, chosen)}",
             "<h2>Which layers shrank</h2><p>Units that each group keeps, round by round, as a share of the dense "
             f"network's.</p>{image(draw_widths(results))}{_widths(results)}",
+            "<h2>What ships, and where it would fit</h2><p>Nodes are those that ONNX Runtime runs in a call. Memory is "
+            "bounded from above for a microcontroller: weights, states, and all that is alive at once.</p>"
+            f"{_ships(ships)}{_fits(fits)}",
+            *([] if in_int8 is None else [_int8(in_int8)]),
         ],
     )
 
@@ -86,7 +100,8 @@ def draw_widths(results: Sequence[Result]) -> bytes:
 
 
 def _table(results: Sequence[Result], tested: Sequence[float], chosen: int) -> str:
-    heads = ("round", *COSTS.values(), "training loss", "validation loss", "test loss", "training, s", "scoring, s")
+    heads = ("round", *COSTS.values(), "training loss", "validation loss", "test loss", "training, s")
+    heads = (*heads, "scores and cuts, s", "of the round", "fall of time ÷ of MACs", "times faster ÷ fewer")
     rows = []
     for result, test in zip(results, tested, strict=True):
         cells = [
@@ -97,9 +112,45 @@ def _table(results: Sequence[Result], tested: Sequence[float], chosen: int) -> s
             *(f"{loss:.4f}" for loss in (result.training_loss, result.validation_loss, test)),
             f"{result.training_s:.0f}",
             f"{result.scoring_s:.1f}",
+            f"{scoring_share(result):.1%}",
+            f"{_fall(results[0], result):.2f}",
+            f"{speedup_share(results[0], result):.2f}",
         ]
         rows.append("".join(f"<td>{cell}</td>" for cell in cells))
     return _rows(heads, rows)
+
+
+def _fall(dense: Result, result: Result) -> float:
+    return fall_share(result.time_s / dense.time_s, result.macs_per_s / dense.macs_per_s)
+
+
+def _ships(ships: Sequence[Shipped]) -> str:
+    rows = []
+    for number, each in enumerate(ships):
+        cells = (str(number), str(each.nodes), f"{each.file_bytes / 1e3:.0f}", *microcontroller.described(each.bounds))
+        rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+    return _rows(("round", "nodes", "file, kB", *microcontroller.HEADS), rows)
+
+
+def _fits(fits: Sequence[Fit]) -> str:
+    if not fits:
+        return f"<p>No round fits {' or '.join(SOUGHT)} in float32.</p>"
+    lines = (
+        f"<li>{fit.memory}: round {fit.round}, {fit.free:.0%} free, {html.escape(fit.file)}; played by ONNX Runtime it "
+        f"differs from torch by {fit.apart:.1e}</li>"
+        for fit in fits
+    )
+    return f"<p>The largest that fits, in float32:</p><ul>{''.join(lines)}</ul>"
+
+
+def _int8(outcome: Outcome) -> str:
+    heads, *rows = int8.described(outcome)
+    told = "None was: the decoder is float32." if outcome.graph is None else ""
+    return (
+        "<h2>In int8, operator by operator</h2><p>Kept only where it is faster here, its loss on the validation set as "
+        f"good, and streaming as exact. {told}</p>"
+        + _rows(heads, ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows])
+    )
 
 
 def _widths(results: Sequence[Result]) -> str:

@@ -308,6 +308,22 @@ class Lottery:
             self._run.load_state({**cut_run(trained, groups, keep, names), "step": plan.rewind_step})
 
 
+def scoring_share(result: Result) -> float:
+    """Of a round's time, what scores and cuts took."""
+    return result.scoring_s / (result.training_s + result.scoring_s or 1.0)
+
+
+def speedup_share(dense: Result, result: Result) -> float:
+    """How many times less time a network takes, over how many times less it multiplies: 1 where time falls as fast."""
+    return (dense.time_s / result.time_s) / (dense.macs_per_s / result.macs_per_s)
+
+
+def fall_share(time_left: float, macs_left: float) -> float:
+    """What time fell by, over what multiplications fell by, both as shares of the dense network's: 1 where nothing
+    fell."""
+    return (1.0 - time_left) / (1.0 - macs_left) if macs_left < 1.0 else 1.0
+
+
 def smallest(results: Sequence[Result], worse: float = 0.0) -> Result:
     """The round that multiplies least of those whose validation loss is at most the share `worse` above the dense
     one's (round 0)."""

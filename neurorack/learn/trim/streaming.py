@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from neurorack.engine.footprint import bound
 from neurorack.learn.trim.cost import TURNS
 from neurorack.onnx_session import open_session
 
@@ -45,21 +46,7 @@ class OnnxTimer:
 
 
 def _bound(stream: Stream) -> Callable[[], None]:
-    """A call of the graph on arrays that are bound once, as the module has it. All inputs are 0, as all gains then are:
-    a network of this kind takes as long for any others."""
-    session = open_session(stream.onnx, stream.frames)
-    binding = session.io_binding()
-    arrays = []
-    for bind, ports in ((binding.bind_input, session.get_inputs()), (binding.bind_output, session.get_outputs())):
-        for port in ports:
-            shape = [size if isinstance(size, int) else stream.frames for size in port.shape]
-            arrays.append(np.zeros(shape, np.float32))
-            bind(port.name, "cpu", 0, np.float32, shape, arrays[-1].ctypes.data)
-
-    def call() -> None:
-        session.run_with_iobinding(binding, None)
-        assert arrays  # they live as long as what is bound to them
-
+    call = bound(open_session(stream.onnx, stream.frames), stream.frames)
     for _ in range(_WARM_CALLS):
         call()
     return call

@@ -24,7 +24,7 @@ from neurorack.learn import loop
 from neurorack.learn.cluster import on_ray, want_ray
 from neurorack.learn.families.kits import STEPS, FamilyKit, InstrumentKit, Kit
 from neurorack.learn.train import LATENT, Recipe
-from neurorack.learn.trim import select
+from neurorack.learn.trim import select, ships
 from neurorack.learn.trim.cost import macs_per_s, parameters, share
 from neurorack.learn.trim.rounds import REWIND, Lottery, Plan
 from neurorack.learn.trim.sounds import shipped
@@ -33,8 +33,8 @@ SCRATCH = "scratch"
 """In place of a criterion: the rival."""
 INSTRUMENT = "instrument"
 FAMILIES = (INSTRUMENT, *STEPS)
-DENSE, DENSE_ENCODER, INSTRUMENT_STEPS = (640, 640, 640), (256, 256), 3000
-"""Of our own instrument, over-parameterised: 1.05 M parameters."""
+DENSE, DENSE_ENCODER, INSTRUMENT_STEPS = (680, 680, 680), (256, 256), 3000
+"""Of our own instrument, over-parameterised: a decoder of 1.00 M parameters, 26 times the one that ships."""
 THREADS = 2
 """Of every cell, wherever it runs: sums in another order are other weights."""
 RESULT = "result.json"
@@ -136,13 +136,18 @@ def work(cell: Cell, kit: Kit, folder: Path) -> Result:
     if cell.scratch:
         rival = Scratch(kit, plan)
         loop.run(rival, folder)
-        rounds = [rival.told()]
+        rounds, models = [rival.told()], [rival.model]
     else:
         lottery = Lottery(task, plan, timer=kit.timer, say=print)
         loop.run(lottery, folder)
         tested = lottery.test()
         rounds = [msgspec.to_builtins(r) | {"test_loss": t} for r, t in zip(lottery.results, tested, strict=True)]
-    return {"family": plan.task, "criterion": cell.criterion, "seed": plan.seed, "rounds": rounds}
+        models = [lottery.model(number) for number in range(len(rounds))]
+    graphs = [kit.graph(model) for model in models]
+    for each, graph in zip(rounds, graphs, strict=True):
+        each |= {"ships": msgspec.to_builtins(ships.shipped(graph))}
+    fits = msgspec.to_builtins(ships.fitting(kit, models.__getitem__, graphs, folder))
+    return {"family": plan.task, "criterion": cell.criterion, "seed": plan.seed, "rounds": rounds, "fits": fits}
 
 
 class Scratch:
@@ -170,10 +175,14 @@ class Scratch:
     def load_state(self, state: dict[str, Any]) -> None:
         self._run.load_state(state)
 
+    @property
+    def model(self) -> Any:
+        """The network, as it is judged and kept."""
+        return self._run.average.eval()
+
     def told(self) -> Result:
         """As a round of a trimming tells it."""
-        model, task = self._run.average, self._kit.task
-        model.eval()
+        model, task = self.model, self._kit.task
         return {
             "round": self.recipe.rounds,
             "widths": dict(model.widths),

@@ -22,7 +22,7 @@ from neurorack.learn.commands.work import Work, keep_sounds  # noqa: E402
 from neurorack.learn.families import instrument as instrument_task  # noqa: E402
 from neurorack.learn.families import tasks as family_tasks  # noqa: E402
 from neurorack.learn.train import Recipe, Training  # noqa: E402
-from neurorack.learn.trim import criteria, select, streaming  # noqa: E402
+from neurorack.learn.trim import criteria, int8, select, streaming  # noqa: E402
 from neurorack.learn.trim.rounds import Lottery  # noqa: E402
 from neurorack.learn.trim.sounds import parted  # noqa: E402
 
@@ -112,6 +112,42 @@ def test_what_is_told_is_what_was_done(instrument, trimmed, capsys, monkeypatch)
     assert card.quality["trimmed_loss"] == rounds[2]["test_loss"]
     page = Path(told["report"]).read_text()
     assert "Which layers shrank" in page and f"{rounds[2]['parameters']:,}" in page
+    assert "of a round at most (5 % are allowed)" in page and "of what MACs fall by (half is asked for)" in page
+    assert [fit["memory"] for fit in told["fits"]] == ["256 KB", "1 MB"] and "In int8" not in page
+    for fit in told["fits"]:
+        assert fit["round"] == 0 and fit["apart"] < 1e-5 and f"{fit['memory']}: round 0" in page
+        assert len((run_of(trimmed) / fit["file"]).read_bytes()) == rounds[0]["ships"]["file_bytes"]
+    assert rounds[2]["ships"]["bounds"]["float32"] < rounds[0]["ships"]["bounds"]["float32"]
+
+
+def test_the_card_tells_what_the_graph_took_before_and_after(trimmed, capsys):
+    cost = bundle.load(trimmed).card.cost
+    assert cost.measured.file_bytes == (trimmed / "decoder.onnx").stat().st_size < cost.dense_measured.file_bytes
+    assert cost.measured.nodes == cost.dense_measured.nodes > 10
+    assert cli.main(["models", "show", str(trimmed)]) == 0
+    shown = capsys.readouterr().out
+    assert f"measured  {cost.measured}" in shown and f"dense     {cost.dense_measured}" in shown
+
+
+@pytest.mark.parametrize("faster", [False, True])
+def test_int8_ships_where_it_is_faster_and_only_there(instrument, trimmed, tmp_path, monkeypatch, capsys, faster):
+    def timed(one: bytes, other: bytes, rows: int) -> tuple[float, float]:
+        return 1e-5, 0.9e-5 if faster and b"hidden_1_weight_quantized" in other else 1.2e-5
+
+    monkeypatch.setattr(int8, "alternating_s", timed)
+    monkeypatch.setattr(int8, "WORSE", 1.0)
+    out = tmp_path / "small-bells"
+    assert trim(instrument, out, "--int8", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    first = {trial["operator"]: trial for trial in told["int8"]}["hidden_1"]
+    dense = bundle.load(instrument).card.cost.parameters
+    assert 0 < first["weights"] < dense and first["loss_before"] == pytest.approx(told["rounds"][2]["validation_loss"])
+    assert first["loss_after"] != first["loss_before"] and first["apart"] < 1e-5
+    page = Path(told["report"]).read_text()
+    assert "In int8, operator by operator" in page and ("None was" in page) != faster
+    assert ((out / "decoder.onnx").read_bytes() == (trimmed / "decoder.onnx").read_bytes()) != faster
+    assert bundle.load(out).card.cost.measured.file_bytes == (out / "decoder.onnx").stat().st_size
+    assert cli.main(["models", "verify", str(out)]) == 0
 
 
 def test_interrupted_it_goes_on_to_the_same_weights(instrument, trimmed, tmp_path, monkeypatch, capsys):

@@ -227,6 +227,14 @@ def test_the_smallest_that_is_no_worse_by_validation_is_chosen():
     assert smallest(results, worse=0.05).round == 3
 
 
+def test_time_is_held_against_multiplications_and_scoring_against_its_round():
+    dense = Result(0, {"a": 8}, 800, 100.0, 10.0, 1.0, 1.0, training_s=95.0, scoring_s=5.0)
+    small = dataclasses.replace(dense, macs_per_s=10.0, time_s=4.0, training_s=0.0, scoring_s=0.0)
+    assert rounds.scoring_share(dense) == pytest.approx(0.05) and rounds.scoring_share(small) == 0.0
+    assert rounds.speedup_share(dense, small) == pytest.approx(2.5 / 10)
+    assert rounds.fall_share(0.4, 0.1) == pytest.approx(0.6 / 0.9) and rounds.fall_share(1.0, 1.0) == 1.0
+
+
 def test_every_round_says_what_it_came_to():
     said = []
     through(lottery(dataclasses.replace(PLAN, rounds=1), say=said.append))

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from toy import WIDTHS, Task, steady  # noqa: E402
+from toy import WIDTHS, Task, graph, steady  # noqa: E402
 
 from neurorack.learn import loop  # noqa: E402
 from neurorack.learn.trim import __main__ as command  # noqa: E402
@@ -32,6 +32,12 @@ class Named(Task):
 class Kit:
     def __init__(self, family: str) -> None:
         self.task, self.timer = Named(family), steady
+
+    def graph(self, model) -> bytes:
+        return graph(model)
+
+    def apart(self, model, graph: bytes) -> float:
+        return 1e-7
 
 
 @pytest.fixture(autouse=True)
@@ -60,14 +66,42 @@ def test_one_command_gives_one_table_and_one_figure(tmp_path, monkeypatch, capsy
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
     assert len(list(tmp_path.glob(f"*/{RESULT}"))) == 2 * 2 * 2
     for family in ("sing", "ddsp"):
-        part = text[text.index(f"## {family}") :]
-        rows = [line.split(" | ") for line in part.split("\n## ")[0].splitlines() if line.startswith("| ")][1:]
+        part = text[text.index(f"## {family}") :].split("\n## ")[0]
+        main, fits = part.split("Largest round")
+        rows = [line.split(" | ") for line in main.splitlines() if line.startswith("| ")][1:]
         names = [(row[0].strip("| "), row[1]) for row in rows]
         trimmed = ["smallest as good", *(str(number) for number in range(ROUNDS + 1))]
         assert names == [*(("magnitude", name) for name in trimmed), (SCRATCH, "trained so")]
         assert {row[2] for row in rows} == {"2"}
         dense = next(row for row in rows if row[1] == "0")
-        assert dense[3:5] == ["100.0%", "100.0%"] and dense[-1].strip(" |") == "1.000"
+        cells = dict(zip(("criterion", "round", *table.COLUMNS), (cell.strip(" |") for cell in dense), strict=True))
+        assert cells["parameters kept"] == cells["MACs kept"] == cells["decoder kept"] == "100.0%"
+        assert cells["faster ÷ fewer"] == cells["fall ÷ fall"] == "1.00" and cells["loss ÷ dense"] == "1.000"
+        assert int(cells["nodes"]) > 2 and cells["scores and cuts"].count("%") == 3
+        assert rows[-1][-5].strip() == "", "the rival is not scored"
+        assert fits.count("| 256 KB | magnitude | ") == fits.count("| 1 MB | magnitude | ") == 2
+
+
+def test_what_fits_is_written_beside_its_result(tmp_path, monkeypatch):
+    assert run(monkeypatch, tmp_path, "--criteria", "magnitude", "--seeds", "0") == 0
+    folder = tmp_path / "sing-magnitude-0"
+    told = json.loads((folder / RESULT).read_text())
+    assert [(fit["memory"], fit["round"], fit["apart"]) for fit in told["fits"]] == [
+        ("256 KB", 0, 1e-7),
+        ("1 MB", 0, 1e-7),
+    ]
+    for fit in told["fits"]:
+        assert len((folder / fit["file"]).read_bytes()) == told["rounds"][fit["round"]]["ships"]["file_bytes"]
+
+
+def test_the_table_is_made_of_what_is_there_without_training(tmp_path, monkeypatch, capsys):
+    assert run(monkeypatch, tmp_path, "--criteria", "magnitude", "--seeds", "0") == 0
+    before = (tmp_path / "table.md").read_text()
+    (tmp_path / "table.md").unlink()
+    monkeypatch.setattr(sweep, "work", None)
+    capsys.readouterr()
+    assert run(monkeypatch, tmp_path, "--table") == 0
+    assert capsys.readouterr().out.rstrip() == before.rstrip() == (tmp_path / "table.md").read_text().rstrip()
 
 
 def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):

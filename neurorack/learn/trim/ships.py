@@ -1,0 +1,60 @@
+"""The rounds of a trimming as they would ship: what each graph takes, and the largest that fits a microcontroller."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from neurorack.engine.footprint import nodes
+from neurorack.learn.trim.microcontroller import SIZES, Bounds, bounds, largest
+
+SOUGHT = ("256 KB", "1 MB")
+"""Memories for which the largest round is written out."""
+
+
+class Ships(Protocol):
+    """What becomes of a network (`families.kits.Kit`)."""
+
+    def graph(self, model: Any) -> bytes: ...
+    def apart(self, model: Any, graph: bytes) -> float: ...
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A round's decoder."""
+
+    nodes: int
+    """That ONNX Runtime runs in a call for one frame."""
+    file_bytes: int
+    bounds: Bounds
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The largest round that fits a memory in float32."""
+
+    memory: str
+    round: int
+    file: str
+    free: float
+    """Share of the memory."""
+    apart: float
+    """Of its graph, as ONNX Runtime plays it, from the network in torch."""
+
+
+def shipped(graph: bytes) -> Shipped:
+    return Shipped(nodes(graph, 1), len(graph), bounds(graph))
+
+
+def fitting(kit: Ships, model: Callable[[int], Any], graphs: Sequence[bytes], folder: Path) -> list[Fit]:
+    """For every memory of SOUGHT in which one of the rounds fits: that round, written into `folder`, and played.
+    `model` gives the network of a round, `graphs` are theirs."""
+    found = []
+    for memory in SOUGHT:
+        number = largest(graphs, SIZES[memory])
+        if number is not None:
+            graph, file = graphs[number], f"largest-{memory.replace(' ', '')}.onnx"
+            (folder / file).write_bytes(graph)
+            free = 1.0 - bounds(graph).total() / SIZES[memory]
+            found.append(Fit(memory, number, file, free, kit.apart(model(number), graph)))
+    return found
