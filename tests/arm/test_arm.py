@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from arm import REPOSITORY, Arm
+from arm import REPOSITORY, VERSION, Arm
 
 from release import wheels
 from release.wheels import GLIBC_MINOR, Target
@@ -78,12 +78,8 @@ def test_denormals_are_flushed_there(arm):
 
 def test_what_depends_on_the_processor_passes_its_own_tests(arm):
     tests = [f"/checkout/tests/{name}" for name in ABI]
-    options = ["-p", "no:cacheprovider", "--rootdir=/checkout", "-q"]
-    print(
-        arm.python(
-            "-c", "import sys; sys.path.insert(0, '/testers'); import pytest; sys.exit(pytest.main())", *options, *tests
-        )
-    )
+    pytest_there = ["env", "PYTHONPATH=/testers", f"{VERSION}/bin/python", "-m", "pytest"]
+    print(arm.say(*pytest_there, "-q", "-p", "no:cacheprovider", "--rootdir=/checkout", *tests))
 
 
 @pytest.mark.parametrize("python", GLIBC_MINOR)
