@@ -20,7 +20,7 @@ help:
 	@echo "make test-kernel  run the drivers on a Debian kernel of their own, in an emulated machine (Debian on amd64 only)"
 	@echo "make test-boot    boot a fresh Debian with the module in a container: how soon it sounds, how it is locked in (root)"
 	@echo "make test-kill    kill its processes there, and cut its power, at random moments (ARGS='--kills 200' for more)"
-	@echo "make test-arm     install the package on an emulated arm64 Debian, play there what is played here (root, an hour)"
+	@echo "make test-arm     install the package on an emulated arm64 Debian, play there what is played here (root)"
 	@echo "make service      as root: systemd's units, user and rules for a module that starts with its machine"
 	@echo "make bench        measure the audio callback"
 	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
