@@ -38,6 +38,9 @@ contradiction (QEMU 7.2)."""
 
 VERSION = Path("/opt/neurorack/current")
 
+PACKED = ("neurorack/", "models/", "systemd/", "release/", "requirements/")
+"""What the package and the tests there are made from."""
+
 TESTERS = {"pytest", "hypothesis", "iniconfig", "pluggy", "packaging", "pygments", "sortedcontainers"}
 """Of requirements/test.txt, what runs the tests of what depends on the processor."""
 
@@ -52,7 +55,7 @@ def installed() -> Path:
         raise Refused("containers are for root: sudo make test-arm")
     _let_the_kernel_run_arm64()
     debian, place = OUT / "debian", OUT / "installed"
-    stamp, now = place / "etc/installed-from", digest([*project_files(), "requirements/test.txt"])
+    stamp, now = place / "etc/installed-from", digest([name for name in project_files() if name.startswith(PACKED)])
     if stamp.exists() and stamp.read_text() == now:
         return place
     if not debian.exists():
