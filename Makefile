@@ -11,7 +11,7 @@ LIB ?= /etc
 INSTRUMENT ?= fluid
 EVENTS ?= 1000
 
-.PHONY: help run test test-train test-storm test-jumps test-kernel test-boot test-kill setup setup-train service bench train deb release lint hardware lock clean debian-run debian-test debian-train debian-kernel debian-boot
+.PHONY: help run test test-train test-storm test-jumps test-kernel test-boot test-kill test-arm setup setup-train service bench train deb release lint hardware lock clean debian-run debian-test debian-train debian-kernel debian-boot debian-arm
 
 help:
 	@echo "make run          play the module on the virtual rack (ARGS='--seconds 60' and the like are passed on)"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-kernel  run the drivers on a Debian kernel of their own, in an emulated machine (Debian on amd64 only)"
 	@echo "make test-boot    boot a fresh Debian with the module in a container: how soon it sounds, how it is locked in (root)"
 	@echo "make test-kill    kill its processes there, and cut its power, at random moments (ARGS='--kills 200' for more)"
+	@echo "make test-arm     install the package on an emulated arm64 Debian, play there what is played here (root)"
 	@echo "make service      as root: systemd's units, user and rules for a module that starts with its machine"
 	@echo "make bench        measure the audio callback"
 	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
@@ -82,6 +83,9 @@ test-boot: debian-boot $(VENV)/.test
 test-kill: debian-boot $(VENV)/.test
 	@NEURORACK_BOOT_TESTS=1 $(PY) -m pytest -rP tests/boot/test_kill.py $(ARGS)
 
+test-arm: debian-arm $(VENV)/.test
+	@NEURORACK_ARM_TESTS=1 $(PY) -m pytest -rP tests/arm $(ARGS)
+
 lint: debian-run $(VENV)/.test
 	$(PY) -m ruff check neurorack release hardware tests
 	$(PY) -m mypy
@@ -122,6 +126,9 @@ debian-kernel:
 
 debian-boot:
 	$(call debian,libportaudio2 systemd-container mmdebstrap debian-archive-keyring,there is no container to boot)
+
+debian-arm:
+	$(call debian,libportaudio2 systemd-container mmdebstrap debian-archive-keyring arch-test qemu-user-static,there is no arm64 to be had)
 
 # --- Python packages ---------------------------------------------------------------------------------------------
 

@@ -57,8 +57,8 @@ def pin(cpu: int) -> str | None:
 def flush_denormals() -> None:
     """Let the calling thread take numbers below 1e-38 as 0: they cost a hundred times an ordinary one.
 
-    ONNX Runtime does so for the thread that makes a session; PortAudio's may be older than that. glibc's fenv_t ends in
-    mxcsr on x86-64 (flush to zero bit 15, denormals are zero bit 6) and begins with fpcr on aarch64 (bit 24).
+    ONNX Runtime does so for the thread that makes the first session, and on x86-64 alone. glibc's fenv_t ends in mxcsr
+    on x86-64 (flush to zero bit 15, denormals are zero bit 6) and begins with fpcr on aarch64 (bit 24).
     """
     place, bits = {"x86_64": (7, 0x8040), "aarch64": (0, 1 << 24)}.get(platform.machine(), (0, 0))
     if bits:

@@ -70,17 +70,19 @@ def install(target: Target, into: Path, *, runtime: Path | None) -> None:
         wanted = [line for line in wanted if not line.startswith("onnxruntime==")]
     listed = into.parent / "requirements.txt"
     listed.write_text("\n".join(wanted) + "\n")
-    _pip(target, into, "--require-hashes", "-r", str(listed))
+    pip(target, into, "--require-hashes", "-r", str(listed))
     if runtime is not None:
-        _pip(target, into, str(runtime))
+        pip(target, into, str(runtime))
     listed.unlink()
     shutil.rmtree(into / "bin", ignore_errors=True)  # commands whose first line is a path of this machine
     for folder in sorted(into.rglob("tests")):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _pip(target: Target, into: Path, *what: str) -> None:
+def pip(target: Target, into: Path, *what: str) -> None:
+    """Unpack wheels for `target`, as pip's further words name them, into the folder `into`."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "-q", "install", "--no-deps"]
     command += ["--no-compile", "--only-binary=:all:", "--implementation=cp", f"--python-version={target.python}"]
+    command += ["--ignore-requires-python"]  # pip compares with the Python that it runs on; the wheels' tags decide
     command += [f"--platform={platform}" for platform in target.platforms]
     subprocess.run([*command, "--target", str(into), *what], check=True)

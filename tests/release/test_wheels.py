@@ -1,10 +1,12 @@
 """Of the lock file each machine and each Python gets what it needs, every wheel by its hash."""
 
 import re
+import zipfile
+from pathlib import Path
 
 import pytest
 
-from release.wheels import GLIBC_MINOR, REQUIREMENTS, Target, requirements
+from release.wheels import GLIBC_MINOR, REQUIREMENTS, Target, pip, requirements
 
 LOCK = """\
 everywhere==1 \\
@@ -42,3 +44,15 @@ def test_every_python_of_the_module_gets_one_of_each_with_hashes(python):
 def test_a_wheel_for_a_newer_glibc_is_not_taken():
     platforms = Target("aarch64", "3.10").platforms
     assert platforms[0] == "manylinux_2_35_aarch64" and platforms[-1] == "manylinux_2_17_aarch64"
+
+
+def test_a_package_for_a_newer_python_than_the_one_that_packs_is_unpacked(tmp_path: Path):
+    wheel = tmp_path / "newer-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        told = "Metadata-Version: 2.1\nName: newer\nVersion: 1\nRequires-Python: >=3.99\n"
+        file.writestr("newer-1.dist-info/METADATA", told)
+        file.writestr("newer-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr("newer-1.dist-info/RECORD", "")
+        file.writestr("newer.py", "")
+    pip(Target("aarch64", "3.13"), tmp_path / "site", "--no-index", str(wheel))
+    assert (tmp_path / "site/newer.py").exists()

@@ -37,7 +37,7 @@ _KNOBS = st.builds(
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(KnobName.__args__, _KNOBS)))
-@options(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@options(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_patch_survives_the_way_there_and_back(knobs):
     assert knobs_of(patch_of(Sound(bundle="b", knobs=knobs))) == knobs
 
