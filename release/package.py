@@ -13,12 +13,12 @@ from neurorack.update.home import ROOT as HOME
 from release.wheels import Target
 
 DEBIAN = Path(__file__).parent / "debian"
-GUARD = "guard-neurorack.service"
+GUARD, SWITCH = "guard-neurorack.service", "guard-neurorack.path"
 
 SWITCHED = ("systemd/system/", "udev/rules.d/")
 """Of `systemd/lib`, what comes and goes with the version that plays; the rest is read before it is there."""
 
-STARTED = ("neurorack.target", GUARD)
+STARTED = ("neurorack.target", GUARD, SWITCH)
 """With the machine. `systemctl enable` would follow the links and name the version of that day for ever."""
 
 CONFFILES = ("signers", "environment")
@@ -48,7 +48,7 @@ def make(folder: Path, target: Target, out: Path) -> Path:
         place = file.relative_to(lib)
         if place.as_posix().startswith(SWITCHED):
             # The watch must come from a version that has proved itself: the one on trial may have broken its own.
-            version = HOME / ("good" if file.name == GUARD else "current")
+            version = HOME / ("good" if file.name in (GUARD, SWITCH) else "current")
             _link(tree / "usr/lib" / place, version / "systemd/lib" / place)
         else:
             _copy(file, tree / "usr/lib" / place)
