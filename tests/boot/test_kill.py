@@ -158,7 +158,8 @@ def test_killed_at_random_it_sounds_again_soon_and_forgets_nothing(machine, upda
         saving.start()
         time.sleep(2.0 * chance.random())
         if victim in UPDATES:
-            took_s[victim].append(killed_in_an_update_s(machine, victim, chance.uniform(0.0, update_s + AFTER_SWITCH_S)))
+            after_s = chance.uniform(0.0, update_s + AFTER_SWITCH_S)
+            took_s[victim].append(killed_in_an_update_s(machine, victim, after_s))
             which[machine.home.current] += 1
         else:
             took_s[victim].append(back_s(machine, victim))

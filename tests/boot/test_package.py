@@ -41,7 +41,7 @@ def files(folder: Path) -> set[str]:
         here = "/" + os.path.relpath(at, folder).removeprefix(".")
         folders[:] = [name for name in folders if os.path.join(here, name) not in STAYS]
         found |= {os.path.join(here, name) for name in (*folders, *names)}
-    return {path for path in found if path not in STAYS and not path.removesuffix("-") in STAYS}
+    return {path for path in found if path not in STAYS and path.removesuffix("-") not in STAYS}
 
 
 def test_it_is_small_and_holds_the_python_packages_it_runs_on():

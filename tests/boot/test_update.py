@@ -17,7 +17,7 @@ from machine import HOME, NEXT, OUT, PYTHON, Machine, key, make, module, root
 from rig import wait_for
 
 from neurorack import __version__
-from neurorack.update import archive, signature
+from neurorack.update import archive
 from neurorack.update import manifest as listed
 from neurorack.update.trial import KEEP_S, SILENCE_S
 

@@ -3,16 +3,16 @@
     debian ──────▶ installed ───▶ Machine: boot ─▶ … ─▶ cut the power ─▶ boot ─▶ …
     (mmdebstrap)  (make deb, dpkg)  (an overlay of its own, systemd-nspawn)
 
-The first two are made once, below `out/boot`; the second anew when a file of the project has changed. In place of
-converters there is the virtual rack, in place of a card jackd with its dummy driver. The kernel is this computer's: what
-a kernel does with real buses and cards is `make test-kernel`'s.
+The first two are made once, below `out/boot`; the second anew when a file that the package is made from has changed. In
+place of converters there is the virtual rack, in place of a card jackd with its dummy driver. The kernel is this
+computer's: what a kernel does with real buses and cards is `make test-kernel`'s.
 """
 
 import contextlib
 import functools
 import hashlib
 import os
-import re
+import platform
 import shlex
 import shutil
 import signal
@@ -32,7 +32,8 @@ from neurorack import __version__
 from neurorack.errors import BadInput
 from neurorack.shared import METERS, Snapshot
 from neurorack.update.home import Home
-from release.package import CONTROL
+from release.package import depends
+from release.wheels import Target
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OUT = REPOSITORY / "out/boot"
@@ -73,16 +74,16 @@ def root() -> Path:
         _run("cp", "-a", "--reflink=auto", str(debian()), str(installed))
         print(f"Installing {package.name}", flush=True)
         # No apt: it would fetch what the package forgot to ask for. dpkg refuses to configure it instead.
-        _run(*_container(installed), f"--bind-ro={package}:/{package.name}", "--as-pid2", "dpkg", "-i", f"/{package.name}")
+        there = f"/{package.name}"
+        _run(*_container(installed), f"--bind-ro={package}:{there}", "--as-pid2", "dpkg", "-i", there)
         stamp.write_text(now)
     return installed
 
 
 def debian() -> Path:
     """Folder with a Debian that has what the package depends on."""
-    depends = re.search("Depends: (.*)", CONTROL)
-    assert depends is not None
-    packages = sorted({*RIG, *depends[1].format(python=PYTHON).split(", ")})
+    needed = depends(Target(platform.machine(), PYTHON)).split(", ")
+    packages = sorted({*RIG, *(package.split()[0] for package in needed)})
     place = OUT / f"debian-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:8]}"
     if not place.exists():
         _make_debian(place, packages)
@@ -137,11 +138,11 @@ def _wheels() -> Path:
 
 
 def _files() -> list[str]:
-    """What a clone has, with what is not committed yet; of the tests nothing."""
+    """What a package is made from, with what is not committed yet."""
     command = ("git", "-C", str(REPOSITORY), "ls-files", "--cached", "--others", "--exclude-standard", "-z")
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    kept = (name for name in said.split("\0") if name and not name.startswith(("tests/", "hardware/")))
-    return sorted(name for name in kept if (REPOSITORY / name).is_file())
+    parts = ("neurorack/", "models/", "systemd/", "release/", "requirements/", "LICENSE")
+    return sorted(name for name in said.split("\0") if name.startswith(parts) and (REPOSITORY / name).is_file())
 
 
 @functools.cache
@@ -167,7 +168,7 @@ def _run(*command: str, cwd: Path | None = None, **environment: str) -> str:
     """What a command prints; Refused with that where it fails."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=cwd, env={**os.environ, **environment}
+            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=cwd, env=os.environ | environment
         )
     except FileNotFoundError:
         raise Refused(f"{command[0]} is missing: see the Makefile's debian-boot") from None

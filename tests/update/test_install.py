@@ -243,7 +243,8 @@ def test_before_a_version_starts_all_processes_of_another_have_ended(monkeypatch
     monkeypatch.setattr(service, "here", lambda: True)
     monkeypatch.setattr(service, "_systemctl", lambda *words: asked.append(words))
     service.restart()
-    assert asked == [("daemon-reload",), ("stop", "neurorack.target", "neurorack-*.service"), ("start", "neurorack.target")]
+    stop = ("stop", "neurorack.target", "neurorack-*.service")
+    assert asked == [("daemon-reload",), stop, ("start", "neurorack.target")]
 
 
 def test_a_module_without_the_package_says_so(home, updates, tmp_path):
