@@ -48,7 +48,7 @@ def test_it_is_small_and_holds_the_python_packages_it_runs_on():
     assert make("deb").stat().st_size < BYTES_MAX
     site = next((root() / "usr/lib/neurorack/version/lib").glob("python3.*/site-packages"))
     assert {"numpy", "onnxruntime", "msgspec", "neurorack"} <= {path.name for path in site.iterdir()}
-    listed = (root() / "usr/share/doc/neurorack/LICENSES.txt").read_text()
+    listed = (root() / "usr/lib/neurorack/version/LICENSES.txt").read_text()
     for info in site.glob("*.dist-info"):
         assert f"(its text: {info.name})" in listed
 
@@ -58,7 +58,7 @@ def test_installed_again_it_is_what_it_was_and_what_the_owner_wrote_stays(machin
     written = machine.say("cat", "/etc/neurorack/environment", "/etc/neurorack/signers")
     for words in (("-i", "/root/neurorack.deb"), ("--configure", "-a")):
         dpkg(machine, "--force-confold", *words)
-        machine.sounds(patience_s=60.0)
+        machine.sounds(patience_s=120.0)
         assert machine.say("cat", "/etc/neurorack/environment", "/etc/neurorack/signers") == written
         assert machine.say("neurorack", "update") == f"{__version__} plays\n"
     assert "mine" in machine.neurorack("presets", "list").stdout
@@ -70,7 +70,7 @@ def test_what_is_damaged_is_mended_by_installing_it_again(machine):
     assert machine.inside("neurorack", "update", "--check").returncode != 0
     dpkg(machine, "--force-confold", "-i", "/root/neurorack.deb")
     assert f"{__version__} is whole" in machine.say("neurorack", "update", "--check")
-    machine.sounds(patience_s=60.0)
+    machine.sounds(patience_s=120.0)
 
 
 def test_removed_it_is_silent_and_purged_only_the_players_own_is_left(machine):
@@ -79,7 +79,7 @@ def test_removed_it_is_silent_and_purged_only_the_players_own_is_left(machine):
     assert not [unit for unit in UNITS if machine.unit(unit)["ActiveState"] == "active"]
     assert machine.inside("test", "-e", "/etc/neurorack/signers").returncode == 0, "until it is purged"
     dpkg(machine, "--force-confold", "-i", "/root/neurorack.deb")
-    machine.sounds(patience_s=60.0)
+    machine.sounds(patience_s=120.0)
     assert "mine" in machine.neurorack("presets", "list").stdout
     dpkg(machine, "--purge", "neurorack")
     dpkg(machine, "--purge", "neurorack")

@@ -187,9 +187,9 @@ def test_a_version_that_fails_its_self_test_never_plays(machine, change, says):
 def test_a_disk_that_is_full_fills_up_or_may_not_be_written_leaves_what_plays(machine):
     home = str(HOME)
     machine.say("mkdir", "/small")
-    machine.say("mount", "-t", "tmpfs", "-o", "mode=755,size=640m", "tmpfs", "/small")
+    machine.say("mount", "-t", "tmpfs", "-o", "mode=755,size=1g", "tmpfs", "/small")
     machine.say("cp", "-a", f"{home}/.", "/small")
-    machine.say("mount", "--move", "/small", home)
+    machine.say("mount", "--bind", "/small", home)
     inside = Path(f"/proc/{machine.pid}/root{home}")
 
     def refused(says: str) -> None:
@@ -198,19 +198,18 @@ def test_a_disk_that_is_full_fills_up_or_may_not_be_written_leaves_what_plays(ma
         assert sorted(path.name for path in (inside / "versions").iterdir()) == [__version__]
         assert machine.say("neurorack", "update", "--check").startswith(f"{__version__} is whole")
 
+    fill = f"fallocate -l $(($(df --output=avail {home} | tail -n 1) - 10000))K {home}/other"
     with nothing_happens(machine):
-        machine.say("fallocate", "-l", "300M", f"{home}/other")
+        machine.say("sh", "-c", fill)
         refused("MiB are needed")
         machine.say("rm", f"{home}/other")
-        filling = machine.begin(
-            "sh", "-c", f"until test -d {home}/.incoming/{NEXT}/lib; do sleep 0.01; done; "
-            f"fallocate -l $(($(df --output=avail {home} | tail -n 1) - 10000))K {home}/other"
-        )  # fmt: skip
+        unpacking = f"{home}/.incoming/{NEXT}/lib"
+        filling = machine.begin("sh", "-c", f"until test -d {unpacking}; do sleep 0.01; done; {fill}")
         refused("cannot install: No space left on device")
         assert filling.wait(10) == 0
         assert not (inside / ".incoming").exists()
         machine.say("rm", f"{home}/other")
-        machine.say("mount", "-o", "remount,ro", home)
+        machine.say("mount", "-o", "remount,bind,ro", home)
         refused("cannot install: Read-only file system")
         machine.say("umount", "--lazy", home)
 
