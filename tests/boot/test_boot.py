@@ -98,6 +98,14 @@ def test_the_exposure_that_systemd_reckons_is_two_at_most(machine, unit):
     print(said.strip().splitlines()[-1])
 
 
+@pytest.mark.parametrize("unit", ["guard-neurorack.service", "stick-neurorack@.service"])
+def test_what_updates_the_module_is_locked_in_as_far_as_it_can_be(machine, unit):
+    """They are root's, and not running: judged by their files."""
+    file = str(UNITS_FOLDER / unit)
+    said = machine.say("systemd-analyze", "security", "--offline=true", "--threshold=35", "--no-pager", file)
+    print(said.strip().splitlines()[-1])
+
+
 def test_real_time_is_granted_in_the_sandbox(machine):
     assert machine.meters()["realtime"]
     journal = machine.journal("-u", "neurorack*")

@@ -276,7 +276,7 @@ class Machine:
 
     def begin(self, *command: str, user: str = "root") -> "subprocess.Popen[str]":
         """Begin a command in the machine; `first_child` of its pid is the command's own."""
-        enter = ["nsenter", "--target", str(self.pid), "--all", "--wd=/"]
+        enter = ["nsenter", "--target", str(self.pid), "--all", "env", "--chdir=/"]
         if user != "root":
             enter += ["runuser", "-u", user, "--"]
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
