@@ -84,11 +84,16 @@ def update_s(machine: Machine) -> float:
 
 
 def take_back(machine: Machine) -> None:
-    """Let the old version play as if the new one had never come. Off, where a version has to go."""
-    if machine.home.current == __version__ and not machine.home.on_trial:
+    """Let the old version play; done while the machine is off."""
+    home = machine.home
+    if home.current == __version__ and not home.on_trial:
         return
     machine.cut_the_power()
-    machine.home.go_back("taken back")
+    if home.good == __version__:
+        home.go_back("taken back")
+    else:  # on a busy computer the trial was over before we came to look
+        home.begin_trial(__version__)
+        home.keep()
     machine.boot()
     machine.sounds(patience_s=PATIENCE_S)
 
@@ -111,7 +116,7 @@ def killed_in_an_update_s(machine: Machine, victim: str, after_s: float) -> floa
         seconds = back_s(machine, "power")
     updating.kill()
     updating.communicate()
-    assert machine.home.good == __version__ and machine.home.current in (__version__, NEXT)
+    assert {machine.home.good, machine.home.current} <= {__version__, NEXT}
     for folder in (machine.home.root / "versions").iterdir():
         assert listed.verify_folder(folder).version == folder.name
     return seconds

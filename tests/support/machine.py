@@ -74,7 +74,7 @@ def root() -> Path:
         _run("cp", "-a", "--reflink=auto", str(debian()), str(installed))
         print(f"Installing {package.name}", flush=True)
         # No apt: it would fetch what the package forgot to ask for. dpkg refuses to configure it instead.
-        there = f"/{package.name}"
+        there = "/root/neurorack.deb"
         _run(*_container(installed), f"--bind-ro={package}:{there}", "--as-pid2", "dpkg", "-i", there)
         stamp.write_text(now)
     return installed
