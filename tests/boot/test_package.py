@@ -19,7 +19,7 @@ STAYS = {
     *("/etc/installed-from", "/etc/systemd/system", "/opt/jack.py", "/opt/_jack.py", "/opt/capture.py"),
     "/root/neurorack.deb",
 }
-"""What the player has made, and the user whom it belongs to; the books of dpkg and systemd; what the tests put there."""
+"""What the player made, and the user whom it belongs to; the books of dpkg and systemd; what the tests put there."""
 
 
 @pytest.fixture

@@ -211,7 +211,6 @@ def test_a_disk_that_is_full_fills_up_or_may_not_be_written_leaves_what_plays(ma
         machine.say("rm", f"{home}/other")
         machine.say("mount", "-o", "remount,bind,ro", home)
         refused("cannot install: Read-only file system")
-        machine.say("umount", "--lazy", home)
 
 
 # --- from a stick ----------------------------------------------------------------------------------------------------
