@@ -11,7 +11,7 @@ LIB ?= /etc
 INSTRUMENT ?= fluid
 EVENTS ?= 1000
 
-.PHONY: help run test test-train test-storm test-jumps test-kernel test-boot test-kill test-arm setup setup-train service bench train deb release lint hardware lock clean debian-run debian-test debian-train debian-kernel debian-boot debian-arm
+.PHONY: help run test test-train test-storm test-jumps test-kernel test-boot test-update test-kill test-arm setup setup-train service bench train deb release lint hardware lock clean debian-run debian-test debian-train debian-kernel debian-boot debian-arm
 
 help:
 	@echo "make run          play the module on the virtual rack (ARGS='--seconds 60' and the like are passed on)"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-jumps   10,000 random jumps an instrument: nothing clicks"
 	@echo "make test-kernel  run the drivers on a Debian kernel of their own, in an emulated machine (Debian on amd64 only)"
 	@echo "make test-boot    boot a fresh Debian with the module in a container: how soon it sounds, how it is locked in (root)"
+	@echo "make test-update  install, update and remove it there, at full size: by file and by stick, whole and broken"
 	@echo "make test-kill    kill its processes there, and cut its power, at random moments (ARGS='--kills 200' for more)"
 	@echo "make test-arm     install the package on an emulated arm64 Debian, play there what is played here (root)"
 	@echo "make service      as root: systemd's units, user and rules for a module that starts with its machine"
@@ -79,6 +80,9 @@ test-kernel: debian-kernel $(VENV)/.test out/kernel/python/.made
 
 test-boot: debian-boot $(VENV)/.test
 	@NEURORACK_BOOT_TESTS=1 $(PY) -m pytest -rP tests/boot/test_boot.py $(ARGS)
+
+test-update: debian-boot $(VENV)/.test
+	@NEURORACK_BOOT_TESTS=1 $(PY) -m pytest -rP tests/boot/test_package.py tests/boot/test_update.py $(ARGS)
 
 test-kill: debian-boot $(VENV)/.test
 	@NEURORACK_BOOT_TESTS=1 $(PY) -m pytest -rP tests/boot/test_kill.py $(ARGS)

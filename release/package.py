@@ -10,18 +10,31 @@ from pathlib import Path
 
 from neurorack.update import manifest
 from neurorack.update.home import ROOT as HOME
-from release.wheels import Target
+from release.wheels import GLIBC_MINOR, Target
 
 DEBIAN = Path(__file__).parent / "debian"
-GUARD = "guard-neurorack.service"
+GUARD, SWITCH = "guard-neurorack.service", "guard-neurorack.path"
 
 SWITCHED = ("systemd/system/", "udev/rules.d/")
 """Of `systemd/lib`, what comes and goes with the version that plays; the rest is read before it is there."""
 
-STARTED = ("neurorack.target", GUARD)
+STARTED = ("neurorack.target", GUARD, SWITCH)
 """With the machine. `systemctl enable` would follow the links and name the version of that day for ever."""
 
 CONFFILES = ("signers", "environment")
+DEPENDS = (
+    "python{python}",
+    "libportaudio2",
+    "openssh-client",
+    "systemd",
+    "udev",
+    "libc6 (>= 2.{glibc})",
+    "libstdc++6",
+    "libgcc-s1",
+    "zlib1g",
+)
+"""The last four by the Python packages that are carried (`readelf -d`)."""
+
 CONTROL = """\
 Package: neurorack
 Version: {version}
@@ -30,7 +43,7 @@ Maintainer: neurorack
 Section: sound
 Priority: optional
 Installed-Size: {kib}
-Depends: python{python}, libportaudio2, openssh-client, systemd, udev
+Depends: {depends}
 Description: neural voice in a Eurorack module
  Voltages go in at the jacks, sound from a small trained network comes out.
  Carries the Python packages it runs on, for Python {python}; see
@@ -48,7 +61,7 @@ def make(folder: Path, target: Target, out: Path) -> Path:
         place = file.relative_to(lib)
         if place.as_posix().startswith(SWITCHED):
             # The watch must come from a version that has proved itself: the one on trial may have broken its own.
-            version = HOME / ("good" if file.name == GUARD else "current")
+            version = HOME / ("good" if file.name in (GUARD, SWITCH) else "current")
             _link(tree / "usr/lib" / place, version / "systemd/lib" / place)
         else:
             _copy(file, tree / "usr/lib" / place)
@@ -64,12 +77,18 @@ def make(folder: Path, target: Target, out: Path) -> Path:
     (tree / "DEBIAN/conffiles").write_text("".join(f"/etc/neurorack/{name}\n" for name in CONFFILES))
     number = f"{made.version}+{target.python_tag}"
     words = {"version": number, "architecture": target.architecture, "python": target.python}
-    (tree / "DEBIAN/control").write_text(CONTROL.format(kib=made.bytes >> 10, **words))
+    control = CONTROL.format(kib=made.bytes >> 10, depends=depends(target), **words)
+    (tree / "DEBIAN/control").write_text(control)
     (tree / "usr/lib/neurorack").mkdir(parents=True)
     folder.rename(tree / "usr/lib/neurorack/version")
     path = out / f"neurorack_{number}_{target.architecture}.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(tree), str(path)], check=True)
     return path
+
+
+def depends(target: Target) -> str:
+    """The Debian packages that it needs, as `Depends:` has them."""
+    return ", ".join(DEPENDS).format(python=target.python, glibc=GLIBC_MINOR[target.python])
 
 
 def _link(path: Path, to: Path) -> None:

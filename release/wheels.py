@@ -37,8 +37,10 @@ class Target:
 
     @property
     def platforms(self) -> list[str]:
-        """Wheels' platform tags that run there (PEP 600): every glibc up to its own."""
-        return [f"manylinux_2_{minor}_{self.machine}" for minor in range(GLIBC_MINOR[self.python], 16, -1)]
+        """Wheels' platform tags that run there (PEP 600): every glibc up to its own, and the older name of 2.17, which
+        pip does not take for the same."""
+        minors = range(GLIBC_MINOR[self.python], 16, -1)
+        return [*(f"manylinux_2_{minor}_{self.machine}" for minor in minors), f"manylinux2014_{self.machine}"]
 
 
 def requirements(lock: str, target: Target) -> Iterator[str]:
@@ -77,6 +79,9 @@ def install(target: Target, into: Path, *, runtime: Path | None) -> None:
     shutil.rmtree(into / "bin", ignore_errors=True)  # commands whose first line is a path of this machine
     for folder in sorted(into.rglob("tests")):
         shutil.rmtree(folder, ignore_errors=True)
+    for path in into.rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)  # some wheels mark their texts as programs; nothing here is one
 
 
 def pip(target: Target, into: Path, *what: str) -> None:

@@ -114,6 +114,32 @@ def test_a_single_changed_byte_is_refused(folder: Path, file: str) -> None:
     refused(folder, rf"sha256.*{file}")
 
 
+@pytest.mark.parametrize("part", ["decoder", "gestures"])
+def test_five_thousand_changed_bytes_are_each_refused(folder: Path, part: str) -> None:
+    told = getattr(bundle.read_card(folder), part)
+    path, whole = folder / told.file, (folder / told.file).read_bytes()
+    with path.open("r+b", buffering=0) as file:
+        for change in range(5_000):
+            place = change * 7919 % len(whole)
+            os.pwrite(file.fileno(), bytes([whole[place] ^ (1 + change % 255)]), place)
+            with pytest.raises(BadInput, match="sha256"):
+                bundle.read_file(folder, told.file, len(whole), told.sha256, told.bytes)
+            os.pwrite(file.fileno(), whole[place : place + 1], place)
+    assert bundle.read_file(folder, told.file, len(whole), told.sha256, told.bytes) == whole
+
+
+def test_whatever_byte_of_a_card_is_changed_it_is_read_or_refused_in_one_line(folder: Path) -> None:
+    """A card is for people to edit and has no sum of its own."""
+    path = folder / "card.json"
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
+        try:
+            bundle.read_card(folder)
+        except BadInput as error:
+            assert "\n" not in str(error)
+
+
 @pytest.mark.parametrize("file", ["card.json", "decoder.onnx", "gestures.safetensors"])
 def test_an_oversized_file_is_refused_unread(folder: Path, file: str) -> None:
     os.truncate(folder / file, 1 << 40)  # a hole: costs nothing unless somebody reads it

@@ -85,9 +85,9 @@ class Home:
         versions = self.root / "versions"
         versions.mkdir(mode=0o755, exist_ok=True)
         target = versions / aside.name
+        os.sync()  # thousands of small files: one call for all of them takes seconds, one each minutes
         if os.path.lexists(target):
             os.rename(target, aside.with_name(f"{aside.name}.former"))
-        os.sync()  # thousands of small files: one call for all of them takes seconds, one each minutes
         os.rename(aside, target)
         sync_folder(versions)
 

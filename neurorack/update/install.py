@@ -61,28 +61,37 @@ def install_file(path: Path, home: Home, *, older: bool = False) -> Manifest:
         home.check_room(manifest)
         _bring_in(manifest, opened.manifest_raw, opened.files(), home)
         home.begin_trial(manifest.version)
-    _play()
+    _play(home)
     return manifest
 
 
 def install_folder(folder: Path, home: Home) -> Manifest:
-    """Install the version in a trusted `folder`; the first one of all needs no trial. Harmless when it is there."""
+    """Install the version in a trusted `folder`; the first one of all needs no trial. Harmless when it is there; where
+    it is there and damaged, or another under the same number, it is laid down again."""
     home.root.mkdir(mode=0o755, parents=True, exist_ok=True)
     with _changing(home):
         manifest = listed.read_folder(folder)
-        if home.good == manifest.version == home.current:
-            listed.verify_folder(home.folder(manifest.version))
-            return manifest
-        check_fits(manifest, home, str(folder), older=True)
-        home.check_room(manifest)
         raw = read_plain(folder / listed.NAME, listed.BYTES_MAX)
-        first = home.good is None
+        again = home.good == manifest.version == home.current
+        if again and _is_whole(home.folder(manifest.version), raw):
+            return manifest
+        if not again:
+            check_fits(manifest, home, str(folder), older=True)
+        home.check_room(manifest)
+        proven = again or home.good is None
         _bring_in(manifest, raw, ((file, listed.read_file(folder, file)) for file in manifest.files), home)
         home.begin_trial(manifest.version)
-        if first:
+        if proven:
             home.keep()
-    _play()
+    _play(home)
     return manifest
+
+
+def _is_whole(folder: Path, manifest_raw: bytes) -> bool:
+    try:
+        return (folder / listed.NAME).read_bytes() == manifest_raw and bool(listed.verify_folder(folder))
+    except (OSError, BadInput):
+        return False
 
 
 def go_back(home: Home) -> str:
@@ -181,12 +190,12 @@ def _playing_board() -> Path | None:
     return None
 
 
-def _play() -> None:
-    """Let what was switched to play, under the watch whatever systemd says of it."""
-    try:
-        service.restart()
-    finally:
+def _play(home: Home) -> None:
+    """Let what was switched to play: one on trial is started by its watch."""
+    if home.on_trial:
         service.begin_watch()
+    else:
+        service.restart()
 
 
 def _signers(home: Home) -> bytes:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from neurorack.errors import BadInput
 
-TARGET, GUARD = "neurorack.target", "guard-neurorack.service"
+TARGET, PARTS, GUARD = "neurorack.target", "neurorack-*.service", "guard-neurorack.service"
 
 
 def here() -> bool:
@@ -14,15 +14,18 @@ def here() -> bool:
 
 
 def restart() -> None:
-    """Let `current` play, with the units that came with it."""
+    """Let `current` play, with the units that came with it. When this returns no process of another version is left:
+    a restart of the target would return before its parts have even been stopped."""
     if here():
         _systemctl("daemon-reload")
-        _systemctl("restart", TARGET)
+        _systemctl("stop", TARGET, PARTS)
+        _systemctl("start", TARGET)
 
 
 def begin_watch() -> None:
+    """Let the trial begin; guard-neurorack.path would, too, but not before systemd comes to look."""
     if here():
-        _systemctl("restart", "--no-block", GUARD)
+        _systemctl("start", "--no-block", GUARD)
 
 
 def _systemctl(*words: str) -> None:

@@ -7,7 +7,9 @@
       └──begun a fourth time: power went, or the machine hung ▶ return
 
 The watch runs by the code of the version that is `good`, from `guard-neurorack.service`, at the switch and at every
-start of the machine until the trial has ended. What it knows of the version on trial it asks of that (`sign`).
+start of the machine until the trial has ended. It begins by starting the version on trial, so that what it hears is no
+process of the version before, whoever was killed between the switch and here. What it knows of the version on trial it
+asks of that (`sign`).
 """
 
 import enum
@@ -123,7 +125,9 @@ def main() -> int:
     if not home.on_trial or version is None:
         return 0
     try:
-        if begin(home) and watch(home) is Verdict.KEEP:
+        begun = begin(home)
+        restart()
+        if begun and watch(home) is Verdict.KEEP:
             complain(f"neurorack {version} plays: it stays")
         else:
             complain(f"neurorack {home.returned}: back to {home.good}")

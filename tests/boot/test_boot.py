@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from machine import HOME, PARTS, UNITS, USER, Machine, waited_s
+from machine import HOME, PARTS, UNITS, UNITS_FOLDER, USER, Machine, waited_s
 from rig import wait_for
 
 UNIT_SOUNDS_S, MACHINE_SOUNDS_S = 2.5, 4.0
@@ -51,14 +51,15 @@ def test_nothing_had_to_be_started_twice_and_nothing_failed(machine):
 
 
 def test_systemd_understands_every_line(machine):
-    files = [f"/etc/systemd/system/{unit}" for unit in ("neurorack.target", "prepare-neurorack.service", *UNITS)]
+    beside = ("neurorack.target", "prepare-neurorack.service", "guard-neurorack.service", "stick-neurorack@.service")
+    files = [str(UNITS_FOLDER / unit) for unit in (*beside, *UNITS)]
     done = machine.inside("systemd-analyze", "verify", *files)
     assert done.returncode == 0 and "neurorack" not in done.stdout + done.stderr
 
 
 def test_what_arrives_at_the_card_is_what_the_engine_played_sample_for_sample(machine):
     wait_for(lambda: machine.meters()["level_rms"] > 1e-3, 60.0)
-    script = ("env", "PYTHONPATH=/opt", f"{HOME}/.venv/bin/python", "/opt/capture.py", "5")
+    script = ("env", "PYTHONPATH=/opt", f"{HOME}/current/bin/python", "/opt/capture.py", "5")
     report = json.loads(machine.say(*script, user=USER))
     print(report)
     assert report["exact"] and report["seconds"] > 4.0 and report["peak"] > 1e-3
@@ -94,6 +95,14 @@ def test_sound_and_jacks_see_no_network(machine, part):
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_exposure_that_systemd_reckons_is_two_at_most(machine, unit):
     said = machine.say("systemd-analyze", "security", "--threshold=20", "--no-pager", unit)
+    print(said.strip().splitlines()[-1])
+
+
+@pytest.mark.parametrize("unit", ["guard-neurorack.service", "stick-neurorack@.service"])
+def test_what_updates_the_module_is_locked_in_as_far_as_it_can_be(machine, unit):
+    """They are root's, and not running: judged by their files."""
+    file = str(UNITS_FOLDER / unit)
+    said = machine.say("systemd-analyze", "security", "--offline=true", "--threshold=35", "--no-pager", file)
     print(said.strip().splitlines()[-1])
 
 

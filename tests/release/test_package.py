@@ -47,7 +47,7 @@ def test_units_and_rules_come_and_go_with_the_version_that_plays(contents):
 def test_what_starts_with_the_machine_is_named_by_no_version(contents):
     wants = "./usr/lib/systemd/system/multi-user.target.wants/"
     links = {member.name: member.linkname for member in contents if member.name.startswith(wants) and member.issym()}
-    assert set(links.values()) == {"../neurorack.target", "../guard-neurorack.service"}
+    assert set(links.values()) == {"../neurorack.target", "../guard-neurorack.service", "../guard-neurorack.path"}
     assert "systemctl enable" not in (DEBIAN / "postinst").read_text()
 
 

@@ -16,13 +16,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from debian_root import Refused, container, digest, make_debian, project_files, run
+from debian_root import REPOSITORY, Refused, container, digest, make_debian, packed_files, run
 
 from release import wheels
-from release.package import CONTROL
+from release.package import depends
 from release.wheels import Target
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 OUT = REPOSITORY / "out/arm"
 
 SUITE, TARGET = "bookworm", Target("aarch64", "3.11")
@@ -38,9 +37,6 @@ contradiction (QEMU 7.2)."""
 
 VERSION = Path("/opt/neurorack/current")
 
-PACKED = ("neurorack/", "models/", "systemd/", "release/", "requirements/")
-"""What the package and the tests there are made from."""
-
 TESTERS = {"pytest", "hypothesis", "iniconfig", "pluggy", "packaging", "pygments", "sortedcontainers"}
 """Of requirements/test.txt, what runs the tests of what depends on the processor."""
 
@@ -55,12 +51,12 @@ def installed() -> Path:
         raise Refused("containers are for root: sudo make test-arm")
     _let_the_kernel_run_arm64()
     debian, place = OUT / "debian", OUT / "installed"
-    stamp, now = place / "etc/installed-from", digest([name for name in project_files() if name.startswith(PACKED)])
+    stamp, now = place / "etc/installed-from", digest(packed_files())
     if stamp.exists() and stamp.read_text() == now:
         return place
     if not debian.exists():
-        depends = CONTROL.partition("Depends: ")[2].partition("\n")[0].format(python=TARGET.python)
-        make_debian(debian, SUITE, depends.split(", "), TARGET.architecture)
+        needed = [package.split()[0] for package in depends(TARGET).split(", ")]
+        make_debian(debian, SUITE, needed, TARGET.architecture)
     package = _package()
     shutil.rmtree(place, ignore_errors=True)
     run("cp", "-a", "--reflink=auto", str(debian), str(place))

@@ -39,12 +39,12 @@ def container(place: Path) -> list[str]:
     return command if Path("/run/systemd/system").exists() else [*command, "--keep-unit"]
 
 
-def project_files() -> list[str]:
-    """What a clone has, with what is not committed yet; of the tests nothing."""
+def packed_files() -> list[str]:
+    """What the package is made from, with what is not committed yet."""
     command = ("git", "-C", str(REPOSITORY), "ls-files", "--cached", "--others", "--exclude-standard", "-z")
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    kept = (name for name in said.split("\0") if name and not name.startswith(("tests/", "hardware/")))
-    return sorted(name for name in kept if (REPOSITORY / name).is_file())
+    parts = ("neurorack/", "models/", "systemd/", "release/", "requirements/", "LICENSE")
+    return sorted(name for name in said.split("\0") if name.startswith(parts) and (REPOSITORY / name).is_file())
 
 
 def digest(files: Sequence[str]) -> str:

@@ -1,44 +1,55 @@
-"""A fresh Debian with this project alone on it, booted in a container: `make test-boot`, `make test-kill`.
+"""A fresh Debian with the Debian package alone on it, booted in a container: `make test-boot`, `-update`, `-kill`.
 
-    debian ──▶ installed ──▶ Machine: boot ─▶ … ─▶ cut the power ─▶ boot ─▶ …
-    (mmdebstrap)  (make setup, make service)  (an overlay of its own, systemd-nspawn)
+    debian ──────▶ installed ───▶ Machine: boot ─▶ … ─▶ cut the power ─▶ boot ─▶ …
+    (mmdebstrap)  (make deb, dpkg)  (an overlay of its own, systemd-nspawn)
 
-The first two are made once, below `out/boot`; the second is brought up to date when a file of the project has
-changed. In place of converters there is the virtual rack, in place of a card jackd with its dummy driver. The kernel
-is this computer's: what a kernel does with real buses and cards is `make test-kernel`'s.
+The first two are made once, below `out/boot`; the second anew when a file that the package is made from has changed. In
+place of converters there is the virtual rack, in place of a card jackd with its dummy driver. The kernel is this
+computer's: what a kernel does with real buses and cards is `make test-kernel`'s.
 """
 
 import contextlib
+import functools
 import hashlib
 import os
+import platform
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jack
+from debian_root import REPOSITORY, Refused, container, digest, make_debian, packed_files, run
 from rig import wait_for
+from versions import make_key, signer
 
+from neurorack import __version__
 from neurorack.errors import BadInput
 from neurorack.shared import METERS, Snapshot
+from neurorack.update.home import Home
+from release.package import depends
+from release.wheels import Target
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 OUT = REPOSITORY / "out/boot"
 
 SUITE, PYTHON = "bookworm", "3.11"
 """Debian 12: systemd 252."""
 
-PACKAGES = ("systemd-sysv", "udev", "dbus", "python3", "python3-venv", "libportaudio2", "make", "jackd2")
-"""The last is the card; the others the README's commands would install."""
+RIG = ("systemd-sysv", "dbus", "jackd2", "exfat-fuse", "exfatprogs")
+"""What makes it a computer; its card; exFAT where the kernel knows none."""
+
+NEXT = f"{__version__}.1"
+"""A version later than this work tree's, and otherwise the same."""
 
 USER = "neurorack"
 HOME = Path("/opt/neurorack")
+UNITS_FOLDER = Path("/usr/lib/systemd/system")
 PARTS = ("engine", "jacks", "daemon", "remote")
 UNITS = tuple(f"neurorack-{part}.service" for part in PARTS)
 
@@ -46,59 +57,58 @@ ENDS_S = 5.0
 """How long processes may take to be gone after SIGKILL."""
 
 
-class Refused(Exception):
-    """Why there is no machine, with the mend."""
-
-
 def root() -> Path:
-    """Folder with a Debian that has the project installed as the README says; nobody writes to it."""
+    """Folder with a Debian that has the package installed as systemd/updating.md says; nobody writes to it."""
     if os.geteuid() != 0:
         raise Refused("containers are for root: sudo make test-boot")
-    debian, installed = OUT / "debian", OUT / "installed"
-    if not debian.exists():
-        _make_debian(debian)
-    files, stamp = _files(), installed / "etc/installed-from"
-    now = _digest(files)
-    if not stamp.exists():
-        shutil.rmtree(installed, ignore_errors=True)
-        _run("cp", "-a", "--reflink=auto", str(debian), str(installed))
+    installed = OUT / "installed"
+    stamp = installed / "etc/installed-from"
+    now = made_from()
     if not stamp.exists() or stamp.read_text() != now:
-        _install(installed, files)
+        package = make("deb")
+        shutil.rmtree(installed, ignore_errors=True)
+        run("cp", "-a", "--reflink=auto", str(debian()), str(installed))
+        print(f"Installing {package.name}", flush=True)
+        # No apt: it would fetch what the package forgot to ask for. dpkg refuses to configure it instead.
+        there = "/root/neurorack.deb"
+        run(*container(installed), f"--bind-ro={package}:{there}", "--as-pid2", "dpkg", "-i", there)
         stamp.write_text(now)
     return installed
 
 
-def _make_debian(place: Path) -> None:
-    draft = place.with_name("debian.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    print(f"Making a Debian {SUITE} in {place}", flush=True)
-    command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-    command += ["--dpkgopt=force-unsafe-io", "--aptopt=APT::Install-Recommends false"]
-    command += [f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("doc", "man", "locale")]
-    _run(*command, SUITE, str(draft))
-    draft.rename(place)
+def debian() -> Path:
+    """Folder with a Debian that has what the package depends on."""
+    needed = depends(Target(platform.machine(), PYTHON)).split(", ")
+    packages = sorted({*RIG, *(package.split()[0] for package in needed)})
+    place = OUT / f"debian-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:8]}"
+    if not place.exists():
+        make_debian(place, SUITE, packages)
+    return place
 
 
-def _install(place: Path, files: list[str]) -> None:
-    """Copy the work tree, then do what systemd/README.md says. The one function to change where the project comes as a
-    package."""
-    home = place / HOME.relative_to("/")
-    home.mkdir(parents=True, exist_ok=True)
-    for path in home.iterdir():
-        if path.name != ".venv" and path.is_dir():  # of an earlier work tree
-            shutil.rmtree(path)
-    _run("tar", "-c", "-f", str(OUT / "tree.tar"), "-C", str(REPOSITORY), *files)
-    _run("tar", "-x", "-f", str(OUT / "tree.tar"), "-C", str(home), "--no-same-owner")
-    wheels = _wheels()
-    pip = ".venv/bin/python -m pip --no-input -qq install --no-index --find-links /wheels"
-    print("Installing the project", flush=True)
-    script = f"cd {HOME} && make setup PIP={shlex.quote(pip)} && make service && systemctl enable neurorack.target"
-    _run(*_container(place), f"--bind-ro={wheels}:/wheels", "--as-pid2", "/bin/sh", "-c", script)
+def make(what: str, version: str = __version__, *options: str) -> Path:
+    """`make deb` or `make release` of this work tree, as `version`; made once."""
+    place = OUT / f"{what}-{version}"
+    stamp = place / "made-from"
+    if not stamp.exists() or stamp.read_text() != made_from():
+        shutil.rmtree(place, ignore_errors=True)
+        tree = place / "tree"
+        tree.mkdir(parents=True)
+        for name in packed_files():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, tree / name)
+        code = tree / "neurorack/__init__.py"
+        code.write_text(code.read_text().replace(f'"{__version__}"', f'"{version}"'))
+        print(f"Making {what} of {version}", flush=True)
+        wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(_wheels())}
+        command = [sys.executable, "-m", "release", what, "--python", PYTHON, "--out", str(place), *options]
+        run(*command, cwd=tree, **wheels)
+        stamp.write_text(made_from())
+    return next(path for path in place.iterdir() if path.suffix in (".deb", ".update"))
 
 
 def _wheels() -> Path:
-    """Folder with the pinned packages, downloaded by this computer's pip: the container has no network."""
+    """Folder with the pinned packages, downloaded once."""
     pinned = REPOSITORY / "requirements/run.txt"
     wheels = OUT / f"wheels-{hashlib.sha256(pinned.read_bytes()).hexdigest()[:8]}"
     if not wheels.exists():
@@ -106,45 +116,15 @@ def _wheels() -> Path:
         draft = OUT / "wheels.draft"
         command = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--require-hashes"]
         command += ["--only-binary=:all:", "--python-version", PYTHON, "-d", str(draft)]
-        _run(*command, "-r", str(pinned))
+        run(*command, "-r", str(pinned))
         draft.rename(wheels)
     return wheels
 
 
-def _files() -> list[str]:
-    """What a clone has, with what is not committed yet; of the tests nothing."""
-    command = ("git", "-C", str(REPOSITORY), "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    kept = (name for name in said.split("\0") if name and not name.startswith(("tests/", "hardware/")))
-    return sorted(name for name in kept if (REPOSITORY / name).is_file())
-
-
-def _digest(files: list[str]) -> str:
-    digest = hashlib.sha256()
-    for name in files:
-        digest.update(name.encode() + b"\0" + (REPOSITORY / name).read_bytes())
-    return digest.hexdigest()
-
-
-def _container(place: Path) -> list[str]:
-    """systemd-nspawn and the options that every use of it here has."""
-    if shutil.which("systemd-nspawn") is None:
-        raise Refused("systemd-nspawn is missing: apt-get install systemd-container")
-    command = ["systemd-nspawn", "--quiet", f"--directory={place}", f"--machine=neurorack-{os.getpid()}"]
-    command += ["--private-network", "--link-journal=no", "--register=no"]
-    # Without systemd there is no scope to be had; with one that runs us we are in a unit already.
-    return command if Path("/run/systemd/system").exists() else [*command, "--keep-unit"]
-
-
-def _run(*command: str) -> str:
-    """What a command prints; Refused with that where it fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    except FileNotFoundError:
-        raise Refused(f"{command[0]} is missing: see the Makefile's debian-boot") from None
-    if done.returncode:
-        raise Refused(f"{shlex.join(command)[:300]} failed:\n{(done.stdout + done.stderr)[-3000:]}")
-    return done.stdout
+@functools.cache
+def made_from() -> str:
+    """A sum of all that the package is made from."""
+    return digest(packed_files())
 
 
 def waited_s(pid: int) -> float:
@@ -156,15 +136,24 @@ def waited_s(pid: int) -> float:
         return 0.0
 
 
+def children(pid: int) -> list[int]:
+    """Pids of a process's children; none where it has ended."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
 class Machine:
-    """A computer with the project installed. What it writes stays below `place` through cuts of its power."""
+    """A computer with the package installed. What it writes stays below `place` through cuts of its power."""
 
     def __init__(self, base: Path, place: Path) -> None:
         self._place, self.root = place, place / "root"
         for name in ("root", "written", "work"):
             (place / name).mkdir(parents=True)
         layers = f"lowerdir={base},upperdir={place / 'written'},workdir={place / 'work'}"
-        _run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
+        # redirect_dir: without it a folder of the layer below cannot be renamed, as an update renames versions.
+        run("mount", "-t", "overlay", "overlay", "-o", f"{layers},redirect_dir=on", str(self.root))
         self._nspawn: subprocess.Popen[bytes] | None = None
         self.pid = 0
         """Of its process 1, as seen from here."""
@@ -177,10 +166,11 @@ class Machine:
         there.parent.mkdir(parents=True, exist_ok=True)
         there.write_text(content)
 
-    def boot(self, *, read_only: bool = False) -> None:
+    def boot(self, *, read_only: bool = False, devices: Sequence[Path] = ()) -> None:
         """Returns when process 1 is there. With `read_only` nothing of the root can be written; the state has a place
-        of its own, as on another partition."""
-        command = [*_container(self.root), "--boot", "--capability=CAP_IPC_LOCK", "--console=pipe"]
+        of its own, as on another partition. `devices` of this computer are there, too."""
+        command = [*container(self.root), "--boot", "--capability=CAP_IPC_LOCK", "--console=pipe"]
+        command += [f"--bind={device}" for device in devices]
         if read_only:
             state = self._place / "state"
             state.mkdir(exist_ok=True)
@@ -198,11 +188,10 @@ class Machine:
         assert self._nspawn is not None
         if self._nspawn.poll() is not None:
             raise Refused(f"the container does not start:\n{(self._place / 'console').read_text()[-2000:]}")
-        path = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
-        for child in path.read_text().split():
+        for child in children(self._nspawn.pid):
             with contextlib.suppress(OSError):
                 if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
-                    return int(child)
+                    return child
         return 0
 
     def cut_the_power(self) -> None:
@@ -221,18 +210,28 @@ class Machine:
 
     def remove(self) -> None:
         self.cut_the_power()
-        _run("umount", str(self.root))
+        run("umount", str(self.root))
         shutil.rmtree(self._place)
 
     def inside(self, *command: str, user: str = "root", patience_s: float = 60.0) -> "subprocess.CompletedProcess[str]":
         """Run a command in the machine."""
-        enter = ["nsenter", "--target", str(self.pid), "--all", "--wd=/"]
+        begun = self.begin(*command, user=user)
+        try:
+            out, err = begun.communicate(timeout=patience_s)
+        except BaseException:
+            begun.kill()
+            begun.communicate()
+            raise
+        return subprocess.CompletedProcess(command, begun.returncode, out, err)
+
+    def begin(self, *command: str, user: str = "root") -> "subprocess.Popen[str]":
+        """Begin a command in the machine; `first_child` of its pid is the command's own."""
+        enter = ["nsenter", "--target", str(self.pid), "--all", "env", "--chdir=/"]
         if user != "root":
             enter += ["runuser", "-u", user, "--"]
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-        return subprocess.run(
-            [*enter, *command], capture_output=True, text=True, timeout=patience_s, env=environment, check=False
-        )
+        pipe = subprocess.PIPE
+        return subprocess.Popen([*enter, *command], stdout=pipe, stderr=pipe, text=True, env=environment)
 
     def say(self, *command: str, user: str = "root") -> str:
         """What a command in the machine prints; it must succeed."""
@@ -241,12 +240,17 @@ class Machine:
         return done.stdout
 
     def neurorack(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return self.inside(f"{HOME}/.venv/bin/neurorack", *arguments, user=USER)
+        return self.inside("neurorack", *arguments, user=USER)
 
     def unit(self, name: str) -> dict[str, str]:
         """All properties of a unit."""
         lines = self.say("systemctl", "show", name).splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    @property
+    def home(self) -> Home:
+        """What is installed, as it looks from here; may be changed while it is off."""
+        return Home(self.root / HOME.relative_to("/"))
 
     @property
     def run_dir(self) -> Path:
@@ -331,6 +335,12 @@ gate1 = "on.out"
 """
 
 
+def key() -> Path:
+    """That the owner of each machine trusts."""
+    path = OUT / "key"
+    return path if path.exists() else make_key(OUT)
+
+
 @contextmanager
 def module(place: Path) -> Iterator[Machine]:
     """A machine, off, on which the module plays one held note to jackd when it is switched on."""
@@ -339,6 +349,7 @@ def module(place: Path) -> Iterator[Machine]:
         machine.write("/etc/neurorack/rack.toml", RACK)
         options = "--rack /etc/neurorack/rack.toml --device jack --block 128"
         machine.write("/etc/neurorack/environment", f'NEURORACK_OPTIONS="{options}"\n')
+        machine.write("/etc/neurorack/signers", signer(key()))
         machine.write("/etc/systemd/system/jackd.service", JACKD)
         for file in ("jack.py", "_jack.py"):  # of the tests' own environment
             shutil.copy(Path(jack.__file__).parent / file, machine.root / "opt")

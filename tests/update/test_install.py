@@ -209,6 +209,44 @@ def test_the_first_version_of_all_comes_from_its_folder_and_is_good(tmp_path, ho
     assert (fresh.current, fresh.good) == ("0.2.0", "0.1.0"), "a later one is on trial"
 
 
+@pytest.mark.parametrize("change", ["damaged", "another under the same number", "its manifest is gone"])
+def test_what_is_not_as_in_the_package_is_laid_down_again(tmp_path, home, change):
+    fresh, folder = Home(tmp_path / "fresh"), tmp_path / "first"
+    make_version(folder, "0.1.0", "")
+    module.install_folder(folder, fresh)
+    code = "lib/python/neurorack/code.py"
+    if change == "damaged":
+        (fresh.folder("0.1.0") / code).write_text("damaged")
+    elif change == "its manifest is gone":
+        (fresh.folder("0.1.0") / listed.NAME).unlink()
+    else:
+        made = make_version(folder, "0.1.0", "another = True\n")
+        assert made != listed.read_folder(fresh.folder("0.1.0"))
+    module.install_folder(folder, fresh)
+    assert (fresh.current, fresh.good, fresh.former) == ("0.1.0", "0.1.0", None)
+    assert listed.verify_folder(fresh.folder("0.1.0")) == listed.read_folder(folder)
+
+
+def test_a_version_on_trial_is_started_by_its_watch_and_any_other_at_once(home, updates, monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr(service, "begin_watch", lambda: asked.append("watch"))
+    monkeypatch.setattr(service, "restart", lambda: asked.append("restart"))
+    module.install_file(updates / "neurorack-0.2.0.update", home)
+    assert asked == ["watch"]
+    home.keep()
+    module.go_back(home)
+    assert asked == ["watch", "restart"]
+
+
+def test_before_a_version_starts_all_processes_of_another_have_ended(monkeypatch):
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(service, "here", lambda: True)
+    monkeypatch.setattr(service, "_systemctl", lambda *words: asked.append(words))
+    service.restart()
+    stop = ("stop", "neurorack.target", "neurorack-*.service")
+    assert asked == [("daemon-reload",), stop, ("start", "neurorack.target")]
+
+
 def test_a_module_without_the_package_says_so(home, updates, tmp_path):
     with pytest.raises(BadInput, match="not installed here"):
         module.install_file(updates / "neurorack-0.2.0.update", Home(tmp_path / "none"))

@@ -118,6 +118,17 @@ def test_the_verdict_is_carried_out(home, monkeypatch, plays, stays):
     assert bool(home.returned) != stays
 
 
+@pytest.mark.parametrize(("verdict", "starts"), [(Verdict.KEEP, 1), (Verdict.RETURN, 2)])
+def test_what_is_watched_has_been_started_by_the_watch(home, monkeypatch, verdict, starts):
+    """Whoever switched may have been killed before it could: then the processes that play are the old version's."""
+    done: list[str] = []
+    monkeypatch.setattr(module, "Home", lambda: home)
+    monkeypatch.setattr("neurorack.update.service.restart", lambda: done.append("start"))
+    monkeypatch.setattr(module, "watch", lambda home: done.append("watch") or verdict)
+    assert module.main() == 0
+    assert done == ["start", "watch", "start"][: starts + 1]
+
+
 @pytest.mark.parametrize(
     ("says", "sign"),
     [
