@@ -117,11 +117,15 @@ class Wheel(Page):
 
 @dataclass(frozen=True)
 class Field:
-    """A value of a page of fields. `turn` edits it."""
+    """A value of a page of fields. `turn` edits it, and sounds at once unless it waits for `end`.
+
+    `end` closes the editing: with True after a push, which keeps, with False after a long one, which drops.
+    """
 
     name: str
     text: Callable[[PanelState], str]
     turn: Callable[[Turn], None]
+    end: Callable[[bool], None] = lambda keep: None
 
 
 class Fields(Page):
@@ -138,12 +142,17 @@ class Fields(Page):
             self._chosen = (self._chosen + turn.detents) % len(self._fields)
 
     def press(self) -> Page | None:
+        if self._editing:
+            self._fields[self._chosen].end(True)
         self._editing = not self._editing
         return None
 
     def back(self) -> bool:
-        editing, self._editing = self._editing, False
-        return not editing
+        if not self._editing:
+            return True
+        self._fields[self._chosen].end(False)
+        self._editing = False
+        return False
 
     def draw(self, state: PanelState) -> np.ndarray:
         c, fields = Canvas(), self._fields

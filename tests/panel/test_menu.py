@@ -190,11 +190,26 @@ def test_a_knob_of_a_pot_stands_where_the_menu_puts_it_as_after_a_recall(player:
 
 def test_a_pot_sets_one_knob_and_a_knob_it_leaves_stands_where_it_stood(player: Player) -> None:
     player.later(1, picked=(0.2, 0.4, 0.6, 0.8))
-    player.open("knobs", turn(5), PRESS, turn(-1), PRESS, turn(2))
+    player.open("knobs", turn(5), PRESS, turn(-1), PRESS, turn(2), PRESS)
     after = player.desk.sound.knobs
     assert after["boominess"].pot == POTS[1]
     assert [after[name].pot for name in DESCRIPTORS].count(POTS[1]) == 1  # type: ignore[index]
     assert after["centroid"].pot is None and after["centroid"].base == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("last", [PRESS, BACK])
+def test_looking_through_the_pots_takes_none_from_another_knob(player: Player, last: Event) -> None:
+    before = player.desk.sound.knobs
+    player.open("knobs", turn(1), PRESS, turn(-1), PRESS, *[turn(1)] * 3, *[turn(-1)] * 3, last)
+    assert player.desk.sound.knobs == before
+
+
+def test_a_hold_drops_the_pot_that_was_looked_at(player: Player) -> None:
+    before = player.desk.sound.knobs
+    player.open("knobs", turn(1), PRESS, turn(-1), PRESS, turn(2), BACK)
+    assert player.desk.sound.knobs == before and player.page == "KnobPage"
+    player.do(PRESS, PRESS)
+    assert player.desk.sound.knobs == before, "and the next push does not take it either"
 
 
 @pytest.mark.parametrize("curve", range(len(CURVES)))

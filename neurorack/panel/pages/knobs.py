@@ -1,5 +1,7 @@
 """The knobs: where each stands and why, and everything that feeds it to be changed."""
 
+from typing import get_args
+
 import msgspec
 import numpy as np
 
@@ -21,6 +23,7 @@ from neurorack.panel.pages.editing import (
     tuned,
 )
 from neurorack.panel.state import PanelState, note
+from neurorack.settings.model import PotName
 from neurorack.words import CV_JACKS, FIND, FIND_SEED_MAX, PATCHABLE, POTS
 
 
@@ -82,6 +85,7 @@ class KnobPage(Fields):
     def __init__(self, instrument: Instrument, name: str) -> None:
         self._instrument, self._name = instrument, name
         self._picked: tuple[float, ...] = (0.5,) * len(POTS)
+        self._turned = 0  # from the pot that sets the knob to the one that a push would take
         value = (
             Field("tune", lambda state: semitones(knob_of(instrument, name).base), self._tune)
             if name == PITCH
@@ -90,7 +94,7 @@ class KnobPage(Fields):
         pot = (
             []
             if name == PITCH
-            else [Field("set by", lambda s: knob_of(instrument, name).pot or "menu", self._turn_pot)]
+            else [Field("set by", lambda s: self._pot() or "menu", self._turn_pot, self._take_pot)]
         )
         curve = [] if name == PITCH else [curve_field(instrument, name)]
         cables = [attenuverter_field(instrument, name, jack, jack) for jack in CV_JACKS]
@@ -126,11 +130,22 @@ class KnobPage(Fields):
     def _tune(self, turn: Turn) -> None:
         change(self._instrument, self._name, base=tuned(knob_of(self._instrument, self._name).base, turn))
 
+    def _pot(self) -> PotName | None:
+        """The pot that is shown for it; None: the menu sets it."""
+        choices: tuple[PotName | None, ...] = (None, *get_args(PotName))
+        return choices[(choices.index(knob_of(self._instrument, self._name).pot) + self._turned) % len(choices)]
+
     def _turn_pot(self, turn: Turn) -> None:
+        """Only looks: on the way to a pot no other knob loses its own."""
+        self._turned += turn.detents
+
+    def _take_pot(self, keep: bool) -> None:
         """The menu, or a pot, which then sets no other knob. A knob that its pot leaves stands where it stood."""
-        instrument, choices = self._instrument, (None, *POTS)
+        instrument, pot = self._instrument, self._pot()
         knob = knob_of(instrument, self._name)
-        pot = choices[(choices.index(knob.pot) + turn.detents) % len(choices)]
+        self._turned = 0
+        if not keep or pot == knob.pot:
+            return
         knobs = dict(instrument.sound.knobs)
         for name, other in [*knobs.items(), (self._name, knob)]:
             if other.pot is not None and (other.pot == pot or name == self._name):
