@@ -104,6 +104,11 @@ class Shown:
     def take(self, deed: str, gesture: str = "", name: str = "") -> None:
         pass
 
+    panicked = False
+
+    def undo_panic(self) -> None:
+        pass
+
     def swap_encoder(self) -> None:
         self.encoder_swapped = not self.encoder_swapped
 
@@ -259,6 +264,11 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "reset": lambda: shown(SystemPage(Shown(), Service()), right(3), PRESS),
     "reset-really": lambda: shown(SystemPage(Shown(), Service()), right(3), PRESS, right(1), PRESS),
     "forget-calibration": lambda: shown(SystemPage(Shown(), Service()), right(4), PRESS),
+    "panic": lambda: shown(SystemPage(Shown(), Service()), right(-1)),
+    "holding": lambda: screens.holding(0.4),
+    "panicked": lambda: screens.error(
+        BadInput("Silent for a second, then as out of its box.", "", "undo: menu, system, undo panic"), title="⚠ panic"
+    ),
     "refused": lambda: screens.error(
         BadInput("no bundle 'bells'", "models", "give a folder or one of: fluid, skins, tongues"), title="⚠ not done"
     ),

@@ -449,7 +449,9 @@ class Daemon:
             self._calm_s = time.monotonic() + PANIC_S
             self._desk.play_safe()
             log("panic: silent, then as out of the box")
-            self._notices.append((self._calm_s + NOTICE_S, "panic: plays as out of the box"))
+            if self._panel is not None:
+                undo = "undo: menu, system, undo panic" if self._desk.panicked else ""
+                self._panel.tell(BadInput("Silent for a second, then as out of its box.", "", undo), "⚠ panic")
         elif time.monotonic() >= self._calm_s:
             self._panic.on, self._calm_s = False, None
 
@@ -477,7 +479,7 @@ class Daemon:
         board = load_board(self._options.board, rack=self._options.rack is not None)
         until_s = time.monotonic() + NOTICE_S
         self._notices += [(until_s, notice) for notice in Calibration.load(self._calibration).notices]
-        service = Service(self._save_calibration, self._forget_calibration, self._shut_down)
+        service = Service(self._save_calibration, self._forget_calibration, self._shut_down, self._call_panic)
         return Panel(self.run_dir, board, MonotonicClock(), self._desk, service)
 
     def _save_calibration(self, calibration: "Calibration") -> None:
@@ -489,6 +491,10 @@ class Daemon:
 
         for path in (former_path(self._calibration), self._calibration):
             path.unlink(missing_ok=True)
+
+    def _call_panic(self) -> None:
+        assert self._panic is not None
+        self._panic.on = True
 
     def _shut_down(self) -> None:
         self._shutting_down = True

@@ -84,11 +84,14 @@ class Desk:
     def begin(self, run_dir: Path, *, plays_on: bool, gate_delay_s: float, listen: bool) -> None:
         """Tell engine and jacks what plays on, else what is remembered, else what a module out of its box plays."""
         from neurorack.patch.matrix import patched
-        from neurorack.settings.playing import Playing, enveloped_of, knobs_of, safe
+        from neurorack.settings.playing import Playing, enveloped_of, is_safe, knobs_of, safe
 
         self._playing = Playing(run_dir, gate_delay_s=gate_delay_s, listen=listen)
         found = self._playing.found() if plays_on and self._first is None else None
-        sound = found or self._first or self._memory.settings.playing
+        remembered = self._memory.settings.playing
+        if found and is_safe(found) and remembered and not is_safe(remembered):  # a panic while no daemon was there
+            self._memory.remember(msgspec.structs.replace(self._memory.settings, before_panic=remembered))
+        sound = found or self._first or remembered
         sound = sound or safe(self._out_of_the_box)
         if self._bundle not in (None, sound.bundle):
             sound = msgspec.structs.replace(sound, bundle=self._bundle, gesture=0, depth=1.0, found=None)
@@ -237,13 +240,33 @@ class Desk:
         self._memory.remember(self._apply(Request(deed, number, name)))  # type: ignore[arg-type]
 
     def play_safe(self) -> None:
-        """Play what a module out of its box does, on the instrument that is there if its own is not."""
-        from neurorack.settings.playing import safe
+        """Play what a module out of its box does, on the instrument that is there if its own is not.
 
+        What played before is kept for `undo_panic`, across restarts too.
+        """
+        from neurorack.settings.playing import is_safe, safe
+
+        assert self._playing is not None
+        before = self._playing.keeping()
         try:
             self.play(safe(self._out_of_the_box))
         except BadInput:
             self.play(safe(self.sound.bundle))
+        if not is_safe(before):  # a second panic does not put the first one's patch out of reach
+            settings = msgspec.structs.replace(self._memory.settings, playing=self.sound, before_panic=before)
+            self._memory.remember(settings)
+
+    @property
+    def panicked(self) -> bool:
+        """Whether there is something for `undo_panic` to bring back."""
+        return self._memory.settings.before_panic is not None
+
+    def undo_panic(self) -> None:
+        """Play what played before the panic. Raises BadInput, and nothing changes, where its bundle is gone."""
+        if (before := self._memory.settings.before_panic) is not None:
+            self.play(before, recall=True)
+            settings = msgspec.structs.replace(self._memory.settings, playing=self.sound, before_panic=None)
+            self._memory.remember(settings)
 
     def reset(self) -> None:
         """Play and remember what a module out of its box does, without a preset."""
@@ -410,6 +433,8 @@ class Desk:
 
     def close(self) -> None:
         """Save what is not saved yet, and leave nobody waiting."""
+        if self._playing is not None:
+            self._remember_playing()
         self._memory.close()
         if self._shelf is not None:
             self._shelf.finish()

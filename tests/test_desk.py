@@ -19,6 +19,7 @@ from neurorack.desk import Desk
 from neurorack.mailbox import ask
 from neurorack.rundir import Lock
 from neurorack.settings.model import Find, Preset, Settings, Sound
+from neurorack.settings.playing import Playing, is_safe, safe
 from neurorack.settings.store import LOCK, Store
 from neurorack.shared import FOUND, INTENT, Snapshot
 
@@ -245,3 +246,56 @@ def test_what_is_found_of_one_gesture_is_not_played_with_another(make):
     assert (desk.sound.gesture, desk.sound.found) == (5, None)
     desk.preset("recall", 1)
     assert (desk.sound.gesture, desk.sound.found) == (4, KEPT)
+
+
+def played(place: Desk) -> Sound:
+    """A patch that nobody has stored."""
+    place.play(msgspec.structs.replace(place.sound, intonation=0.5, scale=0xFFF))
+    return place.sound
+
+
+def started_again(place: Desk, run_dir: Path, state_dir: Path, *, plays_on: bool = False) -> Desk:
+    place.close()
+    again = Desk(state_dir, "tiny", bundle=None)
+    again.begin(run_dir, plays_on=plays_on, gate_delay_s=0.0, listen=False)
+    again.open(run_dir)
+    return again
+
+
+def test_what_played_before_a_panic_is_brought_back_after_a_restart_too(place, run_dir, state_dir):
+    before = played(place)
+    place.play_safe()
+    assert place.sound.intonation == 1.0 and place.panicked
+    again = started_again(place, run_dir, state_dir)
+    assert again.sound.intonation == 1.0
+    again.undo_panic()
+    assert again.sound == before and not again.panicked
+    again.close()
+
+
+def test_a_second_panic_leaves_what_played_before_the_first(place):
+    before = played(place)
+    place.play_safe()
+    place.play(msgspec.structs.replace(place.sound, pots=(0.1, 0.2, 0.3, 0.4)))
+    place.play_safe()
+    place.undo_panic()
+    assert place.sound == before
+
+
+def test_a_panic_of_a_module_as_out_of_its_box_has_nothing_to_bring_back(place):
+    place.reset()
+    place.play_safe()
+    assert not place.panicked
+
+
+def test_a_panic_without_a_daemon_is_undone_by_the_next(place, run_dir, state_dir):
+    before = played(place)
+    place.close()
+    writer = Playing(run_dir, gate_delay_s=0.0, listen=False)
+    writer.play(safe("tiny"))
+    writer.close()
+    again = started_again(place, run_dir, state_dir, plays_on=True)
+    assert is_safe(again.sound) and again.panicked
+    again.undo_panic()
+    assert again.sound == before
+    again.close()

@@ -215,8 +215,8 @@ class Ask(Page):
 class Refused(Page):
     """What could not be done, where, and the mend; any touch goes on."""
 
-    def __init__(self, refusal: BadInput) -> None:
-        self._refusal, self._since_s, self._now_s = refusal, -1.0, 0.0
+    def __init__(self, refusal: BadInput, title: str = "⚠ not done") -> None:
+        self._refusal, self._title, self._since_s, self._now_s = refusal, title, -1.0, 0.0
 
     def step(self, state: PanelState) -> None:
         self._now_s = state.t_s
@@ -231,4 +231,4 @@ class Refused(Page):
         return None
 
     def draw(self, state: PanelState) -> np.ndarray:
-        return screens.error(self._refusal, self._now_s - max(self._since_s, 0.0), "⚠ not done")
+        return screens.error(self._refusal, self._now_s - max(self._since_s, 0.0), self._title)

@@ -125,6 +125,16 @@ def error(problem: BadInput, t_s: float = 0.0, title: str = "⚠ cannot play") -
     return c.pixels
 
 
+def holding(left: float) -> np.ndarray:
+    """While the encoder is held far beyond a long press: what that will do, and the share of the way that is left."""
+    c = Canvas()
+    layout.title(c, "keep holding:")
+    c.text_centre(WIDTH // 2, 15, "panic", 2)
+    layout.bar(c, 0, 38, WIDTH, 1 - left, 10)
+    layout.foot(c, "let go: no panic")
+    return c.pixels
+
+
 def details(state: PanelState) -> np.ndarray:
     """Behind the meters: what runs, on what, and what has gone wrong so far."""
     c = Canvas()

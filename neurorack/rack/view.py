@@ -37,6 +37,7 @@ WIDE, TALL = 148, 42
 HELP = """\
  ← →    turn the encoder: move       [ ]  turn it pushed: fine steps
  enter  push it: menu, enter, edit   esc  push it long: back
+ space  push it and hold it, again: let go (held 5.5 s: panic)
  1 … 4  choose a pot                 ↑ ↓  turn it
  c      move cables: ↑ ↓ which jack, ← → where from, enter done
  p      plug the keyboard into voct and gate1, or undo that
@@ -223,6 +224,8 @@ class ModuleView(App[None]):
             hands.press()
         elif key == "escape":
             hands.press(LONG_PRESS_S)
+        elif key == " ":
+            self.say("the encoder is held: space lets go" if hands.toggle_hold() else "let go")
         elif key in ("[", "]"):
             hands.turn_pushed(1 if key == "]" else -1)
         elif key in ("1", "2", "3", "4"):

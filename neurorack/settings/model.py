@@ -92,11 +92,12 @@ class Preset(_Kept, frozen=True):
 
 class Settings(_Kept, frozen=True):
     """`playing` is None in a module just out of its box. Presets are numbered from 1. `encoder_swapped`: it turns the
-    other way than the board says."""
+    other way than the board says. `before_panic` is what played when panic put it aside."""
 
     playing: Sound | None = None
     presets: dict[Number, Preset] = {}
     encoder_swapped: bool = False
+    before_panic: Sound | None = None
 
     def preset(self, number: int) -> Preset:
         """Raises BadInput where there is none."""

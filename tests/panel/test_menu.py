@@ -91,7 +91,11 @@ def player(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -
     desk.begin(run_dir, plays_on=False, gate_delay_s=0.006, listen=False)
     desk.open(run_dir)
     done: list[str] = []
-    service = Service(forget_calibration=lambda: done.append("forget"), shut_down=lambda: done.append("shut down"))
+    service = Service(
+        forget_calibration=lambda: done.append("forget"),
+        shut_down=lambda: done.append("shut down"),
+        panic=lambda: done.append("panic"),
+    )
     rows = menu_rows(desk, service, lambda: CalibrationPage(load_board(), service, lambda: None), Strings)
     made = Player(desk, Menu(HomePage(desk, lambda: rows)), done)
     made.state = replace(PLAYING, bundle="tiny", gesture_number=0, gestures=2)
@@ -434,6 +438,22 @@ def test_a_reset_is_asked_for_twice_and_leaves_the_calibration(player: Player) -
 def test_calibration_is_forgotten_by_its_own_row_alone(player: Player) -> None:
     player.open("system", turn(4), PRESS, turn(1), PRESS, turn(1), PRESS)
     assert player.done == ["forget"]
+
+
+def test_panic_has_a_row_and_is_undone_by_another(player: Player) -> None:
+    def rows() -> list[str]:
+        return [row.name for row in player.menu.page._rows()]  # type: ignore[attr-defined]
+
+    player.do(turn(1))
+    player.open("system", turn(-1))
+    assert rows()[-1] == "panic" and "undo panic" not in rows()
+    player.do(PRESS)
+    assert player.done == ["panic"]
+    player.desk.play_safe()  # as the daemon does
+    assert player.desk.sound.gesture == 0
+    player.find("undo panic")
+    player.do(PRESS, turn(1), PRESS)
+    assert player.desk.sound.gesture == 1 and "undo panic" not in rows()
 
 
 def test_shutting_down_asks_once_and_leaves_nothing_to_turn(player: Player) -> None:

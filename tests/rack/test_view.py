@@ -190,6 +190,22 @@ def test_escape_is_a_long_push_and_brackets_turn_it_pushed(module: Module) -> No
     viewed(module.run_dir, act)
 
 
+def test_space_holds_the_encoder_until_it_is_pressed_again(module: Module) -> None:
+    def level() -> int:
+        module.world.refresh()
+        return [c for c in module.world.state.contacts if c.line == "encoder_push"][-1].level
+
+    async def act(app: ModuleView, pilot: Pilot[None]) -> None:
+        await pilot.press("space")
+        await asyncio.sleep(LONG_PRESS_S + 0.5)
+        assert level() == 1 and "space lets go" in text(app, "line")[0]
+        await pilot.press("space")
+        assert level() == 0
+
+    viewed(module.run_dir, act)
+    assert " space " in view.HELP
+
+
 def test_cables_are_moved_with_the_arrows(module: Module) -> None:
     async def act(app: ModuleView, pilot: Pilot[None]) -> None:
         before = dict(module.world.state.cables)

@@ -30,6 +30,7 @@ class Service:
     save_calibration: Callable[[Calibration], None] = lambda calibration: None
     forget_calibration: Callable[[], None] = _nothing
     shut_down: Callable[[], None] = _nothing
+    panic: Callable[[], None] = _nothing
 
 
 class CalibrationPage(Page):
@@ -74,11 +75,20 @@ class SystemPage(Wheel):
             Row("shut down", lambda: Ask("shut down", "Save all and stop the module?", "yes", self._shut_down)),
             Row("factory reset", self._ask_reset),
             Row("forget calibration", self._ask_forget),
+            *([Row("undo panic", self._ask_undo)] if self._instrument.panicked else []),
+            Row("panic", self._service.panic),
         ]
 
     def _swap(self) -> None:
         self._instrument.swap_encoder()
         self.say("it turns the other way")
+
+    def _ask_undo(self) -> Page:
+        return Ask("undo panic", "Play what played before it? This sound is lost.", "yes", self._undo)
+
+    def _undo(self) -> None:
+        self._instrument.undo_panic()
+        self.say("plays as before")
 
     def _shut_down(self) -> Page:
         self._service.shut_down()
