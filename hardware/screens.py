@@ -261,6 +261,8 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "encoder-swapped": lambda: shown(SystemPage(Shown(), Service()), right(1), PRESS),
     "shut-down": lambda: shown(SystemPage(Shown(), Service()), right(2), PRESS, right(1)),
     "good-bye": lambda: shown(GoodbyePage()),
+    "farewell": lambda: screens.farewell(saved=True),
+    "farewell-not-saved": lambda: screens.farewell(saved=False),
     "reset": lambda: shown(SystemPage(Shown(), Service()), right(3), PRESS),
     "reset-really": lambda: shown(SystemPage(Shown(), Service()), right(3), PRESS, right(1), PRESS),
     "forget-calibration": lambda: shown(SystemPage(Shown(), Service()), right(4), PRESS),

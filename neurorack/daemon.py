@@ -306,13 +306,16 @@ class Daemon:
         return status
 
     def _end(self) -> None:
-        if self._panel is not None:
-            self._panel.close()
+        panel, self._panel = self._panel, None
+        if panel is not None and not self._shutting_down:
+            panel.close()
         for keeper in self._keepers:
             keeper.signal(signal.SIGTERM)  # all at once, then wait for each
         for keeper in self._keepers:
             keeper.stop()
         self._desk.close()
+        if panel is not None and self._shutting_down:
+            panel.bid_farewell(saved=self._desk.saved)
         self._lock.release()
 
     def _begin(self) -> None:

@@ -431,6 +431,11 @@ class Desk:
         notices, self._notices = self._notices + self._memory.take_notices(), []
         return notices
 
+    @property
+    def saved(self) -> bool:
+        """Whether the disk has all that is remembered: after `close` the power may go."""
+        return self._memory.saved
+
     def close(self) -> None:
         """Save what is not saved yet, and leave nobody waiting."""
         if self._playing is not None:

@@ -211,6 +211,12 @@ class Panel:
             mirror.record["leds"] = [brightness[name] for name in LED_NAMES]
             mirror.publish()
 
+    def bid_farewell(self, *, saved: bool) -> None:
+        """The last picture, which the display keeps as long as it has power."""
+        pixels, dark = screens.farewell(saved=saved), dict.fromkeys(LED_NAMES, 0.0)
+        self._show(pixels, BRIGHT, dark)
+        self._reflect(pixels, dark, self._clock.now_ns())
+
     def close(self) -> None:
         """Switch display and LEDs off: a dark panel is one that nobody looks after."""
         if self._oled is not None:

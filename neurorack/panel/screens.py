@@ -135,6 +135,17 @@ def holding(left: float) -> np.ndarray:
     return c.pixels
 
 
+def farewell(*, saved: bool) -> np.ndarray:
+    """When all has ended: whether the power may go. What the computer has yet to do its own lights say."""
+    c = Canvas()
+    large = ("safe to", "switch off") if saved else ("not saved:", "disk fault")
+    small = ("once the lights of the", "computer are still") if saved else ("the newest changes", "are lost")
+    for row in range(2):
+        c.text_centre(WIDTH // 2, 4 + 18 * row, large[row], 2)
+        c.text_centre(WIDTH // 2, 44 + 10 * row, small[row])
+    return c.pixels
+
+
 def details(state: PanelState) -> np.ndarray:
     """Behind the meters: what runs, on what, and what has gone wrong so far."""
     c = Canvas()

@@ -519,3 +519,11 @@ def test_close_darkens_the_panel(module: Module) -> None:
     module.run(1.5)
     module.panel.close()
     assert not module.seen().any() and not module.lit().any()
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_the_last_picture_after_a_shut_down_says_whether_the_power_may_go(module: Module, saved: bool) -> None:
+    module.run(1.5)
+    module.panel.bid_farewell(saved=saved)
+    np.testing.assert_array_equal(module.seen(), screens.farewell(saved=saved))
+    assert not module.lit().any()

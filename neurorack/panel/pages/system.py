@@ -140,7 +140,7 @@ class AboutPage(Page):
 
 
 class GoodbyePage(Page):
-    """Until the daemon ends. No touch leads away from it."""
+    """Until the daemon ends, with `screens.farewell` for its last picture. No touch leads away from it."""
 
     def back(self) -> bool:
         return False
@@ -148,6 +148,5 @@ class GoodbyePage(Page):
     def draw(self, state: PanelState) -> np.ndarray:
         c = Canvas()
         c.text_centre(WIDTH // 2, 12, "good bye", 2)
-        c.text_centre(WIDTH // 2, 38, "Cut the power when the")
-        c.text_centre(WIDTH // 2, 48, "display is dark.")
+        c.text_centre(WIDTH // 2, 40, "saving…")
         return c.pixels
