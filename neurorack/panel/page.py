@@ -191,7 +191,7 @@ class Ask(Page):
         self._chosen = 0
 
     def turn(self, turn: Turn) -> None:
-        self._chosen = (self._chosen + turn.detents) % 2
+        self._chosen = min(max(self._chosen + turn.detents, 0), 1)
 
     def press(self) -> Page | None:
         self.over = True

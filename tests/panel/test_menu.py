@@ -133,7 +133,7 @@ def test_the_knobs_are_those_of_the_patch(player: Player) -> None:
 @pytest.mark.parametrize("knob", PATCHABLE)
 def test_an_attenuverter_is_turned_from_the_knob_and_from_the_jack(player: Player, jack: str, knob: str) -> None:
     player.open(
-        "knobs", turn(PATCHABLE.index(knob)), PRESS, turn(1 + CV_JACKS.index(jack)), PRESS, turn(-500), turn(25)
+        "knobs", turn(PATCHABLE.index(knob)), PRESS, turn(1 + CV_JACKS.index(jack)), PRESS, turn(-500), turn(-500), turn(25)
     )
     assert player.desk.sound.knobs[knob].attenuverter[jack] == pytest.approx(-0.75)  # type: ignore[index]
     player.open("patch", turn(CV_JACKS.index(jack)), PRESS)
@@ -142,6 +142,21 @@ def test_an_attenuverter_is_turned_from_the_knob_and_from_the_jack(player: Playe
     assert player.desk.sound.knobs[knob].attenuverter[jack] == pytest.approx(-0.747)  # type: ignore[index]
     player.do(turn(747, fine=True))
     assert jack not in player.desk.sound.knobs[knob].attenuverter, "closed is no cable"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("steps", [-63.9, -136.2, -400.0])
+def test_slow_turns_come_to_zero_after_any_fast_one(player: Player, steps: float) -> None:
+    def cv1() -> float:
+        return player.desk.sound.knobs["rms"].attenuverter.get("cv1", 0.0)
+
+    player.open("knobs", turn(1), PRESS, turn(2), PRESS, Turn(-20, steps))
+    assert 0.0 <= cv1() < 1.0, "nor does a fast one pass zero by"
+    for _ in range(200):
+        if cv1():
+            player.do(turn(-1))
+    assert cv1() == 0.0
+    player.do(turn(3, fine=True), turn(-1))
+    assert cv1() == 0.0, "from between two steps too"
 
 
 def test_one_jack_can_feed_every_knob(player: Player) -> None:
@@ -494,3 +509,10 @@ def test_refusals_do_not_pile_up(player: Player) -> None:
     for _ in range(20):
         player.do(PRESS)
     assert len(player.menu._pages) <= 4
+
+
+def test_a_turn_left_from_no_is_still_no(player: Player) -> None:
+    player.open("system", turn(2), PRESS, turn(-1), PRESS)
+    assert player.page == "SystemPage" and player.done == []
+    player.do(PRESS, turn(5), turn(1), PRESS)
+    assert player.done == ["shut down"]

@@ -1,5 +1,6 @@
 """How a knob of the patch is read and changed from a page."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -16,7 +17,10 @@ from neurorack.words import CV_JACKS, POTS
 PITCH = "pitch"
 CURVE_WORDS = {"linear": "lin", "exponential": "exp", "logarithmic": "log", "s-curve": "s"}
 
-_STEP, _FINE_STEP = 0.01, 0.001
+_STEP, _FINER = 0.01, 10
+STEPS = {"octave": 0.1, "fine": 0.005}
+"""How far a detent turns a knob where that is a step of its own: an octave, a cent. Others go by a hundredth."""
+
 _SEMITONE_V, _CENT_V = 1 / 12, 1 / 1200
 _TUNE_V = 5.0
 
@@ -46,10 +50,15 @@ def position(instrument: Instrument, name: str, state: PanelState) -> float:
     return standing(base, amounts, state.volts, knob.offset, CURVES.index(knob.curve))
 
 
-def moved(value: float, turn: Turn, low: float, high: float) -> float:
-    """A position or an attenuverter after a turn; its zero, where a turn passes it, is never missed by a rounding."""
-    value += turn.steps * (_FINE_STEP if turn.fine else _STEP)
-    return round(min(max(value, low), high), 4)
+def moved(value: float, turn: Turn, low: float, high: float, step: float = _STEP) -> float:
+    """A position or an attenuverter after a turn: on the grid of its steps, and no turn passes its zero by."""
+    step /= _FINER if turn.fine else 1
+    steps = round(turn.steps)
+    if not steps:
+        return value
+    before = math.floor(value / step + 1e-6) if steps > 0 else math.ceil(value / step - 1e-6)
+    after = (before + steps) * step
+    return round(min(max(0.0 if value * after < 0 else after, low), high), 4)
 
 
 def tuned(value_v: float, turn: Turn) -> float:
