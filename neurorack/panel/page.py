@@ -60,7 +60,7 @@ class Wheel(Page):
     """Rows to turn through, the chosen one in large between its neighbours."""
 
     def __init__(
-        self, title: str, rows: Callable[[], Sequence[Row]], hint: str = "push: open", chosen: int = 0
+        self, title: str, rows: Callable[[], Sequence[Row]], hint: str = "push: open  hold: back", chosen: int = 0
     ) -> None:
         self._title, self._rows, self._hint = title, rows, hint
         self.chosen = chosen
@@ -112,7 +112,7 @@ class Wheel(Page):
         if state.t_s - self._said_s < SAID_S:
             layout.foot(c, self._said)
         else:
-            layout.foot(c, self._hint, state.notices, state.t_s)
+            layout.foot(c, self._hint if self._rows() else "hold: back", state.notices, state.t_s)
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,9 @@ class Field:
 class Fields(Page):
     """Values to turn through, the chosen one in large between its neighbours, lit from behind while it is edited."""
 
-    def __init__(self, title: str, fields: Sequence[Field], *, editing: bool = False) -> None:
+    def __init__(self, title: str, fields: Sequence[Field], chosen: int = 0) -> None:
         self._title, self._fields = title, fields
-        self._chosen, self._editing = 0, editing
+        self._chosen, self._editing = chosen, False
 
     def turn(self, turn: Turn) -> None:
         if self._editing:
@@ -156,7 +156,7 @@ class Fields(Page):
 
     def draw(self, state: PanelState) -> np.ndarray:
         c, fields = Canvas(), self._fields
-        layout.title(c, self._title, f"{self._chosen + 1}/{len(fields)}")
+        self._head(c)
         for y, way in ((11, -1), (46, 1)):
             if len(fields) > 2 or 0 <= self._chosen + way < len(fields):
                 self._small(c, y, fields[(self._chosen + way) % len(fields)], state)
@@ -170,6 +170,9 @@ class Fields(Page):
             c.invert(WIDTH - width - 6, 22, width + 6, 20)
         self._foot(c, state)
         return c.pixels
+
+    def _head(self, c: Canvas) -> None:
+        layout.title(c, self._title, f"{self._chosen + 1}/{len(self._fields)}")
 
     @staticmethod
     def _small(c: Canvas, y: int, field: Field, state: PanelState) -> None:

@@ -72,7 +72,7 @@ def menu_rows(
         Row("gate 2", lambda: Gate2Page(instrument)),
         Row("scale", lambda: ScalePage(instrument)),
         Row("morph to", lambda: MorphPage(instrument)),
-        Row("tuner", TunerPage),
+        Row("tuner", lambda: TunerPage(instrument)),
         Row("scope", lambda: ScopePage(ear())),
         Row("spectrum", lambda: SpectrumPage(ear())),
         Row("meters", MetersPage),

@@ -186,7 +186,7 @@ def calibration(view: CalibrationView) -> np.ndarray:
         y += 18
     if view.progress is not None:
         known = f"±{view.confidence_cents:.2f}¢" if view.confidence_cents < 100 else "settling…"
-        c.text_centre(WIDTH // 2, y, known)
+        c.text_centre(WIDTH // 2, y, view.moving or known)
         c.frame(8, y + 11, WIDTH - 16, 8)
         c.fill(10, y + 13, round(min(max(view.progress, 0.0), 1.0) * (WIDTH - 20)), 4)
     rows = [row for line in view.lines for row in font.wrap(line, WIDTH)]

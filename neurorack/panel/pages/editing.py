@@ -10,14 +10,15 @@ from neurorack.panel.encoder import Turn
 from neurorack.panel.instrument import Instrument
 from neurorack.panel.page import Field
 from neurorack.panel.state import PanelState
-from neurorack.patch.matrix import CURVES, standing
+from neurorack.patch.matrix import CURVES, SPAN_V, standing
+from neurorack.patch.performance import GLIDE_MAX_S, RELEASE_OCT, freeze_hops
 from neurorack.settings.model import Knob
-from neurorack.words import CV_JACKS, POTS
+from neurorack.words import CV_JACKS, HOP, POTS, SAMPLE_RATE_HZ
 
 PITCH = "pitch"
 CURVE_WORDS = {"linear": "lin", "exponential": "exp", "logarithmic": "log", "s-curve": "s"}
 
-_STEP, _FINER = 0.01, 10
+STEP, _FINER = 0.01, 10
 STEPS = {"octave": 0.1, "fine": 0.005}
 """How far a detent turns a knob where that is a step of its own: an octave, a cent. Others go by a hundredth."""
 
@@ -50,7 +51,22 @@ def position(instrument: Instrument, name: str, state: PanelState) -> float:
     return standing(base, amounts, state.volts, knob.offset, CURVES.index(knob.curve))
 
 
-def moved(value: float, turn: Turn, low: float, high: float, step: float = _STEP) -> float:
+def measured(name: str, position: float, decimals: int = 0) -> str:
+    """A position 0…1 in the knob's own unit, as `patch.performance` and `patch.matrix` play it; else in per cent."""
+    if name == "octave":
+        return f"{layout.signed(round(SPAN_V * (position - 0.5)), 0)} oct"
+    if name == "fine":
+        return f"{layout.signed(200 * (position - 0.5), decimals)}¢"
+    if name == "freeze":
+        return f"{1e3 * freeze_hops(position) * HOP / SAMPLE_RATE_HZ:.0f} ms"
+    if name == "glide":
+        return f"{1e3 * GLIDE_MAX_S * position**2:.0f} ms"
+    if name == "release":
+        return f"×{2 ** (RELEASE_OCT * (2 * position - 1)):.2g}"
+    return f"{100 * position:.{decimals}f}%"
+
+
+def moved(value: float, turn: Turn, low: float, high: float, step: float = STEP) -> float:
     """A position or an attenuverter after a turn: on the grid of its steps, and no turn passes its zero by."""
     step /= _FINER if turn.fine else 1
     steps = round(turn.steps)

@@ -65,13 +65,13 @@ class SystemPage(Wheel):
     """What is lost by a push is asked for twice, and calibration is lost by its own row alone."""
 
     def __init__(self, instrument: Instrument, service: Service) -> None:
-        super().__init__("system", self._deeds, "push: open  hold: back")
+        super().__init__("system", self._deeds)
         self._instrument, self._service = instrument, service
 
     def _deeds(self) -> list[Row]:
         return [
             Row("about", lambda: AboutPage(self._instrument)),
-            Row("encoder", self._swap, "swapped" if self._instrument.encoder_swapped else "as built"),
+            Row("encoder", self._swap, "reversed" if self._instrument.encoder_swapped else "as built"),
             Row("shut down", lambda: Ask("shut down", "Save all and stop the module?", "yes", self._shut_down)),
             Row("factory reset", self._ask_reset),
             Row("forget calibration", self._ask_forget),
@@ -81,7 +81,7 @@ class SystemPage(Wheel):
 
     def _swap(self) -> None:
         self._instrument.swap_encoder()
-        self.say("it turns the other way")
+        self.say("turns reversed" if self._instrument.encoder_swapped else "turns as built")
 
     def _ask_undo(self) -> Page:
         return Ask("undo panic", "Play what played before it? This sound is lost.", "yes", self._undo)
