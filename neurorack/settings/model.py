@@ -158,11 +158,11 @@ Document = dict[str, Any]
 
 def _as_it_was(document: Document) -> Document:
     """Schema 2 adds knobs of performance, gate 2, scale and envelope, schema 3 gestures recorded live and found, and
-    the encoder's direction: all have defaults that play as before."""
+    the encoder's direction, schema 4 what played before a panic: all have defaults that play as before."""
     return document
 
 
-MIGRATIONS: tuple[Callable[[Document], Document], ...] = (_as_it_was, _as_it_was)
+MIGRATIONS: tuple[Callable[[Document], Document], ...] = (_as_it_was, _as_it_was, _as_it_was)
 """The first makes a document of schema 2 of one of schema 1, the next one of schema 3 of that, and so on."""
 
 

@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+import msgspec
 import pytest
 from disk import settings
 
@@ -92,7 +93,8 @@ def test_64_presets_of_the_largest_kind_fit_into_a_file():
     )
     sound = Sound(bundle="ü" * 4095, knobs=dict.fromkeys(words.PATCHABLE, knob), pots=(0.1234,) * 4)  # type: ignore[arg-type]
     preset = model.Preset(name="ü" * 24, sound=sound)
-    assert len(encode(Settings(playing=sound, presets=dict.fromkeys(range(1, 65), preset)))) < BYTES_MAX - 256
+    settings = Settings(playing=sound, presets=dict.fromkeys(range(1, 65), preset), before_panic=sound)
+    assert len(encode(settings)) < BYTES_MAX - 256
 
 
 def test_what_was_stored_before_performance_knobs_plays_as_it_did():
@@ -101,6 +103,14 @@ def test_what_was_stored_before_performance_knobs_plays_as_it_did():
     assert model.schema() > 1, "an older one would refuse what is written now"
     assert found.preset(3).sound == Sound(bundle="b", depth=0.5, knobs={"rms": model.Knob(base=0.2)})
     assert (found.preset(3).sound.gate2, found.preset(3).sound.scale) == ("freeze", 0)
+
+
+def test_what_was_stored_before_panic_could_be_undone_is_read_and_what_is_undone_is_kept():
+    found = decode(b'{"playing": {"bundle": "b"}, "encoder_swapped": true}', 3)
+    assert found == Settings(playing=Sound(bundle="b"), encoder_swapped=True)
+    panicked = msgspec.structs.replace(found, before_panic=Sound(bundle="b", gesture=2))
+    assert model.schema() > 3, "an older one would refuse what is written now"
+    assert decode(encode(panicked), model.schema()) == panicked
 
 
 @pytest.mark.parametrize("what", ['"scale": 4096', '"gate2": "dance"', '"enveloped": ["gate1"]', '"morph_to": -2'])
