@@ -89,7 +89,7 @@ class Desk:
         self._playing = Playing(run_dir, gate_delay_s=gate_delay_s, listen=listen)
         found = self._playing.found() if plays_on and self._first is None else None
         remembered = self._memory.settings.playing
-        if found and is_safe(found) and remembered and not is_safe(remembered):  # a panic while no daemon was there
+        if found and is_safe(found) and remembered and not _alike(found, remembered):  # a panic without a daemon
             self._memory.remember(msgspec.structs.replace(self._memory.settings, before_panic=remembered))
         sound = found or self._first or remembered
         sound = sound or safe(self._out_of_the_box)
@@ -244,7 +244,7 @@ class Desk:
 
         What played before is kept for `undo_panic`, across restarts too.
         """
-        from neurorack.settings.playing import is_safe, safe
+        from neurorack.settings.playing import safe
 
         assert self._playing is not None
         before = self._playing.keeping()
@@ -252,7 +252,7 @@ class Desk:
             self.play(safe(self._out_of_the_box))
         except BadInput:
             self.play(safe(self.sound.bundle))
-        if not is_safe(before):  # a second panic does not put the first one's patch out of reach
+        if not _alike(before, self.sound):  # a second panic does not put the first one's patch out of reach
             settings = msgspec.structs.replace(self._memory.settings, playing=self.sound, before_panic=before)
             self._memory.remember(settings)
 
@@ -446,6 +446,11 @@ class Desk:
         if self._waiting is not None:
             mend = "start the module again and look with `neurorack presets list`"
             self._refuse(BadInput("the module ends before the disk is done", self._where(self._waiting[0]), mend))
+
+
+def _alike(one: Sound, other: Sound) -> bool:
+    """Whether they differ in where the pots stand at most."""
+    return msgspec.structs.replace(one, pots=None) == msgspec.structs.replace(other, pots=None)
 
 
 def _chosen(sound: Sound) -> tuple[str, int | str]:

@@ -3,6 +3,7 @@ and the loop waits for nobody."""
 
 import errno
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -286,6 +287,17 @@ def test_a_panic_of_a_module_as_out_of_its_box_has_nothing_to_bring_back(place):
     place.reset()
     place.play_safe()
     assert not place.panicked
+
+
+def test_an_instrument_that_a_panic_puts_aside_is_brought_back_too(place, tmp_path, monkeypatch, tiny_bundle):
+    shutil.copytree(tiny_bundle, tmp_path / "models" / "bells")
+    shutil.copytree(tiny_bundle, tmp_path / "models" / "tiny")
+    monkeypatch.setenv("NEURORACK_MODELS", str(tmp_path / "models"))
+    place.play(safe("bells"))
+    place.play_safe()
+    assert place.sound.bundle == "tiny"
+    place.undo_panic()
+    assert place.sound.bundle == "bells"
 
 
 def test_a_panic_without_a_daemon_is_undone_by_the_next(place, run_dir, state_dir):
