@@ -26,9 +26,9 @@ from neurorack.panel.page import Page
 from neurorack.panel.pages.home import HomePage
 from neurorack.panel.pages.knobs import KnobPage, KnobsPage
 from neurorack.panel.pages.meters import MetersPage, TunerPage
-from neurorack.panel.pages.patch import JackPage, PatchPage, cable_page
+from neurorack.panel.pages.patch import JackPage, PatchPage
 from neurorack.panel.pages.performing import Gate2Page, MorphPage, NotesPage, ScalePage
-from neurorack.panel.pages.presets import PresetPage, PresetsPage
+from neurorack.panel.pages.presets import NamePage, PresetPage, PresetsPage
 from neurorack.panel.pages.recording import RecordPage, TakesPage
 from neurorack.panel.pages.scope import HEARD, ScopePage, SpectrumPage
 from neurorack.panel.pages.sounds import GesturesPage, InstrumentsPage
@@ -112,6 +112,11 @@ class Shown:
     def take(self, deed: str, gesture: str = "", name: str = "") -> None:
         pass
 
+    panicked = False
+
+    def undo_panic(self) -> None:
+        pass
+
     def swap_encoder(self) -> None:
         self.encoder_swapped = not self.encoder_swapped
 
@@ -145,8 +150,8 @@ def right(detents: int) -> Turn:
     return Turn(detents, detents)
 
 
-def home(gesture: str = "pluck", state: PanelState = PLAYING) -> np.ndarray:
-    return shown(HomePage(Shown(gesture), list), state=state)
+def home(gesture: str = "pluck", state: PanelState = PLAYING, instrument: Shown | None = None) -> np.ndarray:
+    return shown(HomePage(instrument or Shown(gesture), list), state=state)
 
 
 def menu(*events: Turn | Push) -> np.ndarray:
@@ -215,6 +220,7 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "play": home,
     "play-long": lambda: home("bowed double bass"),
     "play-longest": lambda: home("a very long name of a gesture that goes on and on and will not end"),
+    "play-found": lambda: home(instrument=playing(knobs={**PATCH, "find1": Knob(base=0.7)})),
     "play-none": lambda: home(state=replace(PLAYING, gesture_number=9)),
     "play-silent": lambda: home(state=replace(PLAYING, pitch_hz=0.0, level_db=-np.inf, peak_db=-np.inf)),
     "play-notice": lambda: home(state=replace(PLAYING, t_s=PAGE_S + 0.1, notices=NO_CARD)),
@@ -224,15 +230,19 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "menu-last": lambda: menu(right(-1)),
     "knobs": lambda: shown(KnobsPage(Shown()), right(2)),
     "knobs-pitch": lambda: shown(KnobsPage(Shown())),
+    "knobs-octave": lambda: shown(KnobsPage(Shown()), right(-2)),
     "knobs-menu": lambda: shown(KnobsPage(Shown()), right(5)),
     "knob": lambda: shown(KnobPage(Shown(), "centroid")),
     "knob-editing": lambda: shown(KnobPage(Shown(), "centroid"), right(2), PRESS, Turn(-30, -30)),
+    "knob-curve": lambda: shown(KnobPage(Shown(), "sharpness"), right(7)),
+    "knob-set-by": lambda: shown(KnobPage(Shown(), "boominess"), right(-1), PRESS, right(2)),
+    "knob-of-a-pot": lambda: shown(KnobPage(Shown(), "centroid"), PRESS, right(2)),
+    "knob-freeze": lambda: shown(KnobPage(Shown(), "freeze"), PRESS, right(-20)),
     "knob-tune": lambda: shown(KnobPage(Shown(), "pitch"), PRESS, Turn(7, 7, fine=True)),
     "patch": lambda: shown(PatchPage(Shown()), right(4)),
     "patch-unused": lambda: shown(PatchPage(Shown()), right(0), state=replace(PLAYING, volts=(-1.5,) * 5)),
     "jack": lambda: shown(JackPage(Shown(), "cv4")),
-    "cable": lambda: shown(cable_page(Shown(), "cv4", "centroid"), Turn(3, 3, fine=True)),
-    "cable-curve": lambda: shown(cable_page(Shown(), "cv4", "sharpness"), BACK, right(2)),
+    "jack-editing": lambda: shown(JackPage(Shown(), "cv4"), PRESS, Turn(3, 3, fine=True)),
     "gestures": lambda: shown(GesturesPage(Shown())),
     "gestures-long": lambda: shown(GesturesPage(Shown("bowed double bass, far away"))),
     "gestures-record": lambda: shown(GesturesPage(with_takes()), right(5)),
@@ -258,15 +268,17 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "preset": lambda: shown(PresetPage(Shown(), 3, lambda text: None)),
     "preset-store": lambda: shown(PresetPage(Shown(), 3, lambda text: None), right(1), PRESS),
     "preset-clear": lambda: shown(PresetPage(Shown(), 3, lambda text: None), right(3), PRESS, right(1)),
+    "preset-name-long": lambda: shown(NamePage("name 3", "a Mandolin under water 2", lambda name: None), Turn(-1, -1)),
     "preset-name": lambda: shown(PresetPage(Shown(), 3, lambda text: None), right(2), PRESS, right(4)),
     "scope": lambda: shown(ScopePage(Strings())),
     "scope-quiet": lambda: shown(ScopePage(Strings(0.004)), right(2)),
     "scope-silent": lambda: shown(ScopePage(Strings(0.0))),
     "spectrum": lambda: shown(SpectrumPage(Strings())),
     "spectrum-silent": lambda: shown(SpectrumPage(Strings(0.0))),
-    "tuner": lambda: shown(TunerPage()),
-    "tuner-in-tune": lambda: shown(TunerPage(), state=replace(PLAYING, pitch_hz=440.3)),
-    "tuner-silent": lambda: shown(TunerPage(), state=replace(PLAYING, pitch_hz=0.0)),
+    "tuner": lambda: shown(TunerPage(Shown())),
+    "tuner-in-tune": lambda: shown(TunerPage(Shown()), state=replace(PLAYING, pitch_hz=440.3)),
+    "tuner-silent": lambda: shown(TunerPage(Shown()), state=replace(PLAYING, level_db=-np.inf)),
+    "tuner-scale": lambda: shown(TunerPage(playing(scale=SCALES["minor"]))),
     "meters": lambda: shown(meters()),
     "meters-hot": lambda: shown(
         MetersPage(list), state=replace(PLAYING, load=1.2, lost=1234, temperature_c=91.0, hot=True)
@@ -285,9 +297,16 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "good-bye": lambda: shown(GoodbyePage()),
     "crash": lambda: shown(SystemPage(Shown(), Service(last_crash=lambda: CRASH)), right(3), PRESS),
     "crash-none": lambda: shown(SystemPage(Shown(), Service()), right(3), PRESS),
+    "farewell": lambda: screens.farewell(saved=True),
+    "farewell-not-saved": lambda: screens.farewell(saved=False),
     "reset": lambda: shown(SystemPage(Shown(), Service()), right(4), PRESS),
     "reset-really": lambda: shown(SystemPage(Shown(), Service()), right(4), PRESS, right(1), PRESS),
     "forget-calibration": lambda: shown(SystemPage(Shown(), Service()), right(5), PRESS),
+    "panic": lambda: shown(SystemPage(Shown(), Service()), right(-1)),
+    "holding": lambda: screens.holding(0.4),
+    "panicked": lambda: screens.error(
+        BadInput("Silent for a second, then as out of its box.", "", "undo: menu, system, undo panic"), title="⚠ panic"
+    ),
     "refused": lambda: screens.error(
         BadInput("no bundle 'bells'", "models", "give a folder or one of: fluid, skins, tongues"), title="⚠ not done"
     ),
@@ -306,6 +325,9 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     ),
     "calibration-settling": lambda: screens.calibration(
         CalibrationView(step=2, title="+0.9981 V", progress=0.0, choices=("leave",))
+    ),
+    "calibration-moving": lambda: screens.calibration(
+        CalibrationView(title="+0.0012 V", confidence_cents=0.3, progress=0.0, moving="cv1 moves: pull it")
     ),
     "calibration-measure": lambda: screens.calibration(
         CalibrationView(step=3, title="−2.9981 V", confidence_cents=0.23, progress=0.7, choices=("leave",))

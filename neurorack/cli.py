@@ -362,8 +362,13 @@ def _run(options: argparse.Namespace) -> int:
     with demo.Module(options) as module:
         from neurorack.rack.view import run_view
 
-        module.sounds(VIEW_S)
-        run_view(module.run_dir, module.check)
+        try:
+            module.sounds(VIEW_S)
+            run_view(module.run_dir, module.check)
+        except BadInput:
+            if not module.shut_down:
+                raise
+            print("the module was shut down at its panel")
     return 0
 
 

@@ -340,13 +340,16 @@ class Daemon:
                 log(f"cannot write {path}: {error.strerror}")
 
     def _end(self) -> None:
-        if self._panel is not None:
-            self._panel.close()
+        panel, self._panel = self._panel, None
+        if panel is not None and not self._shutting_down:
+            panel.close()
         for keeper in self._keepers:
             keeper.signal(signal.SIGTERM)  # all at once, then wait for each
         for keeper in self._keepers:
             keeper.stop()
         self._desk.close()
+        if panel is not None and self._shutting_down:
+            panel.bid_farewell(saved=self._desk.saved)
         self._lock.release()
 
     def _begin(self) -> None:
@@ -545,7 +548,9 @@ class Daemon:
             self._calm_s = time.monotonic() + PANIC_S
             self._desk.play_safe()
             log("panic: silent, then as out of the box")
-            self._notices.append((self._calm_s + NOTICE_S, "panic: plays as out of the box"))
+            if self._panel is not None:
+                undo = "undo: menu, system, undo panic" if self._desk.panicked else ""
+                self._panel.tell(BadInput("Silent for a second, then as out of its box.", "", undo), "⚠ panic")
         elif time.monotonic() >= self._calm_s:
             self._panic.on, self._calm_s = False, None
 
@@ -574,7 +579,11 @@ class Daemon:
         until_s = time.monotonic() + NOTICE_S
         self._notices += [(until_s, notice) for notice in Calibration.load(self._calibration).notices]
         service = Service(
-            self._save_calibration, self._forget_calibration, self._shut_down, lambda: crash.last(state_dir())
+            self._save_calibration,
+            self._forget_calibration,
+            self._shut_down,
+            self._call_panic,
+            lambda: crash.last(state_dir()),
         )
         return Panel(self.run_dir, board, MonotonicClock(), self._desk, service)
 
@@ -587,6 +596,10 @@ class Daemon:
 
         for path in (former_path(self._calibration), self._calibration):
             path.unlink(missing_ok=True)
+
+    def _call_panic(self) -> None:
+        assert self._panic is not None
+        self._panic.on = True
 
     def _shut_down(self) -> None:
         self._shutting_down = True

@@ -75,6 +75,11 @@ class Module:
             raise BadInput(what, str(self.run_dir), "start it again; `dmesg` says whether memory ran out")
         raise BadInput((self.log or [f"the module ended without a word, {describe_status(status)}"])[-1])
 
+    @property
+    def shut_down(self) -> bool:
+        """Whether it has ended because the player asked for it at the panel."""
+        return self._process.poll() == SHUT_DOWN
+
     def sounds(self, within_s: float) -> float | None:
         """Wait for the engine: seconds from our start to its first sound, None where that takes too long."""
         from neurorack.shared import METERS, Snapshot

@@ -88,7 +88,7 @@ class Desk:
     def begin(self, run_dir: Path, *, plays_on: bool, gate_delay_s: float, listen: bool) -> None:
         """Tell engine and jacks what plays on, else what is remembered, else what a module out of its box plays."""
         from neurorack.patch.matrix import patched
-        from neurorack.settings.playing import Playing, enveloped_of, knobs_of, safe
+        from neurorack.settings.playing import Playing, enveloped_of, is_safe, knobs_of, safe
 
         self._playing = Playing(run_dir, gate_delay_s=gate_delay_s, listen=listen)
         found = self._playing.found() if plays_on and self._first is None else None
@@ -96,7 +96,10 @@ class Desk:
             self._playing.play(found)
             return
         self._playing.sheltered = False
-        sound = found or self._first or self._memory.settings.playing
+        remembered = self._memory.settings.playing
+        if found and is_safe(found) and remembered and not _alike(found, remembered):  # a panic without a daemon
+            self._memory.remember(msgspec.structs.replace(self._memory.settings, before_panic=remembered))
+        sound = found or self._first or remembered
         sound = sound or safe(self._out_of_the_box)
         if self._bundle not in (None, sound.bundle):
             sound = msgspec.structs.replace(sound, bundle=self._bundle, gesture=0, depth=1.0, found=None)
@@ -270,13 +273,33 @@ class Desk:
         self._memory.remember(self._apply(Request(deed, number, name)))  # type: ignore[arg-type]
 
     def play_safe(self, *, sheltered: bool | None = None) -> None:
-        """Play what a module out of its box does, on the instrument that is there if its own is not."""
+        """Play what a module out of its box does, on the instrument that is there if its own is not.
+
+        What played before is kept for `undo_panic`, across restarts too; out of shelter, where it was the player's.
+        """
         from neurorack.settings.playing import safe
 
+        assert self._playing is not None
+        before = self._playing.keeping()
         try:
             self.play(safe(self._out_of_the_box), sheltered=sheltered)
         except BadInput:
             self.play(safe(self.sound.bundle), sheltered=sheltered)
+        if not self.sheltered and not _alike(before, self.sound):  # a second panic leaves the first one's patch
+            settings = msgspec.structs.replace(self._memory.settings, playing=self.sound, before_panic=before)
+            self._memory.remember(settings)
+
+    @property
+    def panicked(self) -> bool:
+        """Whether there is something for `undo_panic` to bring back."""
+        return self._memory.settings.before_panic is not None
+
+    def undo_panic(self) -> None:
+        """Play what played before the panic. Raises BadInput, and nothing changes, where its bundle is gone."""
+        if (before := self._memory.settings.before_panic) is not None:
+            self.play(before, recall=True, sheltered=False)
+            settings = msgspec.structs.replace(self._memory.settings, playing=self.sound, before_panic=None)
+            self._memory.remember(settings)
 
     def reset(self) -> None:
         """Play and remember what a module out of its box does, without a preset."""
@@ -467,14 +490,26 @@ class Desk:
         notices, self._notices = self._notices + self._memory.take_notices(), []
         return notices
 
+    @property
+    def saved(self) -> bool:
+        """Whether the disk has all that is remembered: after `close` the power may go."""
+        return self._memory.saved
+
     def close(self) -> None:
         """Save what is not saved yet, and leave nobody waiting."""
+        if self._playing is not None:
+            self._remember_playing()
         self._memory.close()
         if self._shelf is not None:
             self._shelf.finish()
         if self._waiting is not None:
             mend = "start the module again and look with `neurorack presets list`"
             self._refuse(BadInput("the module ends before the disk is done", self._where(self._waiting[0]), mend))
+
+
+def _alike(one: Sound, other: Sound) -> bool:
+    """Whether they differ in where the pots stand at most."""
+    return msgspec.structs.replace(one, pots=None) == msgspec.structs.replace(other, pots=None)
 
 
 def _chosen(sound: Sound) -> tuple[str, int | str]:

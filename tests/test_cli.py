@@ -20,7 +20,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from neurorack import bundle, cli
+from neurorack import bundle, cli, demo
+from neurorack.errors import BadInput
+from neurorack.rack import view
 from neurorack.rundir import holder
 
 COMMANDS = [
@@ -357,3 +359,33 @@ def test_output_into_a_closed_pipe_is_no_error(place):
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, timeout=60)
     assert done.stderr == ""
     assert done.stdout.splitlines()[-1] == "0"
+
+
+class ShutDownModule:
+    """A module that is shut down at its panel while the terminal view is open, or ended otherwise."""
+
+    run_dir = Path("nowhere")
+
+    def __init__(self, shut_down: bool) -> None:
+        self.shut_down = shut_down
+
+    def sounds(self, within_s: float) -> float:
+        return 1.0
+
+    def check(self) -> None:
+        raise BadInput("it has ended")
+
+    def __enter__(self) -> "ShutDownModule":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("shut_down", "status"), [(True, 0), (False, 2)])
+def test_a_module_shut_down_at_its_panel_ends_the_view_as_it_was_asked_to(monkeypatch, capsys, shut_down, status):
+    monkeypatch.setattr(cli, "_in_terminal", lambda: True)
+    monkeypatch.setattr(demo, "Module", lambda options: ShutDownModule(shut_down))
+    monkeypatch.setattr(view, "run_view", lambda run_dir, check: check())
+    assert cli.main(["run", "--rack"]) == status
+    assert ("shut down at its panel" in capsys.readouterr().out) is shut_down

@@ -21,7 +21,9 @@ from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.jacks.hold import HeldAtStart
 from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, Keeper, Twice, Watcher, describe, end_path, open_log, take_end
+from neurorack.panel import screens
 from neurorack.panel.panel import SPLASH_S
+from neurorack.rack.chips.ssd1306 import OLED, pixels
 from neurorack.rack.control import RackControl
 from neurorack.rack.state import FileStore
 from neurorack.rundir import FALLS, Lock, holder
@@ -137,6 +139,9 @@ def test_shut_down_at_the_panel_it_ends_all_with_the_status_that_the_unit_waits_
 
     until(find_it, "the end")
     assert daemon.wait(PATIENCE_S) == SHUT_DOWN
+    shown = Snapshot(bench.run_dir / "rack.oled", OLED)
+    assert shown.refresh()
+    np.testing.assert_array_equal(pixels(shown.record), screens.farewell(saved=True))
     assert [bench.pid(name) for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
 
 

@@ -24,6 +24,7 @@ from neurorack.errors import BadInput
 from neurorack.mailbox import ask
 from neurorack.rundir import Lock
 from neurorack.settings.model import Find, Preset, Settings, Sound
+from neurorack.settings.playing import Playing, is_safe, safe
 from neurorack.settings.store import LOCK, Store
 from neurorack.shared import FOUND, INTENT, Snapshot
 from neurorack.takes import store as takes_store
@@ -440,3 +441,67 @@ def test_a_factory_reset_ends_the_shelter(sheltered, tmp_path):
     sheltered.reset()
     save(sheltered)
     assert not sheltered.sheltered and remembered(tmp_path).bundle == "fluid"
+
+
+def played(place: Desk) -> Sound:
+    """A patch that nobody has stored."""
+    place.play(msgspec.structs.replace(place.sound, intonation=0.5, scale=0xFFF))
+    return place.sound
+
+
+def started_again(place: Desk, run_dir: Path, state_dir: Path, *, plays_on: bool = False) -> Desk:
+    place.close()
+    again = Desk(state_dir, "tiny", bundle=None)
+    again.begin(run_dir, plays_on=plays_on, gate_delay_s=0.0, listen=False)
+    again.open(run_dir)
+    return again
+
+
+def test_what_played_before_a_panic_is_brought_back_after_a_restart_too(place, run_dir, state_dir):
+    before = played(place)
+    place.play_safe()
+    assert place.sound.intonation == 1.0 and place.panicked
+    again = started_again(place, run_dir, state_dir)
+    assert again.sound.intonation == 1.0
+    again.undo_panic()
+    assert again.sound == before and not again.panicked
+    again.close()
+
+
+def test_a_second_panic_leaves_what_played_before_the_first(place):
+    before = played(place)
+    place.play_safe()
+    place.play(msgspec.structs.replace(place.sound, pots=(0.1, 0.2, 0.3, 0.4)))
+    place.play_safe()
+    place.undo_panic()
+    assert place.sound == before
+
+
+def test_a_panic_of_a_module_as_out_of_its_box_has_nothing_to_bring_back(place):
+    place.reset()
+    place.play_safe()
+    assert not place.panicked
+
+
+def test_an_instrument_that_a_panic_puts_aside_is_brought_back_too(place, tmp_path, monkeypatch, tiny_bundle):
+    shutil.copytree(tiny_bundle, tmp_path / "models" / "bells")
+    shutil.copytree(tiny_bundle, tmp_path / "models" / "tiny")
+    monkeypatch.setenv("NEURORACK_MODELS", str(tmp_path / "models"))
+    place.play(safe("bells"))
+    place.play_safe()
+    assert place.sound.bundle == "tiny"
+    place.undo_panic()
+    assert place.sound.bundle == "bells"
+
+
+def test_a_panic_without_a_daemon_is_undone_by_the_next(place, run_dir, state_dir):
+    before = played(place)
+    place.close()
+    writer = Playing(run_dir, gate_delay_s=0.0, listen=False)
+    writer.play(safe("tiny"))
+    writer.close()
+    again = started_again(place, run_dir, state_dir, plays_on=True)
+    assert is_safe(again.sound) and again.panicked
+    again.undo_panic()
+    assert again.sound == before
+    again.close()

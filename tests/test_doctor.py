@@ -251,7 +251,7 @@ def test_the_calibration_in_force_is_looked_at(only, tmp_path, monkeypatch):
 def test_settings_that_cannot_be_read_come_with_a_mend_of_their_own(only, state_dir):
     only()
     state_dir.mkdir(parents=True)
-    (state_dir / "settings-3.a").symlink_to("settings-3.a")
+    (state_dir / "settings-4.a").symlink_to("settings-4.a")
     mends = [f.mend for f in told(examine(), "settings") if f.state == NOTE]
     assert ["until then nothing is saved" in mend for mend in mends] == [True]
 
@@ -260,9 +260,9 @@ def test_settings_that_are_damaged_or_cannot_be_saved_are_told_and_not_fatal(mod
     assert [f.state for f in told(examine(), "settings")] == [OK]
     assert not state_dir.exists(), "it looks and touches nothing"
     state_dir.mkdir(parents=True)
-    (state_dir / "settings-3.a").write_text("?")
+    (state_dir / "settings-4.a").write_text("?")
     assert [f.state for f in told(examine(), "settings")] == [NOTE, OK]
-    (state_dir / "settings-3.a").unlink()
+    (state_dir / "settings-4.a").unlink()
     state_dir.rmdir()
     state_dir.write_text("a file in its place")
     assert [f.state for f in told(examine(), "settings")] == [NOTE, NOTE]

@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rig import REPOSITORY, wait_for
 
 from neurorack import cli
 from neurorack import panic as module
 from neurorack.clock import MonotonicClock
+from neurorack.errors import BadInput
+from neurorack.panel import screens
+from neurorack.panel.panel import WARNED_S
+from neurorack.rack.chips.ssd1306 import OLED, pixels
 from neurorack.rack.control import RackControl
 from neurorack.rundir import holder
 from neurorack.settings.playing import sound_of
@@ -119,6 +124,34 @@ def test_the_encoder_held_silences_without_a_daemon(playing: Module):
     wait_for(lambda: playing.switch.on, PATIENCE_S)
     wait_for(playing.quiet, PATIENCE_S)
     control.press_encoder(False)
+
+
+def test_the_display_warns_of_panic_and_says_what_it_has_done(playing: Module):
+    display = Snapshot(playing.run_dir / "rack.oled", OLED)
+
+    def shows(screen: np.ndarray) -> bool:
+        display.refresh()
+        seen = pixels(display.record)
+        return np.array_equal(seen[:9], screen[:9]) and np.array_equal(seen[55:], screen[55:])
+
+    control = RackControl(playing.run_dir, MonotonicClock())
+
+    def warned() -> bool:
+        """Held for so long that it warns; again where the panel was not there yet."""
+        control.press_encoder(True)
+        time.sleep(WARNED_S + 1.0)
+        if shows(screens.holding(0.5)):
+            return True
+        control.press_encoder(False)
+        time.sleep(0.3)
+        return False
+
+    wait_for(warned, PATIENCE_S)
+    assert not playing.switch.on
+    done = BadInput("Silent for a second, then as out of its box.", "", "undo: menu, system, undo panic")
+    wait_for(lambda: shows(screens.error(done, title="⚠ panic")), PATIENCE_S)
+    control.press_encoder(False)
+    wait_for(lambda: playing.intonation() == 1.0 and not playing.switch.on, PATIENCE_S)
 
 
 def test_where_nothing_plays_it_says_so(run_dir: Path, capsys: Any):

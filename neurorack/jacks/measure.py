@@ -67,6 +67,11 @@ class Measurement:
         return Estimate(float(np.mean(self._means)), confidence(self._means))
 
     @property
+    def moves(self) -> bool:
+        """It is not still enough to be averaged."""
+        return not self._settled and len(self._means) == SETTLED_BATCHES
+
+    @property
     def progress(self) -> float:
         """0…1: batches taken and confidence reached, whichever is further behind."""
         if self.done:

@@ -114,6 +114,11 @@ class Wizard:
         return self._running[CV_JACKS[0]].estimate if self.stage is Stage.MEASURE else None
 
     @property
+    def moving(self) -> str:
+        """A jack that is not still, so that nothing can be measured yet; "" where all are."""
+        return next((jack for jack, m in self._running.items() if m.moves), "")
+
+    @property
     def progress(self) -> float:
         """How far this step's measurement is, 0…1; its slowest jack counts."""
         return min((m.progress for m in self._running.values()), default=0.0)

@@ -80,6 +80,7 @@ class Calibrating:
             lines=lines,
             confidence_cents=confidence_cents,
             progress=wizard.progress if wizard.stage is Stage.MEASURE else None,
+            moving=_mend(wizard) if wizard.stage is Stage.MEASURE and wizard.moving else "",
             warn=bool(wizard.fault),
             choices=CHOICES.get(wizard.stage, ()),
             chosen=self._chosen,
@@ -91,6 +92,10 @@ class Calibrating:
         before = max(abs(before_cents(correction, v)) for v in PLAYED_V)
         left = max(left_cents(self._board, wizard.points, v) for v in PLAYED_V)
         return ("From −2 to +4 V", f"before: {before:.1f}¢ off", f"after: within {left:.1f}¢", "save it?")
+
+
+def _mend(wizard: Wizard) -> str:
+    return f"{wizard.moving} moves: " + ("pull it" if wizard.true_v == 0.0 else "leave it alone")
 
 
 def _asked(wizard: Wizard) -> tuple[str, ...]:

@@ -71,6 +71,13 @@ class Instrument(Protocol):
     def preset(self, deed: str, number: int, name: str | None = None) -> None:
         """Save, recall, rename or clear a preset."""
 
+    @property
+    def panicked(self) -> bool:
+        """Whether `undo_panic` has something to bring back."""
+
+    def undo_panic(self) -> None:
+        """Play what played before the last panic."""
+
     def reset(self) -> None:
         """Play and remember what a module out of its box does, without a preset. Calibration, recorded gestures and the
         encoder's direction stay."""

@@ -10,6 +10,8 @@ A screen stands on the display's own pages of eight rows, so a number or a bar t
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from neurorack.panel import font
 from neurorack.panel.canvas import WIDTH, Canvas
 
@@ -33,23 +35,27 @@ def foot(c: Canvas, hint: str, notices: Sequence[str] = (), t_s: float = 0.0) ->
 
 
 def notice(c: Canvas, y: int, notices: Sequence[str], t_s: float) -> bool:
-    """One line of the notices, where it is their turn: a line stays for `PAGE_S`, then what they cover has as long."""
+    """The next line of the notices, where it is their turn: after each, what they cover has as long, `PAGE_S`."""
     lines = [line for text in notices for line in font.wrap(text, WIDTH - 4)]
-    turn = int(t_s / PAGE_S) % (len(lines) + 1)
-    if turn:
-        c.text(2, y + 1, lines[turn - 1])
-        c.invert(0, y, WIDTH, 9)
-    return turn > 0
+    turn, shows = divmod(int(t_s / PAGE_S), 2)
+    if not (lines and shows):
+        return False
+    c.text(2, y + 1, lines[turn % len(lines)])
+    c.invert(0, y, WIDTH, 9)
+    return True
 
 
 def big(c: Canvas, x: int, y: int, text: str, room: int) -> int:
-    """`text` as large as 16 rows and `room` pixels allow: doubled, in two lines, or cut. The column behind it."""
+    """`text` as large as 16 rows and `room` pixels allow: doubled, tall, in two lines, or cut. The column behind it."""
     if font.width(text, 2) <= room:
         return c.text(x, y, text, 2)
+    if font.width(text) <= room:
+        c.stamp(x, y, np.repeat(font.set_text(text), 2, axis=0))
+        return x + font.width(text) + 1
     lines = font.wrap(text[:WIDTH], room)
     if len(lines) > 2:
         lines = [lines[0], font.shorten(" ".join(lines[1:]), room)]
-    return max(c.text(x, y + 8 * row + (4 if len(lines) == 1 else 0), line) for row, line in enumerate(lines))
+    return max(c.text(x, y + 8 * row, line) for row, line in enumerate(lines))
 
 
 def signed(value: float, decimals: int = 2) -> str:

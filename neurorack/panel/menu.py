@@ -43,6 +43,10 @@ class Menu:
             self._pages.append(Refused(refusal))
         self._leave_ended()
 
+    def cover(self, page: Page) -> None:
+        """Show this on top of where the player is."""
+        self._pages.append(page)
+
     def step(self, state: PanelState) -> None:
         self.page.step(state)
         self._leave_ended()

@@ -60,7 +60,7 @@ class Wheel(Page):
     """Rows to turn through, the chosen one in large between its neighbours."""
 
     def __init__(
-        self, title: str, rows: Callable[[], Sequence[Row]], hint: str = "push: open", chosen: int = 0
+        self, title: str, rows: Callable[[], Sequence[Row]], hint: str = "push: open  hold: back", chosen: int = 0
     ) -> None:
         self._title, self._rows, self._hint = title, rows, hint
         self.chosen = chosen
@@ -112,24 +112,28 @@ class Wheel(Page):
         if state.t_s - self._said_s < SAID_S:
             layout.foot(c, self._said)
         else:
-            layout.foot(c, self._hint, state.notices, state.t_s)
+            layout.foot(c, self._hint if self._rows() else "hold: back", state.notices, state.t_s)
 
 
 @dataclass(frozen=True)
 class Field:
-    """A value of a page of fields. `turn` edits it."""
+    """A value of a page of fields. `turn` edits it, and sounds at once unless it waits for `end`.
+
+    `end` closes the editing: with True after a push, which keeps, with False after a long one, which drops.
+    """
 
     name: str
     text: Callable[[PanelState], str]
     turn: Callable[[Turn], None]
+    end: Callable[[bool], None] = lambda keep: None
 
 
 class Fields(Page):
     """Values to turn through, the chosen one in large between its neighbours, lit from behind while it is edited."""
 
-    def __init__(self, title: str, fields: Sequence[Field], *, editing: bool = False) -> None:
+    def __init__(self, title: str, fields: Sequence[Field], chosen: int = 0) -> None:
         self._title, self._fields = title, fields
-        self._chosen, self._editing = 0, editing
+        self._chosen, self._editing = chosen, False
 
     def turn(self, turn: Turn) -> None:
         if self._editing:
@@ -138,16 +142,21 @@ class Fields(Page):
             self._chosen = (self._chosen + turn.detents) % len(self._fields)
 
     def press(self) -> Page | None:
+        if self._editing:
+            self._fields[self._chosen].end(True)
         self._editing = not self._editing
         return None
 
     def back(self) -> bool:
-        editing, self._editing = self._editing, False
-        return not editing
+        if not self._editing:
+            return True
+        self._fields[self._chosen].end(False)
+        self._editing = False
+        return False
 
     def draw(self, state: PanelState) -> np.ndarray:
         c, fields = Canvas(), self._fields
-        layout.title(c, self._title, f"{self._chosen + 1}/{len(fields)}")
+        self._head(c)
         for y, way in ((11, -1), (46, 1)):
             if len(fields) > 2 or 0 <= self._chosen + way < len(fields):
                 self._small(c, y, fields[(self._chosen + way) % len(fields)], state)
@@ -161,6 +170,9 @@ class Fields(Page):
             c.invert(WIDTH - width - 6, 22, width + 6, 20)
         self._foot(c, state)
         return c.pixels
+
+    def _head(self, c: Canvas) -> None:
+        layout.title(c, self._title, f"{self._chosen + 1}/{len(self._fields)}")
 
     @staticmethod
     def _small(c: Canvas, y: int, field: Field, state: PanelState) -> None:
@@ -182,7 +194,7 @@ class Ask(Page):
         self._chosen = 0
 
     def turn(self, turn: Turn) -> None:
-        self._chosen = (self._chosen + turn.detents) % 2
+        self._chosen = min(max(self._chosen + turn.detents, 0), 1)
 
     def press(self) -> Page | None:
         self.over = True
@@ -206,8 +218,8 @@ class Ask(Page):
 class Refused(Page):
     """What could not be done, where, and the mend; any touch goes on."""
 
-    def __init__(self, refusal: BadInput) -> None:
-        self._refusal, self._since_s, self._now_s = refusal, -1.0, 0.0
+    def __init__(self, refusal: BadInput, title: str = "⚠ not done") -> None:
+        self._refusal, self._title, self._since_s, self._now_s = refusal, title, -1.0, 0.0
 
     def step(self, state: PanelState) -> None:
         self._now_s = state.t_s
@@ -222,4 +234,4 @@ class Refused(Page):
         return None
 
     def draw(self, state: PanelState) -> np.ndarray:
-        return screens.error(self._refusal, self._now_s - max(self._since_s, 0.0), "⚠ not done")
+        return screens.error(self._refusal, self._now_s - max(self._since_s, 0.0), self._title)

@@ -19,6 +19,7 @@ from neurorack.board import Board
 from neurorack.clock import Clock
 from neurorack.errors import BadInput
 from neurorack.jacks.bus import I2cBus, open_bus
+from neurorack.jacks.hold import HELD_S, Hold
 from neurorack.panel import screens
 from neurorack.panel.canvas import HEIGHT, WIDTH
 from neurorack.panel.encoder import Button, Encoder, Quadrature
@@ -28,7 +29,7 @@ from neurorack.panel.leds import Leds, lights
 from neurorack.panel.machine import Machine
 from neurorack.panel.menu import Menu
 from neurorack.panel.oled import BRIGHT, DIM, Oled
-from neurorack.panel.page import Page, Row
+from neurorack.panel.page import Page, Refused, Row
 from neurorack.panel.pages.home import HomePage
 from neurorack.panel.pages.knobs import KnobsPage
 from neurorack.panel.pages.meters import MetersPage, TunerPage
@@ -48,6 +49,9 @@ FRAME_S, HOT_FRAME_S = 0.05, 0.25
 
 LISTEN_S = 0.01
 """From look to look at the encoder."""
+
+WARNED_S = 2.0
+"""Held for so long, the display says what holding on will do: well after a long press has gone back."""
 
 FRAMES_PER_S, PURSE = 22.0, 3.0
 
@@ -70,7 +74,7 @@ def menu_rows(
         Row("gate 2", lambda: Gate2Page(instrument)),
         Row("scale", lambda: ScalePage(instrument)),
         Row("morph to", lambda: MorphPage(instrument)),
-        Row("tuner", TunerPage),
+        Row("tuner", lambda: TunerPage(instrument)),
         Row("scope", lambda: ScopePage(ear())),
         Row("spectrum", lambda: SpectrumPage(ear())),
         Row("meters", MetersPage),
@@ -102,6 +106,7 @@ class Panel:
         self._mirror = Opened(lambda: Snapshot(run_dir / "panel", PANEL, create=True), clock)
         self._turns = Quadrature(board.encoder.steps_per_detent)
         self._encoder = Encoder(self._turns, Button())
+        self._hold = Hold(seen_up=True)
         buses = {
             name: Opened(lambda name=name: open_bus(board.buses[name].device, clock, run_dir), clock)  # type: ignore[misc]
             for name in {board.oled.bus, board.leds.bus}
@@ -143,12 +148,21 @@ class Panel:
         """Hand what the encoder did to the page; whether it did anything."""
         ring = self._edges.get()
         self._turns.reverse = self._board.encoder.reversed != self._instrument.encoder_swapped
-        events = self._encoder.read(ring.read() if ring else [], now_ns)
+        edges = ring.read() if ring else []
+        for edge in edges:
+            self._hold.edge(*edge)
+        self._hold.held(now_ns)  # from then on it is the jacks' and the daemon's
+        events = self._encoder.read(edges, now_ns)
         t_s = self._watch.t_s
         for event in events:
             if not self._rest.touch(t_s):
                 self.menu.touch(event)
         return bool(events)
+
+    def tell(self, what: BadInput, title: str) -> None:
+        """Say this on the whole display until the next touch."""
+        self._rest.touch(self._watch.t_s)
+        self.menu.cover(Refused(what, title))
 
     def _draw(self, now_ns: int) -> None:
         state = self._state()
@@ -186,6 +200,8 @@ class Panel:
         )
 
     def _screen(self, state: PanelState) -> np.ndarray:
+        if (left_s := self._hold.left_s(self._clock.now_ns())) <= HELD_S - WARNED_S:
+            return screens.holding(left_s / (HELD_S - WARNED_S))
         if self.menu.at_home and self.problem is not None:
             return screens.error(self.problem, state.t_s)
         if self.menu.at_home and (state.t_s < SPLASH_S or not self._watch.played):
@@ -212,6 +228,12 @@ class Panel:
             mirror.record["pages"] = np.packbits(pixels.reshape(8, 8, WIDTH), axis=1, bitorder="little")[:, 0]
             mirror.record["leds"] = [brightness[name] for name in LED_NAMES]
             mirror.publish()
+
+    def bid_farewell(self, *, saved: bool) -> None:
+        """The last picture, which the display keeps as long as it has power."""
+        pixels, dark = screens.farewell(saved=saved), dict.fromkeys(LED_NAMES, 0.0)
+        self._show(pixels, BRIGHT, dark)
+        self._reflect(pixels, dark, self._clock.now_ns())
 
     def close(self) -> None:
         """Switch display and LEDs off: a dark panel is one that nobody looks after."""

@@ -125,6 +125,27 @@ def error(problem: BadInput, t_s: float = 0.0, title: str = "⚠ cannot play") -
     return c.pixels
 
 
+def holding(left: float) -> np.ndarray:
+    """While the encoder is held far beyond a long press: what that will do, and the share of the way that is left."""
+    c = Canvas()
+    layout.title(c, "keep holding:")
+    c.text_centre(WIDTH // 2, 15, "panic", 2)
+    layout.bar(c, 0, 38, WIDTH, 1 - left, 10)
+    layout.foot(c, "let go: no panic")
+    return c.pixels
+
+
+def farewell(*, saved: bool) -> np.ndarray:
+    """When all has ended: whether the power may go. What the computer has yet to do its own lights say."""
+    c = Canvas()
+    large = ("safe to", "switch off") if saved else ("not saved:", "disk fault")
+    small = ("once the lights of the", "computer are still") if saved else ("the newest changes", "are lost")
+    for row in range(2):
+        c.text_centre(WIDTH // 2, 4 + 18 * row, large[row], 2)
+        c.text_centre(WIDTH // 2, 44 + 10 * row, small[row])
+    return c.pixels
+
+
 def details(state: PanelState) -> np.ndarray:
     """Behind the meters: what runs, on what, and what has gone wrong so far."""
     c = Canvas()
@@ -165,7 +186,7 @@ def calibration(view: CalibrationView) -> np.ndarray:
         y += 18
     if view.progress is not None:
         known = f"±{view.confidence_cents:.2f}¢" if view.confidence_cents < 100 else "settling…"
-        c.text_centre(WIDTH // 2, y, known)
+        c.text_centre(WIDTH // 2, y, view.moving or known)
         c.frame(8, y + 11, WIDTH - 16, 8)
         c.fill(10, y + 13, round(min(max(view.progress, 0.0), 1.0) * (WIDTH - 20)), 4)
     rows = [row for line in view.lines for row in font.wrap(line, WIDTH)]

@@ -67,6 +67,7 @@ class CalibrationView:
     lines: tuple[str, ...] = ()
     confidence_cents: float = math.inf  # shown while `progress` is
     progress: float | None = None  # 0…1 while it measures
+    moving: str = ""  # what is not still, and what to do about it
     warn: bool = False
     choices: tuple[str, ...] = ()
     chosen: int = 0

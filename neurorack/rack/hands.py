@@ -5,6 +5,7 @@ key has not repeated for a while, and a push ends after its time; `step` looks a
 meanwhile waits for its turn, as the one hand would.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -41,7 +42,7 @@ class Hands:
         self.broken: str | None = None
         self._note_v: float | None = None
         self._note_ends_ns = 0
-        self._press_ends_ns: int | None = None
+        self._press_ends_ns: float | None = None
         self._turns_to_come, self._turn_due_ns = 0, 0  # with the encoder pushed
         self._waiting: deque[Callable[[], None]] = deque(maxlen=WAITING_MAX)  # for the encoder
         self._free_ns = 0  # when it may be pushed again
@@ -75,9 +76,18 @@ class Hands:
     def press(self, seconds: float = PRESS_S) -> None:
         if self._free:
             self._control.press_encoder(True)
-            self._press_ends_ns = self._clock.now_ns() + round(seconds * 1e9)
+            self._press_ends_ns = self._clock.now_ns() + seconds * 1e9
         else:
             self._waiting.append(partial(self.press, seconds))
+
+    def toggle_hold(self) -> bool:
+        """Push the encoder and keep it pushed, or let go of it; whether it is held now."""
+        if self._press_ends_ns == math.inf:
+            self._press_ends_ns = 0
+            self.step()
+            return False
+        self.press(math.inf)
+        return True
 
     def turn_pushed(self, detents: int) -> None:
         """Push the encoder and turn it; `step` turns, and lets go a while after the last turn."""

@@ -20,16 +20,20 @@ from neurorack.glyphs import bar, braille, gauge, half_blocks
 from neurorack.lines import Lines
 from neurorack.panel.leds import RGB
 from neurorack.panel.state import Engine, PanelState, note
-from neurorack.panel.watch import Watch
+from neurorack.panel.watch import Opened, Watch
 from neurorack.rack.control import RackControl
 from neurorack.rack.hands import LONG_PRESS_S, PIANO, Hands
 from neurorack.rack.look import Look, Looker
 from neurorack.rack.plan import INPUT_JACKS
-from neurorack.words import DESCRIPTORS, GATE_JACKS, POTS
+from neurorack.shared import PATCH, Snapshot
+from neurorack.words import GATE_JACKS, PATCHABLE, POTS
 
 LOOKS_PER_S = 12
 CHECK_S = 1.0
 MESSAGE_S = 4.0
+
+WIDTH, HEIGHT = 80, 24
+"""What the view needs."""
 
 WIDE, TALL = 148, 42
 """From this size on the display is drawn in half blocks, a pixel a half cell; below it in Braille, a pixel a dot."""
@@ -37,6 +41,7 @@ WIDE, TALL = 148, 42
 HELP = """\
  ← →    turn the encoder: move       [ ]  turn it pushed: fine steps
  enter  push it: menu, enter, edit   esc  push it long: back
+ space  push it and hold it, again: let go (held 5.5 s: panic)
  1 … 4  choose a pot                 ↑ ↓  turn it
  c      move cables: ↑ ↓ which jack, ← → where from, enter done
  p      plug the keyboard into voct and gate1, or undo that
@@ -67,6 +72,7 @@ class ModuleView(App[None]):
     #line { width: 80; height: 1; color: #7d828c; }
     #help { display: none; width: 74; height: auto; padding: 1 2; layer: over; offset: 3 4;
             background: #262a33; color: #e8e6df; border: round #7d828c; }
+    #room { display: none; width: 100%; height: 100%; layer: over; background: #15171c; content-align: center middle; }
     Screen { layers: base over; }
     """
     ENABLE_COMMAND_PALETTE = False
@@ -79,6 +85,7 @@ class ModuleView(App[None]):
         self.hands = Hands(control, self._clock)
         self._looker = Looker(run_dir, self._clock, control.world)
         self._watch = Watch(run_dir, self._clock)
+        self._patch = Opened(lambda: Snapshot(run_dir / "patch", PATCH), self._clock)
         self._check = check
         self._cabling: int | None = None  # the jack whose cable is in the hand
         self._message, self._message_ends_ns = "", 0
@@ -94,6 +101,7 @@ class ModuleView(App[None]):
             yield Lines("meters")
         yield Lines("line")
         yield Static(HELP, id="help", markup=False)
+        yield Static(f"needs {WIDTH}×{HEIGHT}", id="room", markup=False)
 
     def on_mount(self) -> None:
         self.set_interval(1 / LOOKS_PER_S, self.look)
@@ -114,6 +122,7 @@ class ModuleView(App[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         self.screen.set_class(event.size.width >= WIDE and event.size.height >= TALL, "wide")
+        self.query_one("#room").display = event.size.width < WIDTH or event.size.height < HEIGHT
 
     def look(self) -> None:
         """Look at the module and draw what changed."""
@@ -137,7 +146,7 @@ class ModuleView(App[None]):
             text.append("● ", _led_colour(name, brightness))
             text.append(f"{name}\n", "#d8d6cf" if brightness > 0.02 else _DIM)
         text.append("\n")
-        for index, (pot, name) in enumerate(zip(POTS, DESCRIPTORS, strict=False)):
+        for index, (pot, name) in enumerate(zip(POTS, self._set_by_pots(), strict=True)):
             chosen = index == self.hands.pot and self._cabling is None
             text.append(f"{index + 1} {name[:5]:<5} ", "bold" if chosen else _DIM)
             text.append(bar(look.pots[pot], 4), _WARM if chosen else "#d8d6cf")
@@ -145,6 +154,16 @@ class ModuleView(App[None]):
         octave = f"{self.hands.octave:+d}" if self.hands.octave else "0"
         text.append(f"octave {octave}", _DIM)
         return text
+
+    def _set_by_pots(self) -> list[str]:
+        """What each pot sets now; the pot's own name where it sets nothing."""
+        names = list(POTS)
+        if (patch := self._patch.get()) is not None:
+            patch.refresh()
+            for name, pot in zip(PATCHABLE, patch.record["pot"], strict=True):
+                if 0 <= pot < len(POTS):
+                    names[pot] = name
+        return names
 
     def _jacks(self, look: Look) -> Text:
         text = Text()
@@ -223,6 +242,8 @@ class ModuleView(App[None]):
             hands.press()
         elif key == "escape":
             hands.press(LONG_PRESS_S)
+        elif key == " ":
+            self.say("the encoder is held: space lets go" if hands.toggle_hold() else "let go")
         elif key in ("[", "]"):
             hands.turn_pushed(1 if key == "]" else -1)
         elif key in ("1", "2", "3", "4"):

@@ -54,6 +54,11 @@ class Memory:
     def folder(self) -> Path:
         return self._store.folder
 
+    @property
+    def saved(self) -> bool:
+        """Whether the disk has all of it."""
+        return self.settings == self._saved
+
     def remember(self, settings: Settings) -> None:
         """Keep these from now on."""
         self.settings = settings

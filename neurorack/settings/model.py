@@ -92,11 +92,12 @@ class Preset(_Kept, frozen=True):
 
 class Settings(_Kept, frozen=True):
     """`playing` is None in a module just out of its box. Presets are numbered from 1. `encoder_swapped`: it turns the
-    other way than the board says."""
+    other way than the board says. `before_panic` is what played when panic put it aside."""
 
     playing: Sound | None = None
     presets: dict[Number, Preset] = {}
     encoder_swapped: bool = False
+    before_panic: Sound | None = None
 
     def preset(self, number: int) -> Preset:
         """Raises BadInput where there is none."""
@@ -157,11 +158,11 @@ Document = dict[str, Any]
 
 def _as_it_was(document: Document) -> Document:
     """Schema 2 adds knobs of performance, gate 2, scale and envelope, schema 3 gestures recorded live and found, and
-    the encoder's direction: all have defaults that play as before."""
+    the encoder's direction, schema 4 what played before a panic: all have defaults that play as before."""
     return document
 
 
-MIGRATIONS: tuple[Callable[[Document], Document], ...] = (_as_it_was, _as_it_was)
+MIGRATIONS: tuple[Callable[[Document], Document], ...] = (_as_it_was, _as_it_was, _as_it_was)
 """The first makes a document of schema 2 of one of schema 1, the next one of schema 3 of that, and so on."""
 
 

@@ -67,6 +67,11 @@ def safe(bundle: str) -> Sound:
     return Sound(bundle=bundle, knobs=knobs_of(default_patch()))
 
 
+def is_safe(sound: Sound) -> bool:
+    """Whether it is what a module out of its box plays, wherever the pots stand."""
+    return msgspec.structs.replace(sound, pots=None) == safe(sound.bundle)
+
+
 def enveloped_of(record: np.recarray) -> tuple[JackName, ...]:
     """Of a PATCH record, the jacks without a cable."""
     return tuple(jack for jack, envelope in zip(get_args(JackName), record["enveloped"], strict=True) if envelope)

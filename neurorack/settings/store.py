@@ -1,7 +1,7 @@
 """Two generations of the settings in a folder, of which a loss of power leaves the old or the new.
 
-    settings-3.a  settings-3.b       generations of schema 3, written in turns
-    settings-3.a.damaged             what stood in a's place and could not be used
+    settings-4.a  settings-4.b       generations of schema 4, written in turns
+    settings-4.a.damaged             what stood in a's place and could not be used
     settings.lock                    who keeps them
 
 A file is one line, then JSON, readable by a person:

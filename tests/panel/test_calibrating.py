@@ -28,6 +28,12 @@ volts = 1.0
 [sources.three]
 kind = "constant"
 volts = 3.0
+[sources.lfo]
+kind = "lfo"
+shape = "sine"
+rate_hz = 0.7
+low_v = -1.0
+high_v = 1.0
 """
 ASK_ZERO = CalibrationView(
     title="0 V", lines=("on voct and cv1-4, or", "pull all their cables"), choices=("measure", "leave")
@@ -143,6 +149,24 @@ def test_a_long_press_leaves_at_any_time_and_holding_on_does_no_more(module: Mod
     module.press(3.0)
     assert module.stage == "" and module.saved == []
     assert type(module.panel.menu.page).__name__ == "Wheel", "back in the menu"
+
+
+@pytest.mark.parametrize(
+    ("jack", "step", "said"), [("cv3", 0, "cv3 moves: pull it"), ("voct", 1, "voct moves: leave it alone")]
+)
+def test_a_jack_that_is_not_still_is_named_with_the_mend(module: Module, jack: str, step: int, said: str) -> None:
+    opened(module)
+    for _ in range(step):
+        module.press()
+        module.run(4.0)
+    module.hands.patch(jack, "lfo.out")
+    module.press()
+    module.run(2.0)
+    page = module.panel.menu.page
+    assert isinstance(page, CalibrationPage) and page.calibrating.view().moving == said
+    module.hands.unplug(jack)
+    module.run(1.5)
+    assert page.calibrating.view().moving == ""
 
 
 def test_a_wrong_voltage_is_refused_and_can_be_put_right(module: Module) -> None:

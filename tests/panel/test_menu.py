@@ -11,27 +11,29 @@ import numpy as np
 import pytest
 from frames import frames
 
-from hardware.screens import CRASH, PLAYING, Shown, Strings
+from hardware.screens import CRASH, PLAYING, Shown, Strings, home, playing
 from neurorack import bundle
 from neurorack.board import load_board
 from neurorack.desk import Desk
 from neurorack.errors import BadInput
+from neurorack.panel.canvas import Canvas
 from neurorack.panel.encoder import Event, Push, Turn
 from neurorack.panel.menu import Menu
-from neurorack.panel.page import Refused, Row, Wheel
+from neurorack.panel.page import SAID_S, Fields, Refused, Row, Wheel
 from neurorack.panel.pages.home import HomePage
 from neurorack.panel.pages.meters import MetersPage
-from neurorack.panel.pages.presets import LETTERS
+from neurorack.panel.pages.presets import LETTERS, NamePage
 from neurorack.panel.pages.sounds import LOAD_S
 from neurorack.panel.pages.system import CalibrationPage, CrashPage, Service
 from neurorack.panel.panel import menu_rows
 from neurorack.panel.state import PanelState
 from neurorack.patch.matrix import CURVES, Matrix, default_patch
 from neurorack.patch.scale import SCALES
+from neurorack.settings.model import Find, Knob
 from neurorack.settings.playing import patch_of
 from neurorack.shared import PATCH, FrameTap, Snapshot
 from neurorack.takes.shelf import Stage
-from neurorack.words import CV_JACKS, DESCRIPTORS, PATCHABLE, POTS
+from neurorack.words import C4_HZ, CV_JACKS, DESCRIPTORS, PATCHABLE, POTS
 
 PRESS, BACK = Push.PRESS, Push.LONG_PRESS
 
@@ -63,8 +65,11 @@ class Player:
         self.do(PRESS, turn(rows.index(row)), PRESS, *events)
 
     def find(self, row: str) -> None:
-        """Turn the wheel to this row."""
+        """Turn to this row of a wheel, or this one of a page's fields."""
         wheel = self.menu.page
+        if isinstance(wheel, Fields):
+            self.do(turn([f.name for f in wheel._fields].index(row) - wheel._chosen))
+            return
         assert isinstance(wheel, Wheel)
         self.do(turn([r.name for r in wheel._read()].index(row) - wheel.chosen))
 
@@ -91,11 +96,29 @@ def player(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -
     desk.begin(run_dir, plays_on=False, gate_delay_s=0.006, listen=False)
     desk.open(run_dir)
     done: list[str] = []
-    service = Service(forget_calibration=lambda: done.append("forget"), shut_down=lambda: done.append("shut down"))
+    service = Service(
+        forget_calibration=lambda: done.append("forget"),
+        shut_down=lambda: done.append("shut down"),
+        panic=lambda: done.append("panic"),
+    )
     rows = menu_rows(desk, service, lambda: CalibrationPage(load_board(), service, lambda: None), Strings)
     made = Player(desk, Menu(HomePage(desk, lambda: rows)), done)
     made.state = replace(PLAYING, bundle="tiny", gesture_number=0, gestures=2)
     return made
+
+
+@pytest.fixture
+def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every text that is written on a screen."""
+    seen: list[str] = []
+    write = Canvas.text
+
+    def written(self: Canvas, x: int, y: int, text: str, scale: int = 1) -> int:
+        seen.append(text)
+        return write(self, x, y, text, scale)
+
+    monkeypatch.setattr(Canvas, "text", written)
+    return seen
 
 
 def test_a_turn_at_home_plays_another_gesture(player: Player) -> None:
@@ -129,7 +152,14 @@ def test_the_knobs_are_those_of_the_patch(player: Player) -> None:
 @pytest.mark.parametrize("knob", PATCHABLE)
 def test_an_attenuverter_is_turned_from_the_knob_and_from_the_jack(player: Player, jack: str, knob: str) -> None:
     player.open(
-        "knobs", turn(PATCHABLE.index(knob)), PRESS, turn(1 + CV_JACKS.index(jack)), PRESS, turn(-500), turn(25)
+        "knobs",
+        turn(PATCHABLE.index(knob)),
+        PRESS,
+        turn(1 + CV_JACKS.index(jack)),
+        PRESS,
+        turn(-500),
+        turn(-500),
+        turn(25),
     )
     assert player.desk.sound.knobs[knob].attenuverter[jack] == pytest.approx(-0.75)  # type: ignore[index]
     player.open("patch", turn(CV_JACKS.index(jack)), PRESS)
@@ -138,6 +168,21 @@ def test_an_attenuverter_is_turned_from_the_knob_and_from_the_jack(player: Playe
     assert player.desk.sound.knobs[knob].attenuverter[jack] == pytest.approx(-0.747)  # type: ignore[index]
     player.do(turn(747, fine=True))
     assert jack not in player.desk.sound.knobs[knob].attenuverter, "closed is no cable"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("steps", [-63.9, -136.2, -400.0])
+def test_slow_turns_come_to_zero_after_any_fast_one(player: Player, steps: float) -> None:
+    def cv1() -> float:
+        return player.desk.sound.knobs["rms"].attenuverter.get("cv1", 0.0)
+
+    player.open("knobs", turn(1), PRESS, turn(2), PRESS, Turn(-20, steps))
+    assert 0.0 <= cv1() < 1.0, "nor does a fast one pass zero by"
+    for _ in range(200):
+        if cv1():
+            player.do(turn(-1))
+    assert cv1() == 0.0
+    player.do(turn(3, fine=True), turn(-1))
+    assert cv1() == 0.0, "from between two steps too"
 
 
 def test_one_jack_can_feed_every_knob(player: Player) -> None:
@@ -150,7 +195,8 @@ def test_one_jack_can_feed_every_knob(player: Player) -> None:
 
 def test_what_performs_is_patched_like_what_sounds(player: Player) -> None:
     player.open("patch", turn(1), PRESS)
-    assert player.menu.page._read()[player.menu.page.chosen].name == "rms", "which it feeds"  # type: ignore[attr-defined]
+    page = player.menu.page
+    assert isinstance(page, Fields) and page._fields[page._chosen].name == "rms", "which it feeds"
     player.find("scrub")
     player.do(PRESS, turn(50))
     assert player.desk.sound.knobs["scrub"].attenuverter == {"cv1": 0.5}  # type: ignore[index]
@@ -164,7 +210,11 @@ def test_the_seed_of_what_is_found_is_beside_its_knobs(player: Player) -> None:
 
 
 def test_curve_and_offset_are_the_knobs(player: Player) -> None:
-    player.open("patch", turn(2), PRESS, PRESS, BACK, turn(1), PRESS, turn(7), PRESS, turn(1), PRESS, turn(1))
+    player.open("patch", turn(2), PRESS)
+    assert not {"offset", "curve"} & {f.name for f in player.menu.page._fields}, "not the cable's"  # type: ignore[attr-defined]
+    player.open("knobs", turn(2), PRESS)
+    player.find("offset")
+    player.do(PRESS, turn(7), PRESS, turn(1), PRESS, turn(1))
     knob = player.desk.sound.knobs["centroid"]
     assert knob.offset == pytest.approx(0.07) and knob.curve == CURVES[1]
 
@@ -180,21 +230,142 @@ def test_what_is_turned_reaches_the_jacks(player: Player, tmp_path: Path) -> Non
     assert record.refresh() and record.record["base"][5] == pytest.approx(0.3)
 
 
-def test_a_knob_of_a_pot_stands_where_the_menu_puts_it_as_after_a_recall(player: Player, tmp_path: Path) -> None:
-    player.later(1, picked=(0.2, 0.4, 0.6, 0.8))
+def test_a_knob_of_a_pot_says_so_where_the_encoder_is_turned(player: Player, texts: list[str]) -> None:
+    before = player.desk.sound
     player.open("knobs", turn(2), PRESS, PRESS, turn(10))
-    assert player.desk.sound.pots == (0.2, 0.5, 0.6, 0.8)
-    record = Snapshot(tmp_path / "run" / "patch", PATCH)
-    assert record.refresh() and record.record["recalled"][1] == 0.5 and record.record["recalled_ns"] > 0
+    assert player.desk.sound == before
+    assert "pot2 sets it: see set by" in texts
+    player.later(SAID_S + 0.1)
+    texts.clear()
+    player.menu.draw(player.state)
+    assert "pot2 sets it: see set by" not in texts and "now" in texts
+
+
+def test_a_pot_that_another_knob_would_lose_is_named_before_the_push(player: Player, texts: list[str]) -> None:
+    player.open("knobs", turn(5), PRESS)
+    player.find("set by")
+    player.do(PRESS, turn(2))
+    assert "pot2 leaves centroid" in texts
+
+
+@pytest.mark.parametrize(
+    ("knob", "detents", "shown"),
+    [
+        ("octave", 0, "0 oct"),
+        ("octave", 2, "+2 oct"),
+        ("octave", -1, "−1 oct"),
+        ("fine", 7, "+7.0¢"),
+        ("freeze", -50, "20 ms"),
+        ("freeze", 50, "500 ms"),
+        ("glide", 50, "250 ms"),
+        ("release", 0, "×1"),
+        ("morph", 12, "12.0%"),
+    ],
+)
+def test_a_value_is_shown_in_the_unit_in_which_it_plays(
+    player: Player, texts: list[str], knob: str, detents: int, shown: str
+) -> None:
+    player.open("knobs", turn(PATCHABLE.index(knob)), PRESS, PRESS, turn(detents))
+    assert shown in texts
+
+
+def test_an_octave_on_the_screen_is_an_octave_of_the_pitch(player: Player) -> None:
+    matrix, none = Matrix(default_patch()), np.zeros(5)
+    player.open("knobs", turn(PATCHABLE.index("octave")), PRESS, PRESS)
+    for octaves in (1, 2, 3):
+        player.do(turn(1))
+        matrix.load(patch_of(player.desk.sound))
+        assert matrix.play(none, np.full(4, 0.5))[0] == pytest.approx(C4_HZ * 2**octaves)
+
+
+@pytest.mark.parametrize("knob", ["find1", "find2"])
+def test_home_marks_a_gesture_that_was_found(texts: list[str], knob: str) -> None:
+    for base, name in ((0.5, "pluck"), (0.7, "pluck*")):
+        texts.clear()
+        home(instrument=playing(knobs={knob: Knob(base=base)}))
+        assert name in texts and f"{name}*" not in texts
+    instrument = playing(found=Find(at=(0.5, 0.5), change=b"\0\0"))
+    home(instrument=instrument)
+    assert "pluck*" in texts
+    instrument.finds = False
+    texts.clear()
+    home(instrument=instrument)
+    assert "pluck*" not in texts, "without a space nothing is found"
+
+
+def test_every_page_says_how_to_leave_it(player: Player, texts: list[str]) -> None:
+    for row in player.menu.page._rows():  # type: ignore[attr-defined]
+        player.open(row.name)
+        texts.clear()
+        player.menu.draw(player.state)
+        assert any("hold: back" in text or text == "leave" for text in texts), row.name
+
+
+def test_a_list_with_nothing_in_it_offers_nothing_to_open(texts: list[str]) -> None:
+    Wheel("gestures", list).draw(PLAYING)
+    assert "hold: back" in texts and not any("push" in text for text in texts)
+
+
+def test_the_tuner_shows_what_the_scale_has_not_drawn_to_a_note_yet(player: Player, texts: list[str]) -> None:
+    player.state = replace(player.state, volts=(0.75 + 20 / 1200, 0, 0, 0, 0), pitch_hz=440.0)
+    player.desk.play(msgspec.structs.replace(player.desk.sound, scale=SCALES["chromatic"]))
+    player.open("tuner")
+    assert "+20¢" in texts and "in tune" not in texts
+    player.desk.play(msgspec.structs.replace(player.desk.sound, scale=0))
+    player.later(0.1)
+    player.menu.draw(player.state)
+    assert "in tune" in texts
+
+
+def test_the_tuner_says_nothing_in_silence(player: Player, texts: list[str]) -> None:
+    player.state = replace(player.state, level_db=-90.0, pitch_hz=440.0)
+    player.open("tuner")
+    assert not {"in tune", "A4"} & set(texts)
+
+
+def test_both_directions_of_the_encoder_have_their_own_words(player: Player, texts: list[str]) -> None:
+    player.open("system", turn(1), PRESS)
+    assert "turns reversed" in texts
+    player.do(PRESS)
+    assert "turns as built" in texts
+
+
+def test_a_long_name_is_seen_whole_while_it_is_written(texts: list[str]) -> None:
+    name = "a Mandolin under water 2"
+    NamePage("name 3", name, lambda name: None).draw(PLAYING)
+    assert "".join(texts).count(name) == 1
+
+
+@pytest.mark.parametrize(("letter", "foot"), [("a", "push: set"), ("✓", "push: keep"), ("←", "push: del")])
+def test_the_letters_say_what_a_push_and_a_hold_do(texts: list[str], letter: str, foot: str) -> None:
+    page = NamePage("name 3", "glass", lambda name: None)
+    page.turn(turn(LETTERS.index(letter) - LETTERS.index("a")))
+    page.draw(PLAYING)
+    assert f"{foot}  hold: drop it" in texts
 
 
 def test_a_pot_sets_one_knob_and_a_knob_it_leaves_stands_where_it_stood(player: Player) -> None:
     player.later(1, picked=(0.2, 0.4, 0.6, 0.8))
-    player.open("knobs", turn(5), PRESS, turn(-1), PRESS, turn(2))
+    player.open("knobs", turn(5), PRESS, turn(-1), PRESS, turn(2), PRESS)
     after = player.desk.sound.knobs
     assert after["boominess"].pot == POTS[1]
     assert [after[name].pot for name in DESCRIPTORS].count(POTS[1]) == 1  # type: ignore[index]
     assert after["centroid"].pot is None and after["centroid"].base == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("last", [PRESS, BACK])
+def test_looking_through_the_pots_takes_none_from_another_knob(player: Player, last: Event) -> None:
+    before = player.desk.sound.knobs
+    player.open("knobs", turn(1), PRESS, turn(-1), PRESS, *[turn(1)] * 3, *[turn(-1)] * 3, last)
+    assert player.desk.sound.knobs == before
+
+
+def test_a_hold_drops_the_pot_that_was_looked_at(player: Player) -> None:
+    before = player.desk.sound.knobs
+    player.open("knobs", turn(1), PRESS, turn(-1), PRESS, turn(2), BACK)
+    assert player.desk.sound.knobs == before and player.page == "KnobPage"
+    player.do(PRESS, PRESS)
+    assert player.desk.sound.knobs == before, "and the next push does not take it either"
 
 
 @pytest.mark.parametrize("curve", range(len(CURVES)))
@@ -421,6 +592,22 @@ def test_calibration_is_forgotten_by_its_own_row_alone(player: Player) -> None:
     assert player.done == ["forget"]
 
 
+def test_panic_has_a_row_and_is_undone_by_another(player: Player) -> None:
+    def rows() -> list[str]:
+        return [row.name for row in player.menu.page._rows()]  # type: ignore[attr-defined]
+
+    player.do(turn(1))
+    player.open("system", turn(-1))
+    assert rows()[-1] == "panic" and "undo panic" not in rows()
+    player.do(PRESS)
+    assert player.done == ["panic"]
+    player.desk.play_safe()  # as the daemon does
+    assert player.desk.sound.gesture == 0
+    player.find("undo panic")
+    player.do(PRESS, turn(1), PRESS)
+    assert player.desk.sound.gesture == 1 and "undo panic" not in rows()
+
+
 def test_shutting_down_asks_once_and_leaves_nothing_to_turn(player: Player) -> None:
     player.open("system", turn(2), PRESS, PRESS)
     assert player.done == []
@@ -479,7 +666,7 @@ def test_a_spectrum_names_the_frequency_it_hears(monkeypatch: pytest.MonkeyPatch
     from neurorack.panel.pages.scope import SpectrumPage
 
     titles: list[str] = []
-    monkeypatch.setattr(layout, "title", lambda c, left, right="": titles.append(right))
+    monkeypatch.setattr(layout, "title", lambda c, left, right="": titles.append(left))
     SpectrumPage(Strings()).draw(PLAYING)
     assert titles == ["440 Hz"]
 
@@ -494,3 +681,10 @@ def test_refusals_do_not_pile_up(player: Player) -> None:
     for _ in range(20):
         player.do(PRESS)
     assert len(player.menu._pages) <= 4
+
+
+def test_a_turn_left_from_no_is_still_no(player: Player) -> None:
+    player.open("system", turn(2), PRESS, turn(-1), PRESS)
+    assert player.page == "SystemPage" and player.done == []
+    player.do(PRESS, turn(5), turn(1), PRESS)
+    assert player.done == ["shut down"]

@@ -241,6 +241,43 @@ def test_a_push_too_long_to_be_short_has_its_effect_while_it_is_held(module: Mod
     assert module.page() == "HomePage"
 
 
+def is_warned(module: Module) -> bool:
+    """Title and foot of the screen that says what holding on will do."""
+    seen, warning = module.seen(), screens.holding(0.5)
+    return np.array_equal(seen[:9], warning[:9]) and np.array_equal(seen[55:], warning[55:])
+
+
+def test_a_hand_that_holds_on_is_told_what_that_will_do_and_that_letting_go_prevents_it(module: Module) -> None:
+    module.run(1.5)
+    module.edges.push(module.clock.now_ns(), "encoder_push", 1)
+    module.run(1.8)
+    assert not is_warned(module)
+    module.run(0.4)
+    assert is_warned(module)
+    module.edges.push(module.clock.now_ns(), "encoder_push", 0)
+    module.run(0.1)
+    assert is_home(module)
+
+
+def test_turning_takes_the_warning_back_as_it_takes_panic_back(module: Module) -> None:
+    module.run(1.5)
+    module.edges.push(module.clock.now_ns(), "encoder_push", 1)
+    module.run(2.2)
+    module.turn(1)
+    module.run(0.1)
+    assert not is_warned(module)
+
+
+def test_what_is_told_stands_until_the_next_touch_and_wakes_the_display(module: Module) -> None:
+    module.leave(DARK_S + 2)
+    told = BadInput("Silent for a second.", "", "undo: menu, system")
+    module.panel.tell(told, "⚠ panic")
+    module.run(8.0)
+    np.testing.assert_array_equal(module.seen(), screens.error(told, title="⚠ panic"))
+    module.press(0.1)
+    assert is_home(module)
+
+
 def shown_after_ms(module: Module, began_ns: int) -> float:
     """Until the last byte of the first frame that is another lies in the display, on the bus's own time."""
     before = module.seen()
@@ -497,3 +534,11 @@ def test_a_hot_machine_gets_fewer_frames_and_a_touch_is_seen_as_soon(tmp_path, m
     module.edges.push(module.clock.now_ns(), "encoder_push", 1)
     module.edges.push(module.clock.now_ns() + 1, "encoder_push", 0)
     assert module.run(0.05) >= 1
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_the_last_picture_after_a_shut_down_says_whether_the_power_may_go(module: Module, saved: bool) -> None:
+    module.run(1.5)
+    module.panel.bid_farewell(saved=saved)
+    np.testing.assert_array_equal(module.seen(), screens.farewell(saved=saved))
+    assert not module.lit().any()

@@ -13,6 +13,7 @@ from hardware.screens import PLAYING, SCREENS, home
 from neurorack.errors import BadInput
 from neurorack.panel import font, layout, screens
 from neurorack.panel.layout import PAGE_S
+from neurorack.panel.page import Row, Wheel
 from neurorack.panel.state import CalibrationView, note
 
 PICTURES = Path(__file__).with_name("pictures")
@@ -66,10 +67,17 @@ def test_a_level_that_changes_touches_one_page_or_two() -> None:
     assert {int(y) // 8 for y in np.flatnonzero(changed.any(axis=1))} <= {5, 6}
 
 
-def test_every_line_of_a_notice_gets_its_turn_and_then_the_hint_again() -> None:
-    state = replace(PLAYING, notices=("no sound card: playing to file",))
-    seen = [home(state=replace(state, t_s=PAGE_S * turn + 0.1))[55:].tobytes() for turn in range(4)]
-    assert len(set(seen)) == 3 and seen[0] == seen[3] == home()[55:].tobytes()
+def test_every_line_of_a_notice_gets_its_turn_and_the_hint_half_of_the_time() -> None:
+    state = replace(PLAYING, notices=("no sound card: playing to file", "cv2 over range"))
+    seen = [home(state=replace(state, t_s=PAGE_S * turn + 0.1))[55:].tobytes() for turn in range(8)]
+    assert all(foot == home()[55:].tobytes() for foot in seen[::2])
+    assert len(set(seen[1:6:2])) == 3 and seen[7] == seen[1]
+
+
+@pytest.mark.parametrize("name", ["instruments", "bandwidth", "fluid"])
+def test_a_chosen_word_is_larger_than_its_neighbours_however_long(name: str) -> None:
+    drawn = Wheel("menu", lambda: [Row(name)]).draw(PLAYING)
+    assert np.ptp(np.flatnonzero(drawn[10:54, 14:].any(axis=1))) >= 12
 
 
 @settings(max_examples=60, deadline=None)

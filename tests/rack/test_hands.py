@@ -55,6 +55,19 @@ def test_it_turns_pushed_without_a_press_of_any_kind(module: Module) -> None:
     assert module.events()[-1] is Push.PRESS
 
 
+def test_a_push_can_be_held_as_long_as_a_panic_takes(module: Module) -> None:
+    assert module.hands.toggle_hold()
+    module.wait(6.0)
+    assert module.events() == [Push.LONG_PRESS]
+    assert not module.hands.toggle_hold()
+    module.wait(0.1)
+    pushes = [c.level for c in module.world.contacts(0, module.clock.now_ns()) if c.line == "encoder_push"]
+    assert pushes[-1] == 0
+    module.hands.press()
+    module.wait(0.3)
+    assert module.events()[-1] is Push.PRESS
+
+
 def test_a_push_is_let_go_by_itself(module: Module) -> None:
     module.hands.press()
     module.wait(0.3)

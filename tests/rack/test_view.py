@@ -17,12 +17,14 @@ from neurorack.glyphs import braille, half_blocks
 from neurorack.jacks.bus import open_bus
 from neurorack.panel.leds import Leds
 from neurorack.panel.oled import Oled
+from neurorack.patch.matrix import default_patch
 from neurorack.rack import view
 from neurorack.rack.hands import LONG_PRESS_S
 from neurorack.rack.plan import INPUT_JACKS
 from neurorack.rack.view import HINT, Lines, ModuleView
 from neurorack.rack.world import World
-from neurorack.shared import METERS, Snapshot
+from neurorack.shared import METERS, PATCH, Snapshot
+from neurorack.words import PATCHABLE
 
 SMALL, LARGE = (80, 24), (160, 50)
 
@@ -194,6 +196,52 @@ def test_escape_is_a_long_push_and_brackets_turn_it_pushed(module: Module) -> No
         assert len(pushes()) == 2
         lines = [c.line for c in module.world.state.contacts]
         assert lines[-6:] == ["encoder_push", *["encoder_a", "encoder_b"] * 2, "encoder_push"]
+
+    viewed(module.run_dir, act)
+
+
+def test_space_holds_the_encoder_until_it_is_pressed_again(module: Module) -> None:
+    def level() -> int:
+        module.world.refresh()
+        return [c for c in module.world.state.contacts if c.line == "encoder_push"][-1].level
+
+    async def act(app: ModuleView, pilot: Pilot[None]) -> None:
+        await pilot.press("space")
+        await asyncio.sleep(LONG_PRESS_S + 0.5)
+        assert level() == 1 and "space lets go" in text(app, "line")[0]
+        await pilot.press("space")
+        assert level() == 0
+
+    viewed(module.run_dir, act)
+    assert " space " in view.HELP
+
+
+def test_a_terminal_that_is_too_small_says_what_is_needed(module: Module) -> None:
+    async def act(app: ModuleView, pilot: Pilot[None]) -> None:
+        room = app.query_one("#room")
+        for size, short in (((79, 24), True), ((80, 23), True), (SMALL, False)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert room.display is short, size
+        assert "80×24" in str(room.render())
+
+    viewed(module.run_dir, act)
+
+
+def test_a_pot_is_named_by_what_it_sets_now(module: Module) -> None:
+    record = default_patch()
+    record["pot"][PATCHABLE.index("rms")] = -1
+    record["pot"][PATCHABLE.index("morph")] = 2
+    record["pot"][PATCHABLE.index("bandwidth")] = -1
+    patch = Snapshot(module.run_dir / "patch", PATCH, create=True)
+    for name in PATCH.names or ():
+        patch.record[name] = record[name]
+    patch.publish()
+
+    async def act(app: ModuleView, pilot: Pilot[None]) -> None:
+        app.look()
+        names = [line.split()[1] for line in text(app, "side") if line[:1] in ("1", "2", "3", "4")]
+        assert names == ["pot1", "centr", "morph", "sharp"]
 
     viewed(module.run_dir, act)
 

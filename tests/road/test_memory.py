@@ -161,7 +161,7 @@ def test_a_remembered_instrument_that_is_gone_gives_way_to_the_first(start, stat
 def test_neither_damage_nor_a_file_in_the_way_keeps_it_from_playing(start, state_dir, run_dir):
     state_dir.mkdir()
     for slot in "ab":
-        (state_dir / f"settings-3.{slot}").write_bytes(os.urandom(5000))
+        (state_dir / f"settings-4.{slot}").write_bytes(os.urandom(5000))
     module = start()
     wait_for(lambda: "damaged settings" in (module.run_dir / "daemon.err").read_text(), PATIENCE_S)
     module.pull_the_plug()

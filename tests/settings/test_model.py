@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+import msgspec
 import pytest
 from disk import settings
 
@@ -109,7 +110,7 @@ def test_the_largest_settings_that_are_legal_fit_into_a_file():
         assert not default, "what comes anew belongs here too"
     preset = model.Preset(name=widest * model.NAME_CHARACTERS_MAX, sound=sound)
     presets = dict.fromkeys(range(1, model.PRESETS + 1), preset)
-    size = len(encode(Settings(playing=sound, presets=presets, encoder_swapped=True)))
+    size = len(encode(Settings(playing=sound, presets=presets, encoder_swapped=True, before_panic=sound)))
     assert 2_400_000 < size < 2_500_000 < BYTES_MAX - 256
 
 
@@ -124,6 +125,14 @@ def test_what_was_stored_before_performance_knobs_plays_as_it_did():
     assert model.schema() > 1, "an older one would refuse what is written now"
     assert found.preset(3).sound == Sound(bundle="b", depth=0.5, knobs={"rms": model.Knob(base=0.2)})
     assert (found.preset(3).sound.gate2, found.preset(3).sound.scale) == ("freeze", 0)
+
+
+def test_what_was_stored_before_panic_could_be_undone_is_read_and_what_is_undone_is_kept():
+    found = decode(b'{"playing": {"bundle": "b"}, "encoder_swapped": true}', 3)
+    assert found == Settings(playing=Sound(bundle="b"), encoder_swapped=True)
+    panicked = msgspec.structs.replace(found, before_panic=Sound(bundle="b", gesture=2))
+    assert model.schema() > 3, "an older one would refuse what is written now"
+    assert decode(encode(panicked), model.schema()) == panicked
 
 
 @pytest.mark.parametrize("what", ['"scale": 4096', '"gate2": "dance"', '"enveloped": ["gate1"]', '"morph_to": -2'])

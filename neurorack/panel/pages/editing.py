@@ -1,5 +1,6 @@
 """How a knob of the patch is read and changed from a page."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -9,14 +10,18 @@ from neurorack.panel.encoder import Turn
 from neurorack.panel.instrument import Instrument
 from neurorack.panel.page import Field
 from neurorack.panel.state import PanelState
-from neurorack.patch.matrix import CURVES, standing
+from neurorack.patch.matrix import CURVES, SPAN_V, standing
+from neurorack.patch.performance import GLIDE_MAX_S, RELEASE_OCT, freeze_hops
 from neurorack.settings.model import Knob
-from neurorack.words import CV_JACKS, POTS
+from neurorack.words import CV_JACKS, HOP, POTS, SAMPLE_RATE_HZ
 
 PITCH = "pitch"
 CURVE_WORDS = {"linear": "lin", "exponential": "exp", "logarithmic": "log", "s-curve": "s"}
 
-_STEP, _FINE_STEP = 0.01, 0.001
+STEP, _FINER = 0.01, 10
+STEPS = {"octave": 0.1, "fine": 0.005}
+"""How far a detent turns a knob where that is a step of its own: an octave, a cent. Others go by a hundredth."""
+
 _SEMITONE_V, _CENT_V = 1 / 12, 1 / 1200
 _TUNE_V = 5.0
 
@@ -46,10 +51,30 @@ def position(instrument: Instrument, name: str, state: PanelState) -> float:
     return standing(base, amounts, state.volts, knob.offset, CURVES.index(knob.curve))
 
 
-def moved(value: float, turn: Turn, low: float, high: float) -> float:
-    """A position or an attenuverter after a turn; its zero, where a turn passes it, is never missed by a rounding."""
-    value += turn.steps * (_FINE_STEP if turn.fine else _STEP)
-    return round(min(max(value, low), high), 4)
+def measured(name: str, position: float, decimals: int = 0) -> str:
+    """A position 0…1 in the knob's own unit, as `patch.performance` and `patch.matrix` play it; else in per cent."""
+    if name == "octave":
+        return f"{layout.signed(round(SPAN_V * (position - 0.5)), 0)} oct"
+    if name == "fine":
+        return f"{layout.signed(200 * (position - 0.5), decimals)}¢"
+    if name == "freeze":
+        return f"{1e3 * freeze_hops(position) * HOP / SAMPLE_RATE_HZ:.0f} ms"
+    if name == "glide":
+        return f"{1e3 * GLIDE_MAX_S * position**2:.0f} ms"
+    if name == "release":
+        return f"×{2 ** (RELEASE_OCT * (2 * position - 1)):.2g}"
+    return f"{100 * position:.{decimals}f}%"
+
+
+def moved(value: float, turn: Turn, low: float, high: float, step: float = STEP) -> float:
+    """A position or an attenuverter after a turn: on the grid of its steps, and no turn passes its zero by."""
+    step /= _FINER if turn.fine else 1
+    steps = round(turn.steps)
+    if not steps:
+        return value
+    before = math.floor(value / step + 1e-6) if steps > 0 else math.ceil(value / step - 1e-6)
+    after = (before + steps) * step
+    return round(min(max(0.0 if value * after < 0 else after, low), high), 4)
 
 
 def tuned(value_v: float, turn: Turn) -> float:

@@ -10,10 +10,16 @@ from neurorack.panel import screens
 from neurorack.panel.encoder import Turn
 from neurorack.panel.instrument import Instrument
 from neurorack.panel.page import Page, Row, Wheel
+from neurorack.panel.pages.editing import position
 from neurorack.panel.state import PanelState
+from neurorack.words import FIND
 
 CHOICE_S = 0.5
 """So long the engine has to take up a chosen gesture; then home shows what it says it plays."""
+
+
+AWAY = 0.01
+"""So far from its middle a knob that finds leads elsewhere; a pot's noise does not."""
 
 
 class HomePage(Page):
@@ -34,9 +40,17 @@ class HomePage(Page):
             self._instrument.play(msgspec.structs.replace(self._instrument.sound, gesture=self._number))
 
     def press(self) -> Page | None:
-        return Wheel("menu", self._rows, "push: open  hold: back")
+        return Wheel("menu", self._rows)
 
     def draw(self, state: PanelState) -> np.ndarray:
         gestures = self._instrument.gestures
         name = gestures[self._number] if 0 <= self._number < len(gestures) else ""
-        return screens.play(replace(state, gesture=name))
+        return screens.play(replace(state, gesture=f"{name}*" if name and self._finds(state) else name))
+
+    def _finds(self, state: PanelState) -> bool:
+        """What plays is another gesture than the one that is named: one that was found from it."""
+        instrument = self._instrument
+        if not instrument.finds:
+            return False
+        away = (abs(position(instrument, name, state) - 0.5) > AWAY for name in FIND)
+        return instrument.sound.found is not None or any(away)

@@ -1,5 +1,7 @@
 """The knobs: where each stands and why, and everything that feeds it to be changed."""
 
+from typing import get_args
+
 import msgspec
 import numpy as np
 
@@ -7,13 +9,16 @@ from neurorack.panel import font, layout
 from neurorack.panel.canvas import WIDTH, Canvas
 from neurorack.panel.encoder import Turn
 from neurorack.panel.instrument import Instrument
-from neurorack.panel.page import Field, Fields, Row, Wheel
+from neurorack.panel.page import SAID_S, Field, Fields, Row, Wheel
 from neurorack.panel.pages.editing import (
     PITCH,
+    STEP,
+    STEPS,
     attenuverter_field,
     change,
     curve_field,
     knob_of,
+    measured,
     moved,
     offset_field,
     position,
@@ -21,7 +26,30 @@ from neurorack.panel.pages.editing import (
     tuned,
 )
 from neurorack.panel.state import PanelState, note
+from neurorack.settings.model import PotName
 from neurorack.words import CV_JACKS, FIND, FIND_SEED_MAX, PATCHABLE, POTS
+
+MEANINGS = {
+    "rms": "level",
+    "centroid": "brightness",
+    "bandwidth": "richness",
+    "sharpness": "edge",
+    "boominess": "bottom",
+    "morph": "to another",
+    "scrub": "place in it",
+    "transient": "attack",
+    "variation": "chance",
+    "glide": "slide time",
+    "release": "its length",
+    "macro1": "colour",
+    "macro2": "colour",
+    "find1": "new ones",
+    "find2": "new ones",
+    "freeze": "loop length",
+    "octave": "of pitch",
+    "fine": "of pitch",
+}
+"""What a listener hears of a knob whose name does not say it."""
 
 
 class KnobsPage(Wheel):
@@ -41,10 +69,12 @@ class KnobsPage(Wheel):
         c.text(0, 14, "▶")
         layout.big(c, 8, 10, name, WIDTH - 8)
         value = where(self._instrument, name, state)
-        c.text_right(WIDTH, 28, value, 2)
+        c.text_right(WIDTH, 29, value, 2)
+        room = WIDTH - font.width(value, 2) - 8
         if name != PITCH:
-            layout.bar(c, 0, 32, WIDTH - font.width(value, 2) - 8, position(self._instrument, name, state), 8)
-        c.text(0, 46, font.shorten(self._feeds(name, state), WIDTH))
+            c.text(0, 28, font.shorten(MEANINGS[name], room))
+            layout.bar(c, 0, 38, room, position(self._instrument, name, state))
+        c.text(0, 47, font.shorten(self._feeds(name, state), WIDTH))
         self._foot(c, state)
         return c.pixels
 
@@ -59,7 +89,7 @@ class KnobsPage(Wheel):
 def where(instrument: Instrument, name: str, state: PanelState) -> str:
     """A knob's value in words: a share, or the note that plays."""
     if name != PITCH:
-        return f"{100 * position(instrument, name, state):.0f}%"
+        return measured(name, position(instrument, name, state))
     if state.pitch_hz <= 0:
         return "−"
     letter, octave, cents = note(state.pitch_hz)
@@ -72,25 +102,25 @@ def base_word(instrument: Instrument, name: str, state: PanelState) -> str:
     if name == PITCH:
         return f"tune {semitones(knob.base)}"
     if knob.pot is None:
-        return f"set {100 * knob.base:.0f}%"
-    return f"{knob.pot} {100 * state.picked[POTS.index(knob.pot)]:.0f}%"
+        return f"set {measured(name, knob.base)}"
+    return f"{knob.pot} {measured(name, state.picked[POTS.index(knob.pot)])}"
 
 
 class KnobPage(Fields):
-    """All that feeds one knob; its live value in the foot."""
+    """All that feeds one knob; in the foot its live value, or what a turn has to say."""
 
     def __init__(self, instrument: Instrument, name: str) -> None:
         self._instrument, self._name = instrument, name
         self._picked: tuple[float, ...] = (0.5,) * len(POTS)
+        self._now_s, self._refused_s = 0.0, -SAID_S
+        self._turned = 0  # from the pot that sets the knob to the one that a push would take
         value = (
             Field("tune", lambda state: semitones(knob_of(instrument, name).base), self._tune)
             if name == PITCH
             else Field("value", self._value, self._turn_value)
         )
         pot = (
-            []
-            if name == PITCH
-            else [Field("set by", lambda s: knob_of(instrument, name).pot or "menu", self._turn_pot)]
+            [] if name == PITCH else [Field("set by", lambda s: self._pot() or "menu", self._turn_pot, self._take_pot)]
         )
         curve = [] if name == PITCH else [curve_field(instrument, name)]
         cables = [attenuverter_field(instrument, name, jack, jack) for jack in CV_JACKS]
@@ -98,24 +128,21 @@ class KnobPage(Fields):
         super().__init__(name, [value, *cables, offset_field(instrument, name), *curve, *pot, *seed])
 
     def step(self, state: PanelState) -> None:
-        self._picked = state.picked
+        self._picked, self._now_s = state.picked, state.t_s
 
     def _value(self, state: PanelState) -> str:
         knob = knob_of(self._instrument, self._name)
         base = knob.base if knob.pot is None else state.picked[POTS.index(knob.pot)]
-        return f"{100 * base:.1f}%"
+        return measured(self._name, base, 1)
 
     def _turn_value(self, turn: Turn) -> None:
-        """A knob of a pot stands where it is put until the pot passes that place, as after a recall."""
-        instrument, knob = self._instrument, knob_of(self._instrument, self._name)
-        if knob.pot is None:
-            change(instrument, self._name, base=moved(knob.base, turn, 0.0, 1.0))
+        """Of a knob of a pot the pot alone is the value: so it is said."""
+        knob = knob_of(self._instrument, self._name)
+        if knob.pot is not None:
+            self._refused_s = self._now_s
             return
-        picked = [round(min(max(at, 0.0), 1.0), 4) for at in self._picked]
-        number = POTS.index(knob.pot)
-        picked[number] = moved(picked[number], turn, 0.0, 1.0)
-        self._picked = tuple(picked)
-        instrument.play(msgspec.structs.replace(instrument.sound, pots=self._picked), recall=True)
+        step = STEPS.get(self._name, STEP)
+        change(self._instrument, self._name, base=moved(knob.base, turn, 0.0, 1.0, step))
 
     def _turn_seed(self, turn: Turn) -> None:
         """Both knobs that find lead elsewhere then, from the next start of the gesture on."""
@@ -126,11 +153,22 @@ class KnobPage(Fields):
     def _tune(self, turn: Turn) -> None:
         change(self._instrument, self._name, base=tuned(knob_of(self._instrument, self._name).base, turn))
 
+    def _pot(self) -> PotName | None:
+        """The pot that is shown for it; None: the menu sets it."""
+        choices: tuple[PotName | None, ...] = (None, *get_args(PotName))
+        return choices[(choices.index(knob_of(self._instrument, self._name).pot) + self._turned) % len(choices)]
+
     def _turn_pot(self, turn: Turn) -> None:
+        """Only looks: on the way to a pot no other knob loses its own."""
+        self._turned += turn.detents
+
+    def _take_pot(self, keep: bool) -> None:
         """The menu, or a pot, which then sets no other knob. A knob that its pot leaves stands where it stood."""
-        instrument, choices = self._instrument, (None, *POTS)
+        instrument, pot = self._instrument, self._pot()
         knob = knob_of(instrument, self._name)
-        pot = choices[(choices.index(knob.pot) + turn.detents) % len(choices)]
+        self._turned = 0
+        if not keep or pot == knob.pot:
+            return
         knobs = dict(instrument.sound.knobs)
         for name, other in [*knobs.items(), (self._name, knob)]:
             if other.pot is not None and (other.pot == pot or name == self._name):
@@ -139,9 +177,26 @@ class KnobPage(Fields):
         knobs[self._name] = msgspec.structs.replace(knobs.get(self._name, knob), pot=pot)  # type: ignore[index,call-overload]
         instrument.play(msgspec.structs.replace(instrument.sound, knobs=knobs))
 
+    def _head(self, c: Canvas) -> None:
+        hint = "push: done" if self._editing else "hold: back"
+        layout.title(c, self._title, hint)
+
     def _foot(self, c: Canvas, state: PanelState) -> None:
+        if said := self._saying(state):
+            layout.foot(c, said)
+            return
         value = where(self._instrument, self._name, state)
         left = c.text(0, layout.FOOT, "now") + 4
         if self._name != PITCH:
-            layout.bar(c, left, layout.FOOT, 74, position(self._instrument, self._name, state), 7)
+            layout.bar(c, left, layout.FOOT, 66, position(self._instrument, self._name, state), 7)
         c.text_right(WIDTH, layout.FOOT, value)
+
+    def _saying(self, state: PanelState) -> str:
+        if state.t_s - self._refused_s < SAID_S:
+            return f"{knob_of(self._instrument, self._name).pot or 'menu'} sets it: see set by"
+        pot = self._pot()
+        if not self._turned or pot is None:
+            return ""
+        others = (name for name, knob in self._instrument.sound.knobs.items() if knob.pot == pot)
+        loser = next((name for name in others if name != self._name), None)
+        return f"{pot} leaves {loser}" if loser else ""

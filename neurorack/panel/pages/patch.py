@@ -6,7 +6,7 @@ from neurorack.panel import font, layout
 from neurorack.panel.canvas import WIDTH, Canvas
 from neurorack.panel.instrument import Instrument
 from neurorack.panel.page import Fields, Row, Wheel
-from neurorack.panel.pages.editing import PITCH, amount, attenuation, attenuverter_field, curve_field, offset_field
+from neurorack.panel.pages.editing import amount, attenuverter_field
 from neurorack.panel.state import PanelState
 from neurorack.words import CV_JACKS, KNOBS, PATCHABLE
 
@@ -17,7 +17,7 @@ class PatchPage(Wheel):
     """A jack in large with its volts, the knobs it feeds, and below the whole matrix: jacks by knobs."""
 
     def __init__(self, instrument: Instrument) -> None:
-        super().__init__("patch: jack → knobs", self._jacks)
+        super().__init__("patch", self._jacks)
         self._instrument = instrument
 
     def _jacks(self) -> list[Row]:
@@ -25,7 +25,7 @@ class PatchPage(Wheel):
 
     def draw(self, state: PanelState) -> np.ndarray:
         c, rows = Canvas(), self._read()
-        layout.title(c, self._title, f"{self.chosen + 1}/{len(rows)}")
+        layout.title(c, f"{self._title} {self.chosen + 1}/{len(rows)}", "hold: back")
         jack = rows[self.chosen].name
         c.text(0, 13, "▶")
         c.text(8, 10, jack, 2)
@@ -60,28 +60,10 @@ def feeds(instrument: Instrument, jack: str) -> str:
     return "  ".join(f"{name} {layout.signed(share)}" for name, share in amounts.items() if share)
 
 
-class JackPage(Wheel):
+class JackPage(Fields):
     """The knobs, each with how much of this jack it gets; at first the one that it feeds."""
 
     def __init__(self, instrument: Instrument, jack: str) -> None:
         fed = [name for name in PATCHABLE if amount(instrument, name, jack)]
-        chosen = PATCHABLE.index(fed[0]) if fed else 0
-        super().__init__(f"{jack} →", self._knobs, "push: edit  hold: back", chosen)
-        self._instrument, self._jack = instrument, jack
-
-    def _knobs(self) -> list[Row]:
-        return [
-            Row(
-                name,
-                lambda name=name: cable_page(self._instrument, self._jack, name),  # type: ignore[misc]
-                attenuation(amount(self._instrument, name, self._jack)),
-            )
-            for name in PATCHABLE
-        ]
-
-
-def cable_page(instrument: Instrument, jack: str, name: str) -> Fields:
-    """What a knob makes of a jack: attenuverter, which is being edited at once, and the knob's offset and curve."""
-    curve = [] if name == PITCH else [curve_field(instrument, name)]
-    fields = [attenuverter_field(instrument, name, jack, "atten."), offset_field(instrument, name), *curve]
-    return Fields(f"{jack} → {name}", fields, editing=True)
+        fields = [attenuverter_field(instrument, name, jack, name) for name in PATCHABLE]
+        super().__init__(f"{jack} →", fields, PATCHABLE.index(fed[0]) if fed else 0)

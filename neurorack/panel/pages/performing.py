@@ -52,7 +52,7 @@ class NotesPage(Wheel):
     """The twelve notes; a push takes one in or out. Without any it plays every pitch, as `off` does."""
 
     def __init__(self, instrument: Instrument) -> None:
-        super().__init__("scale", self._notes, "push: in or out")
+        super().__init__("scale", self._notes, "push: in, out  hold: back")
         self._instrument = instrument
 
     def _notes(self) -> list[Row]:

@@ -72,7 +72,8 @@ class PresetPage(Wheel):
 
 
 class NamePage(Page):
-    """A name, letter by letter: turn to a letter, push to set it; ✓ keeps the name, ← takes back a letter."""
+    """A name, letter by letter: turn to a letter, push to set it; ✓ keeps the name, ← takes back a letter. A long
+    press drops what was changed."""
 
     def __init__(self, title: str, name: str, keep: Callable[[str], None]) -> None:
         self._title, self._name, self._keep = title, name, keep
@@ -95,17 +96,24 @@ class NamePage(Page):
     def draw(self, state: PanelState) -> np.ndarray:
         c = Canvas()
         layout.title(c, self._title, f"{len(self._name)}/{NAME_CHARACTERS_MAX}")
-        shown = self._name
-        while font.width(shown, 2) > WIDTH - 14:
-            shown = shown[1:]
-        x = c.text(0, 13, shown, 2) if shown else 0
-        x += 8 if self._name.endswith(" ") else 0
+        scale = 2 if font.width(self._name, 2) <= WIDTH - 14 else 1
+        lines = [self._name] if scale == 2 else _halves(self._name)
+        for row, line in enumerate(lines):
+            x = c.text(0, 13 + 9 * row, line, scale) if line else 0
+        x += 4 * scale if self._name.endswith(" ") else 0
         if state.t_s % 1 < 0.6:
-            c.fill(x, 28, 10, 2)
+            c.fill(x, 28 if scale == 2 else 20 + 9 * (len(lines) - 1), 5 * scale, scale)
         for step in range(-4, 5):
             letter = LETTERS[(self._at + step) % len(LETTERS)]
-            letter, middle = "_" if letter == " " else letter, WIDTH // 2 + 14 * step
+            letter, middle = "␣" if letter == " " else letter, WIDTH // 2 + 14 * step
             c.text_centre(middle, 40 if step else 36, letter, 1 if step else 2)
         c.invert(WIDTH // 2 - 9, 34, 18, 20)
-        layout.foot(c, "push: set  ✓ keep  ← del")
+        push = {DONE: "keep", DELETE: "del"}.get(LETTERS[self._at], "set")
+        layout.foot(c, f"push: {push}  hold: drop it")
         return c.pixels
+
+
+def _halves(name: str) -> list[str]:
+    """A name in one small line or two: 24 of the widest letters fit."""
+    cut = next(n for n in range(len(name), 0, -1) if font.width(name[:n]) <= WIDTH - 8)
+    return [name[:cut], name[cut:]] if name[cut:] else [name]

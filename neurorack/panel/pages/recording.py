@@ -82,7 +82,7 @@ class TakesPage(Wheel):
     """Those that were recorded with this instrument; a push tells what can be done with one."""
 
     def __init__(self, instrument: Instrument) -> None:
-        super().__init__("recorded", self._takes, "push: open  hold: back")
+        super().__init__("recorded", self._takes)
         self._instrument = instrument
 
     def _takes(self) -> list[Row]:

@@ -26,6 +26,8 @@ GAINS = (1, 2, 4, 8, 16, 32, 64)
 FFT = 4096
 LOW_HZ, HIGH_HZ = 30.0, 16_000.0
 BAR, FLOOR_DB = 3, -80.0
+_MIDDLE = 32
+"""Row of silence."""
 
 
 class Listener(Protocol):
@@ -73,14 +75,15 @@ class ScopePage(Page):
         peak = float(np.max(np.abs(columns)))
         gain = next((g for g in reversed(GAINS) if peak * g <= 1.0), 1)
         layout.title(c, f"scope  {1e3 * span / SAMPLE_RATE_HZ:.3g} ms", f"×{gain}")
-        c.pixels[37, ::4] = True
-        top = np.clip(37 - np.rint(26 * gain * columns.max(axis=1)), 10, 63).astype(int)
-        bottom = np.clip(37 - np.rint(26 * gain * columns.min(axis=1)), 10, 63).astype(int)
+        c.pixels[_MIDDLE, ::4] = True
+        top = np.clip(_MIDDLE - np.rint(22 * gain * columns.max(axis=1)), 10, 54).astype(int)
+        bottom = np.clip(_MIDDLE - np.rint(22 * gain * columns.min(axis=1)), 10, 54).astype(int)
         for x in range(WIDTH):
             before = x - 1 if x else 0
             high = min(top[x], bottom[before] + 1) if bottom[before] < top[x] else top[x]
             low = max(bottom[x], top[before] - 1) if top[before] > bottom[x] else bottom[x]
             c.fill(x, int(high), 1, int(low - high) + 1)
+        layout.foot(c, "turn: time  hold: back", state.notices, state.t_s)
         return c.pixels
 
 
@@ -103,7 +106,7 @@ class SpectrumPage(Page):
         strongest = int(np.argmax(magnitude))
         peak_hz = _between(magnitude, strongest) * SAMPLE_RATE_HZ / FFT
         loud = magnitude[strongest] > 10 ** (FLOOR_DB / 20)
-        layout.title(c, "spectrum", f"{peak_hz:.0f} Hz" if loud else "−")
+        layout.title(c, f"{peak_hz:.0f} Hz" if loud else "spectrum", "hold: back")
         for index, (first, last) in enumerate(zip(self._first, self._last, strict=True)):
             level_db = 20 * math.log10(max(float(magnitude[first:last].max()), 1e-9))
             height = round(max(1 - level_db / FLOOR_DB, 0.0) * 44)

@@ -31,6 +31,7 @@ class Service:
     save_calibration: Callable[[Calibration], None] = lambda calibration: None
     forget_calibration: Callable[[], None] = _nothing
     shut_down: Callable[[], None] = _nothing
+    panic: Callable[[], None] = _nothing
     last_crash: Callable[[], Kept | None] = lambda: None
 
 
@@ -66,22 +67,31 @@ class SystemPage(Wheel):
     """What is lost by a push is asked for twice, and calibration is lost by its own row alone."""
 
     def __init__(self, instrument: Instrument, service: Service) -> None:
-        super().__init__("system", self._deeds, "push: open  hold: back")
+        super().__init__("system", self._deeds)
         self._instrument, self._service = instrument, service
 
     def _deeds(self) -> list[Row]:
         return [
             Row("about", lambda: AboutPage(self._instrument)),
-            Row("encoder", self._swap, "swapped" if self._instrument.encoder_swapped else "as built"),
+            Row("encoder", self._swap, "reversed" if self._instrument.encoder_swapped else "as built"),
             Row("shut down", lambda: Ask("shut down", "Save all and stop the module?", "yes", self._shut_down)),
             Row("last crash", lambda: CrashPage(self._service.last_crash())),
             Row("factory reset", self._ask_reset),
             Row("forget calibration", self._ask_forget),
+            *([Row("undo panic", self._ask_undo)] if self._instrument.panicked else []),
+            Row("panic", self._service.panic),
         ]
 
     def _swap(self) -> None:
         self._instrument.swap_encoder()
-        self.say("it turns the other way")
+        self.say("turns reversed" if self._instrument.encoder_swapped else "turns as built")
+
+    def _ask_undo(self) -> Page:
+        return Ask("undo panic", "Play what played before it? This sound is lost.", "yes", self._undo)
+
+    def _undo(self) -> None:
+        self._instrument.undo_panic()
+        self.say("plays as before")
 
     def _shut_down(self) -> Page:
         self._service.shut_down()
@@ -162,7 +172,7 @@ class CrashPage(Page):
 
 
 class GoodbyePage(Page):
-    """Until the daemon ends. No touch leads away from it."""
+    """Until the daemon ends, with `screens.farewell` for its last picture. No touch leads away from it."""
 
     def back(self) -> bool:
         return False
@@ -170,6 +180,5 @@ class GoodbyePage(Page):
     def draw(self, state: PanelState) -> np.ndarray:
         c = Canvas()
         c.text_centre(WIDTH // 2, 12, "good bye", 2)
-        c.text_centre(WIDTH // 2, 38, "Cut the power when the")
-        c.text_centre(WIDTH // 2, 48, "display is dark.")
+        c.text_centre(WIDTH // 2, 40, "saving…")
         return c.pixels
