@@ -40,7 +40,7 @@ class Hands:
             (1, lambda: control.turn_encoder(random.choice((-40, 40)))),
             (1, lambda: control.turn_encoder(random.choice((-200, 200)), SPUN_NS)),
             (24, lambda: self.push(random.uniform(0.015, 0.06))),
-            (3, lambda: self.push(random.uniform(0.51, 0.7))),
+            (9, lambda: self.push(random.uniform(0.51, 0.7))),
             (5, self.push_turn),
             (12, lambda: control.turn_pot(random.choice(POTS), random.random())),
             (12, lambda: control.key(random.uniform(-3, 7), random.random() < 0.5)),
