@@ -15,7 +15,7 @@ from neurorack.learn.baselines.tilt import Tilt
 from neurorack.learn.corpus import Corpus
 from neurorack.terminal import complain, tell
 
-QUICK = Amount(4, 6, 6, 24)
+QUICK = Amount(4, 6, 6, 24, cdpam=False)
 _SECONDS = "seconds.txt"
 
 

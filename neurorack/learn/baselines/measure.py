@@ -21,12 +21,14 @@ from neurorack.words import DESCRIPTORS
 
 @dataclass(frozen=True)
 class Amount:
-    """Sounds that are swept, that follow another's curves, that are said again, and that the probe reads."""
+    """Sounds that are swept, that follow another's curves, that are said again, and that the probe reads; and whether
+    CDPAM, which takes 2 s a pair, hears them where it is installed."""
 
     swept: int = 32
     follows: int = 48
     pairs: int = 40
     probed: int = 480
+    cdpam: bool = True
 
 
 def measure(model: Playable, corpus: Corpus, amount: Amount, *, learned: bool = True) -> dict[str, float]:
@@ -42,7 +44,7 @@ def measure(model: Playable, corpus: Corpus, amount: Amount, *, learned: bool = 
     if learned:
         figures |= probe.figures(probe.gather(clips))
         pairs = [resynthesis.resynthesise(model, clip) for clip in first(clips, amount.pairs)]
-        figures |= resynthesis.figures(pairs, resynthesis.load_cdpam())
+        figures |= resynthesis.figures(pairs, resynthesis.load_cdpam() if amount.cdpam else None)
     return figures
 
 

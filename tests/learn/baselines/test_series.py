@@ -32,7 +32,7 @@ def run(folder, *names, steps=2, minutes=None, seeds=(0,), split="validation") -
 @pytest.fixture
 def small(monkeypatch, notes):
     monkeypatch.setattr(fluid, "corpus", lambda split, cache: notes)
-    monkeypatch.setattr(series, "QUICK", Amount(1, 2, 1, 6))
+    monkeypatch.setattr(series, "QUICK", Amount(1, 2, 1, 6, cdpam=False))
     monkeypatch.setattr(probe, "STEPS", 10)
 
 
