@@ -82,7 +82,7 @@ def test_strange_controls_give_bounded_sound(shipped):
     partials = shipped.bundle.gestures[0].partials
     audio = shipped.play(random.uniform(-6, 6, 200), random.normal(0, 50, (200, 5)), latent, partials)
     assert np.isfinite(audio).all()
-    assert np.abs(audio).max() < 12
+    assert np.abs(audio).max() < 60  # fifty deviations off, leaping octaves: every partial full on and in phase
 
 
 @pytest.mark.parametrize("octave", [-2, -1, 0, 1, 2, 3, 4])

@@ -25,7 +25,7 @@ GOOD = Trial("layer", 100, before_s=1.0, after_s=0.9, loss_before=2.0, loss_afte
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> bundle.Bundle:
     folder = tmp_path_factory.mktemp("int8") / "random"
-    pack_random(WIDTH, 0, folder)
+    pack_random(WIDTH, folder)
     return bundle.load(folder)
 
 
