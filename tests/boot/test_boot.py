@@ -149,7 +149,7 @@ def test_an_engine_that_falls_three_times_plays_safely_and_what_it_said_is_kept(
     for _ in range(3):
         sounds_ns = machine.sounds(
             after_ns=sounds_ns
-        )  # before that it is not the engine yet, or has not begun to count
+        )  # before that it does not count yet
         os.kill(machine.process("engine"), signal.SIGSEGV)
     machine.sounds(after_ns=sounds_ns)
     wait_for(lambda: machine.meters()["rung"] == 1, 120.0)
