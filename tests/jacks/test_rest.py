@@ -10,6 +10,7 @@ import pytest
 
 from neurorack.boards import DEFAULT_BOARD
 from neurorack.jacks.rest import CENTS_PER_V, measure_rest
+from neurorack.patch import scale
 from neurorack.rack.chips import ads1x15
 from neurorack.words import CV_JACKS
 
@@ -144,21 +145,6 @@ def test_an_octave_settles_in_six_milliseconds_on_any_chip(module, clock_error, 
     assert max(took_ms) <= 6.0
 
 
-class Quantiser:
-    """Semitones, with a hysteresis of half a cent around every threshold: one step of the converter."""
-
-    REACH = 0.5 + 0.5 / 100
-
-    def __init__(self) -> None:
-        self.note: int | None = None
-
-    def take(self, volts: float) -> int:
-        semitones = 12 * volts
-        if self.note is None or abs(semitones - self.note) > self.REACH:
-            self.note = round(semitones)
-        return self.note
-
-
 DWELL_S = 0.8
 
 
@@ -174,10 +160,13 @@ def creep(octave: int, direction: int):
 
 @pytest.mark.parametrize("direction", [1, -1])
 @pytest.mark.parametrize("octave", range(-2, 4))
-def test_a_quantiser_never_flickers_at_any_threshold(module, noise_times, octave, direction):
+def test_the_quantiser_never_flickers_at_any_threshold_with_a_thirtieth_of_its_hysteresis(
+    module, noise_times, octave, direction, monkeypatch
+):
+    monkeypatch.setattr(scale, "HYSTERESIS_V", 0.5 / CENTS_PER_V)  # one step of the converter
     made = module(seed=octave + 2, voct=creep(octave, direction)).run_to(12_000 * DWELL_S - 5)
-    quantiser = Quantiser()
-    notes = [quantiser.take(volts) for _, volts in made.of("voct", 50)]
+    quantiser = scale.Quantiser(scale.SCALES["chromatic"])
+    notes = [round(12 * quantiser.play(volts)) for _, volts in made.of("voct", 50)]
     steps = [after - before for before, after in pairwise(notes) if after != before]
     assert steps == [direction] * 12
 

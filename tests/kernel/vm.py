@@ -44,8 +44,8 @@ MODULES = {
 INSTRUCTION_SHIFT = 1
 """An instruction takes 2^INSTRUCTION_SHIFT ns of the machine's time."""
 
-LIMIT_S = 900
-"""The machine is switched off after so long: ten times what it takes on a desk computer that has nothing else to do."""
+LIMIT_S = 300
+"""The machine is switched off after so long: three times what it takes on two cores that have nothing else to do."""
 
 
 class Refused(Exception):
