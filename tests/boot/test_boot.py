@@ -147,9 +147,7 @@ def test_an_engine_that_falls_three_times_plays_safely_and_what_it_said_is_kept(
     sounds_ns = machine.first_sound_ns()
     machine.say("systemctl", "restart", "neurorack.target")
     for _ in range(3):
-        sounds_ns = machine.sounds(
-            after_ns=sounds_ns
-        )  # before that it does not count yet
+        sounds_ns = machine.sounds(after_ns=sounds_ns)  # before that it does not count yet
         os.kill(machine.process("engine"), signal.SIGSEGV)
     machine.sounds(after_ns=sounds_ns)
     wait_for(lambda: machine.meters()["rung"] == 1, 120.0)
