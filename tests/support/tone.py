@@ -92,10 +92,10 @@ class TonePlayer:
 
 
 class SlowPlayer(TonePlayer):
-    """There after ten pieces of 30 ms."""
+    """There after ten pieces of 30 ms. Of `tone`'s third harmonic, which cannot cancel it in a fade."""
 
     def __init__(self, block: int) -> None:
-        super().__init__(block, level=0.05)
+        super().__init__(block, 1320.0, level=0.05)
         self.complete, self._pieces = False, 0
 
     def prepare(self, first: int) -> bool:
