@@ -18,15 +18,15 @@ def want_ray() -> None:
         raise BadInput("Ray is not installed", "--ray", "pip install ray, or leave --ray away") from error
 
 
-def on_ray(calls: Sequence[Call], workers: int, cpus: int = 1) -> Iterator[tuple[int, Any]]:
-    """(number of a call, its result), as they come. Each call has so many `cpus` to itself. On the cluster of
+def on_ray(calls: Sequence[Call], workers: int) -> Iterator[tuple[int, Any]]:
+    """(number of a call, its result), as they come. Each call has a core to itself. On the cluster of
     $RAY_ADDRESS where that is set, else on `workers` cores of this machine."""
     import ray
 
     if not ray.is_initialized():
         elsewhere = "RAY_ADDRESS" in os.environ
         ray.init(num_cpus=None if elsewhere else max(1, workers), include_dashboard=False, log_to_driver=False)
-    remote = {function: ray.remote(num_cpus=cpus)(function) for function, _ in calls}
+    remote = {function: ray.remote(num_cpus=1)(function) for function, _ in calls}
     numbers = {remote[function].remote(*given): i for i, (function, given) in enumerate(calls)}
     waiting = list(numbers)
     while waiting:

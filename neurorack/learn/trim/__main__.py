@@ -14,8 +14,8 @@ from neurorack.terminal import complain, tell
 EPILOG = """\
 example: python -m neurorack.learn.trim --out out/trim --families sing ddsp --criteria gradient random scratch
 
-Stopped and started again it goes on where it was: timeout 6h python -m neurorack.learn.trim --out out/trim, again and
-again, until nothing is left. The table and the figure are written anew after each cell.
+Stopped and started again it goes on where it was: timeout 3h python -m neurorack.learn.trim --out out/trim --ray,
+again and again, until nothing is left. The table and the figure are written anew after each cell.
 """
 
 
@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--source", default="fluid", metavar="BUNDLE", help="whose encoder families use (fluid)")
     parser.add_argument("--cache", type=Path, default=Path("out/learn"), metavar="DIR", help="where sounds are kept")
     parser.add_argument("--table", action="store_true", help="train nothing: only what DIR holds, as table and figure")
-    parser.add_argument("--ray", action="store_true", help="on a Ray cluster, which sees --out and --cache")
+    parser.add_argument("--ray", action="store_true", help="a cell a core; a cluster must see --out and --cache")
     cores = os.cpu_count() or 1
     parser.add_argument("--workers", type=int, default=cores, metavar="N", help="cores that Ray takes of this machine")
     options = parser.parse_args()

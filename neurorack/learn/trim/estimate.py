@@ -41,7 +41,7 @@ def told(left: Sequence[Cell], kit: Callable[[Cell], Kit]) -> Iterator[str]:
             f"{family_s / 3600:.1f} h"
         )
         total_s += family_s
-    yield f"in all {total_s / 3600:.1f} h of {THREADS} cores, steps alone"
+    yield f"in all {total_s / 3600:.1f} h of one core, steps alone"
 
 
 def measured(kit: Kit, plan: Plan) -> Pace:

@@ -16,14 +16,6 @@ TASK = Task()
 BATCHES = TASK.batches(4, 0)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def trained() -> Toy:
     run = Fit(WIDTHS, 150, 0)

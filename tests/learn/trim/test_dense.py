@@ -21,14 +21,6 @@ from neurorack.learn.trim.sweep import DENSE, DENSE_ENCODER  # noqa: E402
 REMOVED, LEFT = 0.92, 80_000
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def dense() -> Decoder:
     torch.manual_seed(0)
     return Decoder(DENSE).eval()

@@ -40,7 +40,7 @@ def test_every_family_is_timed_once_and_told_with_the_sum(wanted, monkeypatch):
     assert asked == ["ddsp", "sing"]
     steps = 4 * wanted[0].plan.steps
     assert families[0] == f"ddsp: 4 cells, {steps:,} steps of 90.000 s dense to 90.000 s: {steps / 40:.1f} h"
-    assert total == f"in all {2 * steps / 40:.1f} h of 2 cores, steps alone"
+    assert total == f"in all {2 * steps / 40:.1f} h of one core, steps alone"
 
 
 def test_the_pace_is_that_of_steps_after_a_slow_first_one(wanted, monkeypatch):

@@ -16,14 +16,6 @@ from neurorack.learn.trim.groups import Flat, Groups, cut, cut_run, masked, trim
 FRAMES = 3
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @st.composite
 def kept(draw, family: str) -> dict[str, np.ndarray]:
     """Any units of any groups, at least one of each."""

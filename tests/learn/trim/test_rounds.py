@@ -22,14 +22,6 @@ from neurorack.learn.trim.rounds import Lottery, Plan, Result, smallest  # noqa:
 PLAN = Plan("toy", round_steps=40, rewind_step=5, keep=0.2, rounds=3, batches=2)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def lottery(plan: Plan = PLAN, task: Task | None = None, **options) -> Lottery:
     return Lottery(task or Task(), plan, timer=steady, **options)
 

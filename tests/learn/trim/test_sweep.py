@@ -44,7 +44,6 @@ class Kit:
 def toys(monkeypatch):
     before = torch.get_num_threads()
     monkeypatch.setattr(sweep, "kit", lambda family, source, cache: Kit(family))
-    monkeypatch.setattr(sweep, "THREADS", 1)
     yield
     torch.set_num_threads(before)
 
