@@ -5,7 +5,6 @@ import pytest
 from hardware.circuit import spice
 from hardware.circuit.board import Board
 from hardware.circuit.module import build
-from hardware.circuit.parts import SCHMITT
 
 
 @pytest.fixture(scope="session")
@@ -31,13 +30,11 @@ class Bench:
         self.board = board
 
     def run(self, blocks, analysis, sources, watch, values=None, without=()):
-        """`spice.run` of whole blocks, but for the parts named in `without`; "reference", "pots" and "drivers" are the
-        parts of their blocks that others need."""
+        """`spice.run` of whole blocks, but for the parts named in `without`; "reference" and "pots" are the parts of
+        their blocks that others need."""
         parts = [part for part in self.board.parts(*blocks) if part.ref not in without]
         if "reference" in blocks:
             parts += [part for part in self.board.parts("analogue") if part.kind.number.startswith("REF")]
         if "pots" in blocks:
             parts += [part for part in self.board.parts("panel") if part.kind.prefix == "RV"]
-        if "drivers" in blocks:
-            parts += [part for part in self.board.parts("gates") if part.kind is SCHMITT]
         return spice.run(parts, analysis, sources, watch, values)
