@@ -45,8 +45,8 @@ RANGES_V = (6.144, 4.096, 2.048, 1.024, 0.512, 0.256)
 """Full scales of the PGA, in the order of their codes in the config register."""
 
 HEADER_LINES = (15, 29, 31, 32, 33)
-"""Header pins that the overlays make inputs and the board's drivers lead to (`hardware/circuit/header.py`). Of any other
-Jetson.GPIO knows the line, and it would read nothing for ever."""
+"""Header pins that the overlays make inputs and the board's drivers lead to (`hardware/circuit/header.py`). Of others,
+too, Jetson.GPIO knows the line, and it would read nothing for ever."""
 
 Address = Annotated[int, msgspec.Meta(ge=0x08, le=0x77)]
 Input = Annotated[int, msgspec.Meta(ge=0, le=3)]

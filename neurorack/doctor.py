@@ -203,7 +203,7 @@ def _chips(board: Any, run_dir: Path | None, missing: str) -> Iterator[Finding]:
                     what = f"bus {name}: SDA or SCL is held low, no chip can answer ({error.strerror})"
                     yield Finding("chips", missing, what, mend)
                     break
-                mend = f"check its supply and wires; {STRAPS}" if key.startswith("adc") else "check its supply and wires"
+                mend = "check its supply and wires" + (f"; {STRAPS}" if key.startswith("adc") else "")
                 yield Finding("chips", missing, f"{where} does not answer ({error.strerror or error})", mend)
             else:
                 if doubled:

@@ -10,8 +10,9 @@ Mute: the computer's sound data pump a gate, seen through the sixth driver of `g
 more than an input. While a rising edge comes once a word the relay lets the amplifier through. It has to be the data:
 with the oscillator the frame clock is the codec's and runs on when the engine is dead, and so it does where a sound
 server holds the stream. A line that carries nothing but zeros has no edges, whoever clocks it. So silence that is
-meant must not be zero: the engine rests two steps of 24 bits below (`neurorack/engine/callback.py`), and sends zeros only
-while it is muted itself. When it has not begun, has died, hangs or is muted, or the power has gone, `out` lies at ground.
+meant must not be zero: the engine rests two steps of 24 bits below (`neurorack/engine/callback.py`), and sends zeros
+only while it is muted itself. When it has not begun, has died, hangs or is muted, or the power has gone, `out` lies at
+ground.
 
 Mono: `out` is the left channel; `in` goes to both channels of the converter.
 """

@@ -28,8 +28,8 @@ WARM_S = 0.02
 """Played muted at the start and after a reset, until filters and states have forgotten that they began at zero."""
 
 REST = np.float32(-(2.0**-22))
-"""Added to all that is not muted: two steps of 24 bits, −132 dBFS, which no capacitor lets through. In both words of 24
-or 32 bits it makes a run of ones that ends, an edge for the circuit that opens the output (`hardware/circuit/audio.py`)."""
+"""Added to all that is not muted: two steps of 24 bits, −132 dBFS, which no capacitor lets through. In words of 24 or
+32 bits it is a run of ones that ends, an edge for the circuit that opens the output (`hardware/circuit/audio.py`)."""
 
 FARTHEST_V = 25.0
 """All five jacks' attenuverters on an envelope."""

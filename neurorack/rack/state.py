@@ -32,8 +32,8 @@ class Fault(msgspec.Struct):
     """What ails a chip, a bus or a jack.
 
     `absent`: no acknowledge. `silent`: none after `after` more messages. `slow`: every message stretched
-    by `seconds`. `strapped`: at `address` instead of its own, beside whoever is there. `stuck` (a bus): every transaction times out after `seconds`. `open` (a CV jack): nothing drives its
-    converter's pin.
+    by `seconds`. `strapped`: at `address` instead of its own, beside whoever is there. `stuck` (a bus): every
+    transaction times out after `seconds`. `open` (a CV jack): nothing drives its converter's pin.
     """
 
     kind: FaultKind

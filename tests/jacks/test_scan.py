@@ -112,7 +112,7 @@ def test_a_jack_back_in_range_is_no_longer_told(module):
 
 @pytest.mark.parametrize("jack", CV_JACKS)
 def test_a_pin_that_nothing_drives_is_told_as_over_range(module, jack):
-    """Its bleeding resistor holds it near 0 V, where no jack within its range can put it (tests/hardware/test_cv.py)."""
+    """Its bleeding resistor holds it near 0 V, where no jack in range can put it (tests/hardware/test_cv.py)."""
     made = module(**dict.fromkeys(CV_JACKS, 0.5))
     made.break_chip(jack, Fault("open"))
     assert made.run_to(200).scan.over == [int(name == jack) for name in CV_JACKS]

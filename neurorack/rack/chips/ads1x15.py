@@ -19,7 +19,7 @@ OS_BIT, SINGLE_SHOT_BIT = 0x8000, 0x0100
 FULL_SCALE_V = (6.144, 4.096, 2.048, 1.024, 0.512, 0.256, 0.256, 0.256)
 MUX: tuple[tuple[int, int | None], ...] = ((0, 1), (0, 3), (1, 3), (2, 3), (0, None), (1, None), (2, None), (3, None))
 SAMPLED_V, COMMON_OHM, DIFFERENTIAL_OHM = 0.7, 6e6, 15e6
-"""What sampling does to a pin at ±4.096 V: as a resistor to 0.7 V and one to the other input (SBAS444, analog inputs)."""
+"""What sampling does to a pin at ±4.096 V: one resistor to 0.7 V, one to the other input (SBAS444, analog inputs)."""
 
 FLOATING_V = SAMPLED_V * DIFFERENTIAL_OHM / (COMMON_OHM + DIFFERENTIAL_OHM)
 """Where a pin ends that nothing is joined to: half a volt."""
