@@ -33,7 +33,7 @@ def twins(bus: I2cBus, adc: Adc, clock: Clock) -> bool:
     code, status = i2c_msg.read(adc.address, 2), i2c_msg.read(adc.address, 2)
     poll = (i2c_msg.write(adc.address, [CONVERSION]), code, i2c_msg.write(adc.address, [CONFIG]), status)
     longest_ns = int(1.5e9 / RATES_SPS[adc.kind][0])
-    contradictions, before = 0, None
+    contradictions, before = 0, b""
     for shot in range(SHOTS):
         setting = OS | 4 << 12 | RANGES[shot % 2] << 9 | SINGLE_SHOT | COMPARATOR_OFF  # rate 0 is the slowest
         bus.i2c_rdwr(i2c_msg.write(adc.address, bytes((CONFIG,)) + setting.to_bytes(2, "big")))
@@ -44,6 +44,6 @@ def twins(bus: I2cBus, adc: Adc, clock: Clock) -> bool:
                 bus.i2c_rdwr(*poll)  # the result may have been read a moment before it was there
                 before = bytes(code)
                 break
-            contradictions += before is not None and bytes(code) != before
+            contradictions += before not in (b"", bytes(code))
             clock.sleep_until_ns(clock.now_ns() + longest_ns // 2_000)
     return contradictions >= CONTRADICTIONS
