@@ -34,7 +34,7 @@ OUT_OHMS, OUT_FEEDBACK_OHMS = 10e3, 35.7e3
 PUMP_CAPACITOR = "220p"
 HOLD_CAPACITOR, HOLD_OHMS = "470n", 470e3
 """At rest each of both words has one rising edge: 96,000 × 220 pF = 47 kΩ fill 470 nF. Open after some 20 ms of sound,
-shut some 110 ms after it."""
+shut some 130 ms after it."""
 
 
 def draw(board: Board) -> None:
