@@ -70,13 +70,13 @@ def test_sound_opens_the_relay_and_its_end_shuts_it_whoever_clocks_the_codec(ben
         *MUTE_ON,
         *clock,
         f"Vwords words 0 {AT_REST}",
-        "Vruns runs 0 pulse(0 1 20m 1u 1u 40m 1)",
+        "Vruns runs 0 pulse(0 1 5m 1u 1u 45m 1)",
         "Bdata driver 0 v=v(words)*v(runs)",
     ]
-    run = bench.run(("mute",), "tran 4u 220m", sources, ["v(out_muted)", "v(mute_gate)"])
+    run = bench.run(("mute",), "tran 4u 200m", sources, ["v(out_muted)", "v(mute_gate)"])
     heard_s = run["x"][run["v(out_muted)"] > 0.5]
-    assert 10e-3 < heard_s[0] - 20e-3 < 30e-3
-    assert 20e-3 < heard_s[-1] - 60e-3 < 140e-3
+    assert 10e-3 < heard_s[0] - 5e-3 < 40e-3
+    assert 20e-3 < heard_s[-1] - 50e-3 < 145e-3
     assert 2.0 < run["v(mute_gate)"].max() < 2.7
 
 
