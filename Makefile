@@ -28,7 +28,7 @@ help:
 	@echo "make bench        measure the audio callback"
 	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
 	@echo "                  (20 minutes, ARGS='--steps 500' for a try); for your own sounds: neurorack train --help"
-	@echo "make hardware     check the schematic's rules; write netlist, wiring list, parts, panel, pictures of screens"
+	@echo "make hardware     check the schematic's rules; write netlist, wiring list, parts, panel, pictures of screens and tuning"
 	@echo "make deb          the Debian package into out/, for this machine and its own Python (ARGS='--machine aarch64 --python 3.10')"
 	@echo "make release      a signed update into out/: KEY=~/.ssh/neurorack; see systemd/updating.md"
 	@echo "make setup-train  all that \`neurorack train\` needs"
@@ -98,6 +98,7 @@ hardware: debian-run $(VENV)/.test
 	$(PY) -m hardware.circuit
 	$(PY) -m hardware.panel
 	$(PY) -m hardware.screens
+	$(PY) -m neurorack.rack.tuning --out hardware/pictures/calibration.png
 
 # --- Debian packages ---------------------------------------------------------------------------------------------
 

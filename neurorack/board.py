@@ -44,8 +44,9 @@ RATES_SPS: dict[str, tuple[int, ...]] = {
 RANGES_V = (6.144, 4.096, 2.048, 1.024, 0.512, 0.256)
 """Full scales of the PGA, in the order of their codes in the config register."""
 
-HEADER_GPIO = (11, 13, 15, 16, 18, 19, 21, 22, 23, 24, 26, 29, 31, 32, 33, 36, 37)
-"""Header pins free for gates and encoder: not supply, I2C (3/5, 27/28), I2S (7/12/35/38/40) or console (8/10)."""
+HEADER_LINES = (15, 29, 31, 32, 33)
+"""Header pins that the overlays make inputs and the board's drivers lead to (`hardware/circuit/header.py`). Of others,
+too, Jetson.GPIO knows the line, and it would read nothing for ever."""
 
 Address = Annotated[int, msgspec.Meta(ge=0x08, le=0x77)]
 Input = Annotated[int, msgspec.Meta(ge=0, le=3)]
@@ -386,8 +387,10 @@ def _line_faults(gpio: Gpio) -> Iterator[tuple[str, str, str]]:
         if (line.pin is None) == (line.line is None):
             yield f"gpio.{name}", "needs a header pin or a line, one of both", "write e.g. pin = 29"
         if line.pin is not None:
-            if line.pin not in HEADER_GPIO:
-                yield f"gpio.{name}.pin", f"header pin {line.pin} is not free", f"use one of {HEADER_GPIO}"
+            if line.pin not in HEADER_LINES:
+                what = f"neither overlay nor circuit make header pin {line.pin} an input"
+                mend = f"use one of {', '.join(map(str, HEADER_LINES))}; with an overlay of your own give its `line`"
+                yield f"gpio.{name}.pin", what, mend
             if line.pin in pins:
                 yield f"gpio.{name}.pin", f"header pin {line.pin} is {pins[line.pin]} already", "give each its own pin"
             pins[line.pin] = name

@@ -161,13 +161,19 @@ def _sound() -> Iterator[Finding]:
         yield Finding("sound", NOTE, "may not use the sound cards", _join_group("audio"))
 
 
+STRAPS = "give each converter its own address: ADDR to ground is 0x48, to its supply 0x49, to SDA 0x4a"
+"""Where two answer at one address, another is silent (SBAS444, address selection)."""
+
+
 def _chips(board: Any, run_dir: Path | None, missing: str) -> Iterator[Finding]:
     from smbus2 import i2c_msg
 
     from neurorack.clock import MonotonicClock
     from neurorack.jacks.bus import HELD_LOW, open_bus
-    from neurorack.rundir import default_run_dir
+    from neurorack.jacks.twins import twins
+    from neurorack.rundir import default_run_dir, holder
 
+    place = run_dir or default_run_dir()
     chips = {
         "adc.voct": board.adc.voct,
         "adc.cv": board.adc.cv,
@@ -178,7 +184,7 @@ def _chips(board: Any, run_dir: Path | None, missing: str) -> Iterator[Finding]:
     for name, bus in board.buses.items():
         yield from _bus_clock(name, bus)
         try:
-            opened = open_bus(bus.device, MonotonicClock(), run_dir or default_run_dir())
+            opened = open_bus(bus.device, MonotonicClock(), place)
         except BadInput as error:
             virtual = f"{error.mend}; without chips: `neurorack run --rack`"
             yield Finding("chips", missing, f"bus {name}: {error.what} ({error.where})", virtual)
@@ -189,16 +195,21 @@ def _chips(board: Any, run_dir: Path | None, missing: str) -> Iterator[Finding]:
             where = f"{key}: {chip.kind} at {chip.address:#04x} on bus {name}"
             try:
                 opened.i2c_rdwr(i2c_msg.read(chip.address, 1))  # unlike read_byte it is not refused with EBUSY
+                idle = key.startswith("adc") and not holder(place / "jacks.lock")
+                doubled = idle and twins(opened, chip, MonotonicClock())
             except OSError as error:
                 if error.errno in HELD_LOW:
                     mend = "switch off for ten seconds, then unplug its chips one by one; look for a short"
                     what = f"bus {name}: SDA or SCL is held low, no chip can answer ({error.strerror})"
                     yield Finding("chips", missing, what, mend)
                     break
-                mend = "check its supply and wires, and the address straps: two chips at one address look like one"
+                mend = "check its supply and wires" + (f"; {STRAPS}" if key.startswith("adc") else "")
                 yield Finding("chips", missing, f"{where} does not answer ({error.strerror or error})", mend)
             else:
-                yield Finding("chips", OK, where)
+                if doubled:
+                    yield Finding("chips", missing, f"{where} is two chips, what it reads is a mixture", STRAPS)
+                else:
+                    yield Finding("chips", OK, where)
         opened.close()
 
 
@@ -271,7 +282,7 @@ def _over(board: Any, jack: str, over: int) -> Finding | None:
     if not over:
         return None
     limit_v = getattr(board.jacks, jack).high_v if over > 0 else getattr(board.jacks, jack).low_v
-    mend = "pull its cable: if that changes nothing, its op-amp or the supply of that is missing"
+    mend = "pull its cable: if that changes nothing, its op-amp, the supply of that or a joint behind it is missing"
     return Finding("jacks", NOTE, f"{jack} is over range, beyond {limit_v:+g} V", mend, {"jack": jack, "over": over})
 
 

@@ -112,11 +112,28 @@ def test_a_bus_held_low_is_named_once_instead_of_all_its_chips(models, tmp_path,
     assert "one by one" in chips[0].mend
 
 
-def test_two_chips_at_one_address_look_like_one_and_the_mend_says_so(models, tmp_path, rack_board):
-    """Both strapped to 0x48: the one meant for 0x49 is missed."""
-    RackControl(tmp_path / "run").fault("adc_cv", "absent")
-    silent = [finding for finding in told(examine(rack_board, tmp_path / "run"), "chips") if finding.state != OK]
-    assert ["0x49" in finding.what and "two chips at one address" in finding.mend for finding in silent] == [True]
+@pytest.mark.parametrize(("moved", "to"), [("adc_cv", 0x48), ("adc_pots", 0x49), ("adc_voct", 0x4A)])
+def test_two_converters_at_one_address_are_told_with_the_one_that_is_missed(only, tmp_path, rack_board, moved, to):
+    only("_chips")
+    RackControl(tmp_path / "run").fault(moved, "strapped", address=to)
+    found = [finding for finding in told(examine(rack_board, tmp_path / "run"), "chips") if finding.state != OK]
+    said = {finding.what.split(" does not")[0].split(" is two")[0]: finding for finding in found}
+    own = {"adc_voct": 0x48, "adc_cv": 0x49, "adc_pots": 0x4A}
+    named = {address: f"{name.replace('_', '.')}: ads1115 at {address:#04x} on bus a" for name, address in own.items()}
+    assert set(said) == {named[to], named[own[moved]]}
+    assert "is two chips" in said[named[to]].what
+    assert "does not answer" in said[named[own[moved]]].what
+    assert all("ADDR to ground is 0x48" in finding.mend for finding in found)
+
+
+def test_converters_that_are_at_work_are_not_disturbed(only, tmp_path, rack_board, monkeypatch):
+    only("_chips")
+    written = []
+    whole = RackBus.i2c_rdwr
+    monkeypatch.setattr(RackBus, "i2c_rdwr", lambda bus, *m: (written.extend(m), whole(bus, *m)))
+    with Lock(tmp_path / "run" / "jacks.lock"):
+        assert [f.state for f in told(examine(rack_board, tmp_path / "run"), "chips")] == [OK] * 5
+    assert all(message.flags for message in written)  # reads alone
 
 
 def test_jacks_that_nobody_reads_are_measured(models, tmp_path, rack_board):

@@ -1,4 +1,4 @@
-"""Sound: the codec, Eurorack levels on both sides, and a relay that holds the output to ground until there is a clock.
+"""Sound: the codec, Eurorack levels on both sides, and a relay that holds the output to ground until there is sound.
 
 The SGTL5000 (NXP) has been in the mainline kernel since 2011 (`sound/soc/codecs/sgtl5000.c`), and NVIDIA's jetson-io
 brings an overlay for it. Control at 0x0A on bus A: a handful of writes when a stream opens.
@@ -6,8 +6,13 @@ brings an overlay for it. Control at 0x0A on bus A: a handful of writes when a s
 `J_CLOCK` chooses its master clock. From pin 7 the computer clocks everything. With the oscillator the codec must be the
 master of the I2S clocks too, for a slave's master clock has to be locked to them (SGTL5000 data sheet, clocking).
 
-Mute: the frame clock itself pumps a gate. While it runs at 48 kHz the relay lets the amplifier through; when the engine
-has not opened the stream, has died, or the power has gone, `out` lies at ground. No line of the computer, no software.
+Mute: the computer's sound data pump a gate, seen through the sixth driver of `gates`, which loads the line with no
+more than an input. While a rising edge comes once a word the relay lets the amplifier through. It has to be the data:
+with the oscillator the frame clock is the codec's and runs on when the engine is dead, and so it does where a sound
+server holds the stream. A line that carries nothing but zeros has no edges, whoever clocks it. So silence that is
+meant must not be zero: the engine rests two steps of 24 bits below (`neurorack/engine/callback.py`), and sends zeros
+only while it is muted itself. When it has not begun, has died, hangs or is muted, or the power has gone, `out` lies at
+ground.
 
 Mono: `out` is the left channel; `in` goes to both channels of the converter.
 """
@@ -28,7 +33,8 @@ OUT_OHMS, OUT_FEEDBACK_OHMS = 10e3, 35.7e3
 
 PUMP_CAPACITOR = "220p"
 HOLD_CAPACITOR, HOLD_OHMS = "470n", 470e3
-"""48,000 × 220 pF = 95 kΩ fill 470 nF: open after some 40 ms of clock, shut some 110 ms after it."""
+"""At rest each of both words has one rising edge: 96,000 × 220 pF = 47 kΩ fill 470 nF. Open after some 20 ms of sound,
+shut some 130 ms after it."""
 
 
 def draw(board: Board) -> None:
@@ -99,8 +105,8 @@ def draw(board: Board) -> None:
         COM2=None,
         NC2=None,
     )
-    board.resistor(1e3, "LRCLK", "mute_clock")
-    board.capacitor(PUMP_CAPACITOR, "mute_clock", "mute_pump")
+    board.resistor(1e3, "data_seen", "mute_edges")
+    board.capacitor(PUMP_CAPACITOR, "mute_edges", "mute_pump")
     board.place(parts.CLAMP, A="GND", MID="mute_pump", K="mute_gate")
     board.capacitor(HOLD_CAPACITOR, "mute_gate")
     board.resistor(HOLD_OHMS, "mute_gate", "GND")

@@ -15,7 +15,7 @@ THRESHOLD_OHMS = (20e3, 10e3)
 
 
 def draw(board: Board) -> None:
-    """Both gates, and the encoder's three contacts through the other drivers."""
+    """Both gates, the encoder's three contacts through the next drivers, and what the mute sees through the last."""
     board.block = "gates"
     upper, lower = THRESHOLD_OHMS
     board.resistor(upper, "VREF", "gate_threshold")
@@ -47,8 +47,8 @@ def draw(board: Board) -> None:
         GND="GND",
         **{f"A{n}": f"{line}_level" for n, line in enumerate(lines, 1)},
         **{f"Y{n}": f"{line}_driver" for n, line in enumerate(lines, 1)},
-        A6="GND",
-        Y6=None,
+        A6="DATA_TO_CODEC",
+        Y6="data_seen",
     )
     board.capacitor("100n", "V3H")
     for line in lines:

@@ -114,6 +114,9 @@ _CAPACITORS = {
     "470u": ("EEU-FR1V471", "Panasonic", "radial 10 mm", 0.50, "electrolytic 35 V"),
 }
 
+_ESR_OHMS = {"100u": 0.056, "470u": 0.03}
+"""Electrolytics have some (Panasonic FR, 100 kHz); what ripple they let pass hangs on it."""
+
 _SCALE = {"p": 1e-12, "n": 1e-9, "u": 1e-6}
 
 
@@ -122,7 +125,10 @@ def capacitor(name: str) -> tuple[Kind, str, float]:
     number, maker, package, price, text = _CAPACITORS[name]
     code = name.split()[0]
     farads = float(code[:-1]) * _SCALE[code[-1]]
-    kind = Kind(number, maker, package, "capacitors", "C", price, TWO, "", ("C{ref} {A} {B} {value}",))
+    spice: tuple[str, ...] = ("C{ref} {A} {B} {value}",)
+    if name in _ESR_OHMS:
+        spice = ("C{ref} {A} x{ref} {value}", f"Resr{{ref}} x{{ref}} {{B}} {_ESR_OHMS[name]}")
+    kind = Kind(number, maker, package, "capacitors", "C", price, TWO, "", spice)
     return kind, f"{_spoken(farads, 'F')} {text}", farads
 
 
@@ -291,7 +297,8 @@ LDO = Kind(
 CONVERTER_5V = Kind(
     *("TSR 2-2450", "Traco Power", "SIP-3", "power", "U", 12.0),
     pins("1 VIN PWRIN", "2 GND PWRIN", "3 VOUT PWROUT"),
-    "Traco TSR 2: 6.5…36 V to 5 V, 2 A, 94 %",
+    "Traco TSR 2: 6.5…36 V to 5 V ± 2 %, 2 A, 94 % at 6.5 V and 89 % at 36 V, at most 600 µF at its output",
+    ("X{ref} {VIN} {GND} {VOUT} converter5",),
 )
 
 # --- power --------------------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ import numpy as np
 from hardware.circuit.board import Part, at
 
 MODELS = Path(__file__).with_name("models.lib")
-LONGEST_S = 60.0
+LONGEST_S = 300.0
+"""On a machine that is busy with other things a second of ngspice may take a minute."""
 
 OPTIONS = ".options reltol=1e-4 abstol=1e-12 vntol=1e-7 gmin=1e-13 rshunt=1e12"
 

@@ -10,9 +10,10 @@ import numpy as np
 from hardware.circuit import cv
 from neurorack.board import load_board
 from neurorack.jacks.tolerance import PITCH, REFERENCE_V
+from neurorack.rack.chips.ads1x15 import COMMON_OHM, DIFFERENTIAL_OHM, SAMPLED_V
 from neurorack.rack.specimen import Conditionings, Converters
 
-ADC_OHMS = 6e6  # SBAS444 §7.5, common mode at ±4.096 V
+_SOURCE_OHMS = cv.FILTER_OHMS * cv.BLEED_OHMS / (cv.FILTER_OHMS + cv.BLEED_OHMS)
 _LEAK_A = 100e-9  # BAS70-04, each diode, at 25 °C; doubled every 10 K
 
 
@@ -34,13 +35,14 @@ class Modules:
         """
         gain, offset_v = self._stages.line(warmer_k)
         leak_a = self._leak_a * 2 ** (warmer_k / 10)
-        pin_v = loaded_v(offset_v + gain * jack_v + leak_a * cv.FILTER_OHMS)
+        pin_v = loaded_v(offset_v + gain * jack_v + leak_a * _SOURCE_OHMS)
         code_v = self._converters.convert(pin_v, warmer_k)
         if against_reference:
             code_v *= REFERENCE_V / self._converters.convert(self._stages.reference_v(warmer_k), warmer_k)
         return (code_v - self._wire.offset_v) / self._wire.gain
 
 
-def loaded_v(out_v: np.ndarray) -> np.ndarray:
-    """What the converter's input leaves of the amplifier's volts behind the filter's resistor."""
-    return out_v * ADC_OHMS / (ADC_OHMS + cv.FILTER_OHMS)
+def loaded_v(pin_v: np.ndarray) -> np.ndarray:
+    """What the converter's input leaves of the volts behind filter and bleeding resistor while it samples them."""
+    at_rest_a = SAMPLED_V / COMMON_OHM
+    return (pin_v / _SOURCE_OHMS + at_rest_a) / (1 / _SOURCE_OHMS + 1 / COMMON_OHM + 1 / DIFFERENTIAL_OHM)

@@ -27,6 +27,10 @@ from neurorack.words import C4_HZ, DESCRIPTORS, GATE2_TASKS, GATE_JACKS, SAMPLE_
 WARM_S = 0.02
 """Played muted at the start and after a reset, until filters and states have forgotten that they began at zero."""
 
+REST = np.float32(-(2.0**-22))
+"""Added to all that is not muted: two steps of 24 bits, −132 dBFS, which no capacitor lets through. In words of 24 or
+32 bits it is a run of ones that ends, an edge for the circuit that opens the output (`hardware/circuit/audio.py`)."""
+
 FARTHEST_V = 25.0
 """All five jacks' attenuverters on an envelope."""
 
@@ -203,6 +207,8 @@ class AudioCallback:
             else:
                 mono = self._device_mono
                 self._converter.fill(mono)
+            if not self._stage.silent:
+                np.add(mono, REST, out=mono)
             out.reshape(frames, self._channels)[:] = mono[:, None]
             self._meters.leave(self._timeline.since_start_s(monotonic_ns()))
         except Exception as error:

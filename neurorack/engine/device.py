@@ -125,6 +125,7 @@ class PortAudioDevice:
             channels=channels,
             dtype="float32",
             latency=2 * self.block / self.rate_hz,
+            dither_off=True,  # zeros stay zeros: the mute of the output listens for them
             callback=callback,
         )
         self._stream.start()

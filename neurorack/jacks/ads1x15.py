@@ -11,9 +11,9 @@ from neurorack.board import RANGES_V, RATES_SPS, Adc
 from neurorack.jacks.bus import I2cBus
 
 CONVERSION, CONFIG = 0, 1
-_OS = 0x8000  # write: start a conversion; read: idle
-_SINGLE_SHOT = 0x0100
-_COMPARATOR_OFF = 0x0003
+OS = 0x8000  # write: start a conversion; read: idle
+SINGLE_SHOT = 0x0100
+COMPARATOR_OFF = 0x0003
 
 MESSAGE_BITS = 28
 """Start, address and two data bytes: bit times of one bare read."""
@@ -38,7 +38,7 @@ class Ads1x15:
         self.lsb_v = adc.range_v / 0x8000
         self.conversion_ns = 1e9 / adc.rate_sps
         gain, rate = RANGES_V.index(adc.range_v), RATES_SPS[adc.kind].index(adc.rate_sps)
-        self._setting = gain << 9 | rate << 5 | _COMPARATOR_OFF
+        self._setting = gain << 9 | rate << 5 | COMPARATOR_OFF
         self._reads = tuple(i2c_msg.read(self._address, 2) for _ in range(MOST_READS))
         self._bursts = {count: self._reads[:count] for count in range(1, MOST_READS + 1)}
         status, code = self._reads[:2]
@@ -48,8 +48,8 @@ class Ads1x15:
         self._poll = self._next_poll
         self._expected = 0
         self._continuous = {number: (self._config(number), to_conversion) for number in range(4)}
-        self._shots = {number: self._config(number, _SINGLE_SHOT | _OS) for number in range(4)}
-        self._idle = self._config(0, _SINGLE_SHOT)
+        self._shots = {number: self._config(number, SINGLE_SHOT | OS) for number in range(4)}
+        self._idle = self._config(0, SINGLE_SHOT)
 
     def power_down(self) -> None:
         """Let the conversion under way end, if there is one, and begin no other."""
@@ -58,16 +58,16 @@ class Ads1x15:
     def start(self, number: int) -> None:
         """Begin one conversion of input `number` from power-down."""
         self._bus.i2c_rdwr(self._shots[number])
-        self._poll, self._expected = self._first_poll, self._word(number, _SINGLE_SHOT)
+        self._poll, self._expected = self._first_poll, self._word(number, SINGLE_SHOT)
 
     def poll(self) -> int | None:
         """The code, once the conversion that `start` began is done; None before."""
         self._bus.i2c_rdwr(*self._poll)
         self._poll = self._next_poll
         status = int.from_bytes(self._reads[0].buf[:2], "big")
-        if status & ~_OS != self._expected:
+        if status & ~OS != self._expected:
             raise OSError("the chip has lost its settings")
-        return int.from_bytes(self._reads[1].buf[:2], "big", signed=True) if status & _OS else None
+        return int.from_bytes(self._reads[1].buf[:2], "big", signed=True) if status & OS else None
 
     def run(self, number: int) -> None:
         """Convert input `number` again and again, from power-down."""

@@ -1,9 +1,10 @@
 """What the parts of a CV input may do: how far off it is out of the box, what is implausible, how far it drifts.
 
 The input is an inverting op-amp: `input` and `feedback` make its gain, a divider (`upper`, `lower`) of the reference
-lifts it, and the converter has errors of its own:
+lifts it, a `filter` and a `bleed` to ground pass most of that, and the converter has errors of its own:
 
-    pin = bias · (1 + feedback / input) − feedback / input · jack        bias = reference · lower / (upper + lower)
+    pin = passed · (bias · (1 + feedback / input) − feedback / input · jack)
+    bias = reference · lower / (upper + lower)        passed = bleed / (filter + bleed)
 
 Everything counts at the jack: 1 % of the converter's gain is 1 % of the pin's volts, divided by the gain of 0.3.
 """
@@ -16,6 +17,10 @@ CENTS_PER_V = 1_200
 
 REFERENCE_V = 2.5
 """What the divider divides (`hardware/circuit/cv.py`)."""
+
+FILTER_OHM, BLEED_OHM = 1_000.0, 100_000.0
+PASSED = BLEED_OHM / (FILTER_OHM + BLEED_OHM)
+"""What reaches the pin of the op-amp's volts (`hardware/circuit/cv.py`)."""
 
 ADC_GAIN = 1.5e-3 + 1e-3
 """ADS1115: 0.15 % at ±2.048 V and 0.1 % between two ranges, at most (SBAS444, electrical characteristics)."""
@@ -67,16 +72,26 @@ def conditioning(
     lower: float = 0.0,
     reference: float = 0.0,
     opamp_v: float = 0.0,
+    filter: float = 0.0,
+    bleed: float = 0.0,
 ) -> tuple[float, float]:
     """(gain, offset_v) at the pin with these relative errors of the parts; takes arrays of modules too.
 
     Without errors they are the board's own.
     """
-    ratio = abs(wire.gain) * (1 + feedback) / (1 + input)
-    share = wire.offset_v / (1 + abs(wire.gain)) / REFERENCE_V
-    low, high = share * (1 + lower), (1 - share) * (1 + upper)
+    nominal, bias_v = _stage(wire)
+    ratio = nominal * (1 + feedback) / (1 + input)
+    low, high = bias_v / REFERENCE_V * (1 + lower), (1 - bias_v / REFERENCE_V) * (1 + upper)
     bias_v = REFERENCE_V * (1 + reference) * low / (low + high) + opamp_v
-    return (ratio if wire.gain > 0 else -ratio), bias_v * (1 + ratio)
+    through, aside = PASSED * (1 + bleed), (1 - PASSED) * (1 + filter)
+    passed = through / (through + aside)
+    return passed * (ratio if wire.gain > 0 else -ratio), passed * bias_v * (1 + ratio)
+
+
+def _stage(wire: Jack) -> tuple[float, float]:
+    """(feedback / input, bias) of the op-amp that makes this line of pin volts."""
+    ratio = abs(wire.gain) / PASSED
+    return ratio, wire.offset_v / PASSED / (1 + ratio)
 
 
 @dataclass(frozen=True)
@@ -99,7 +114,7 @@ def limits(wire: Jack, adc: Adc, parts: Parts = ANY) -> Limits:
 
 def gain_limit(parts: Parts = ANY) -> float:
     """How far an input's gain may be off, relative; the same for every board."""
-    return 2 * parts.resistor + ADC_GAIN + SOURCE_OHM / INPUT_OHM
+    return 2 * (2 - PASSED) * parts.resistor + ADC_GAIN + SOURCE_OHM / INPUT_OHM
 
 
 def bow_v(wire: Jack, adc: Adc) -> float:
@@ -140,6 +155,7 @@ def drift_cents(wire: Jack, adc: Adc, jack_v: float, span_c: float, parts: Parts
         ADC_OFFSET_LSB_PER_C * span_c,
     )
     # Both resistors of the gain turn the line around the jack voltage that puts the bias on the pin.
+    volts["filter and bleed"] = 2 * (1 - PASSED) * parts.resistor_per_c * span_c * abs(wire.pin_v(jack_v) / wire.gain)
     volts["gain resistors"] = 2 * parts.resistor_per_c * span_c * abs(_unmoved_v(wire) - jack_v)
     volts["converter's gain"] = ADC_GAIN_PER_C * span_c * abs(wire.pin_v(jack_v) / wire.gain)
     return Drift({cause: CENTS_PER_V * error_v for cause, error_v in volts.items()})
@@ -147,21 +163,21 @@ def drift_cents(wire: Jack, adc: Adc, jack_v: float, span_c: float, parts: Parts
 
 def _unmoved_v(wire: Jack) -> float:
     """Jack volts equal to the bias: no current flows through the gain's resistors, so their ratio does not matter."""
-    return wire.offset_v / (1 + abs(wire.gain))
+    return _stage(wire)[1]
 
 
 def _offset_errors_v(
     wire: Jack, adc: Adc, resistor: float, reference: float, opamp_v: float, adc_gain: float, adc_offset_lsb: float
 ) -> dict[str, float]:
     """Largest errors at the jack with 0 V in it, in volts, by cause: the partial derivatives of the circuit above."""
-    gain = abs(wire.gain)
-    at_jack_v = wire.offset_v / gain
-    share = wire.offset_v / (1 + gain) / REFERENCE_V
+    gain, bias_v = _stage(wire)
+    at_jack_v = wire.offset_v / abs(wire.gain)
     return {
         "reference": at_jack_v * reference,
-        "divider": at_jack_v * 2 * (1 - share) * resistor,
+        "divider": at_jack_v * 2 * (1 - bias_v / REFERENCE_V) * resistor,
         "gain resistors": at_jack_v * 2 * gain / (1 + gain) * resistor,
+        "filter and bleed": at_jack_v * 2 * (1 - PASSED) * resistor,
         "op-amp": opamp_v * (1 + gain) / gain,
         "converter's gain": at_jack_v * adc_gain,
-        "converter's offset": adc_offset_lsb * lsb_v(adc) / gain,
+        "converter's offset": adc_offset_lsb * lsb_v(adc) / abs(wire.gain),
     }

@@ -1,7 +1,9 @@
 """An I2C bus of the virtual module with smbus2's calls, times and errors.
 
 A transaction takes nine bit times a byte and returns when the stop condition would have been sent, as the
-kernel's ioctl does. A chip that does not acknowledge is OSError EREMOTEIO, a bus held low is ETIMEDOUT.
+kernel's ioctl does. A chip that does not acknowledge is OSError EREMOTEIO, a bus held low is ETIMEDOUT. Lines are open
+drain: of chips at one address each hears what is written, one acknowledge is enough, and a bit that is read is 1 where
+all of them let it be.
 """
 
 import os
@@ -9,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import memmove
 from errno import EREMOTEIO, ETIMEDOUT
+from operator import and_
 from pathlib import Path
 from types import TracebackType
 
@@ -76,7 +79,10 @@ class RackBus:
                 acknowledged_ns += round(faults[name].seconds * 1e9)
         end_ns = acknowledged_ns + 9 * count * self._bit_ns
         if message.flags & I2C_M_RD:
-            memmove(message.buf, heard[0][1].read(count, acknowledged_ns), count)
+            answer = heard[0][1].read(count, acknowledged_ns)
+            for _, chip in heard[1:]:
+                answer = bytes(map(and_, answer, chip.read(count, acknowledged_ns)))
+            memmove(message.buf, answer, count)
         else:
             data = bytes(message)
             for _, chip in heard:
@@ -88,7 +94,7 @@ class RackBus:
 
     def _heard(self, address: int, faults: Mapping[str, Fault], t_ns: int) -> Sequence[tuple[str, Chip]]:
         """Chips that acknowledge. One that comes back from a fault has lost its registers."""
-        heard = [pair for pair in self._chips.items() if address == 0 or pair[1].answers(address)]
+        heard = [pair for pair in self._chips.items() if address == 0 or _answers(*pair, address, faults)]
         if not faults and not self._unpowered:
             return heard
         present = []
@@ -104,7 +110,7 @@ class RackBus:
 
     def _is_absent(self, name: str, faults: Mapping[str, Fault]) -> bool:
         fault = faults.get(name)
-        if fault is None or fault.kind == "slow":
+        if fault is None or fault.kind in ("slow", "strapped"):
             return False
         if fault.kind == "absent":
             return True
@@ -170,6 +176,12 @@ class RackBus:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _answers(name: str, chip: Chip, address: int, faults: Mapping[str, Fault]) -> bool:
+    if faults and name in faults and faults[name].kind == "strapped":
+        return address == faults[name].address
+    return chip.answers(address)
 
 
 class _Silence(Exception):

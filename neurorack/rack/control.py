@@ -8,7 +8,7 @@ from neurorack.errors import BadInput
 from neurorack.rack.plan import INPUT_JACKS
 from neurorack.rack.state import MOST_CONTACTS, MOST_KEYS, REMEMBERED_NS, Contact, Fault, FaultKind, Key, WorldState
 from neurorack.rack.world import World
-from neurorack.words import POTS
+from neurorack.words import CV_JACKS, POTS
 
 EDGE_SPACING_NS = 1_500_000
 """Between two edges of the encoder: a detent takes 6 ms, as a quick turn does."""
@@ -19,7 +19,9 @@ QUADRATURE = (("encoder_a", 1), ("encoder_b", 1), ("encoder_a", 0), ("encoder_b"
 MOST_FINGERS = 10
 
 FAULTY = ("adc_voct", "adc_cv", "adc_pots", "oled", "leds", "bus_a", "bus_b")
-"""What can be broken; only a bus can be stuck."""
+"""Chips and buses that can be broken; a CV jack can be open, too."""
+
+BUS_KINDS, JACK_KINDS, CHIP_KINDS = ("stuck",), ("open",), ("absent", "silent", "slow", "strapped")
 
 
 class RackControl:
@@ -85,13 +87,15 @@ class RackControl:
 
         self._change(play)
 
-    def fault(self, what: str, kind: FaultKind, *, after: int = 0, seconds: float = 0.1) -> None:
-        """Break a chip or a bus (`FAULTY`); see `state.Fault` for the kinds."""
-        if what not in FAULTY:
-            raise BadInput(f"there is nothing called {what!r} to break", "rack", f"use {', '.join(FAULTY)}")
-        if (kind == "stuck") != what.startswith("bus"):
-            raise BadInput(f"{what} cannot be {kind}", "rack", "a bus can be stuck, a chip absent, silent or slow")
-        self._change(lambda state, now_ns: state.faults.update({what: Fault(kind, after, seconds, now_ns)}))
+    def fault(self, what: str, kind: FaultKind, *, after: int = 0, seconds: float = 0.1, address: int = 0) -> None:
+        """Break a chip, a bus (`FAULTY`) or a CV jack; see `state.Fault` for the kinds."""
+        breakable = (*FAULTY, *CV_JACKS)
+        if what not in breakable:
+            raise BadInput(f"there is nothing called {what!r} to break", "rack", f"use {', '.join(breakable)}")
+        kinds = JACK_KINDS if what in CV_JACKS else BUS_KINDS if what.startswith("bus") else CHIP_KINDS
+        if kind not in kinds:
+            raise BadInput(f"{what} cannot be {kind}", "rack", f"it can be {' or '.join(kinds)}")
+        self._change(lambda state, now_ns: state.faults.update({what: Fault(kind, after, seconds, now_ns, address)}))
 
     def repair(self, what: str) -> None:
         """Undo a fault. A chip that did not answer comes back as after power on."""

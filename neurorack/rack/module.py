@@ -3,13 +3,17 @@
 from pathlib import Path
 
 from neurorack.board import Adc, Board, Jack, Pot
+from neurorack.jacks.tolerance import BLEED_OHM
 from neurorack.rack.chips import Chip
-from neurorack.rack.chips.ads1x15 import Ads1x15, PinMean
+from neurorack.rack.chips.ads1x15 import COMMON_OHM, DIFFERENTIAL_OHM, SAMPLED_V, Ads1x15, PinMean
 from neurorack.rack.chips.pca9685 import Pca9685
 from neurorack.rack.chips.ssd1306 import Ssd1306
 from neurorack.rack.specimen import Specimen
 from neurorack.rack.world import World
 from neurorack.words import CV_JACKS, POTS
+
+OPEN_PIN_V = SAMPLED_V / COMMON_OHM / (1 / COMMON_OHM + 1 / DIFFERENTIAL_OHM + 1 / BLEED_OHM)
+"""At the pin of a jack whose conditioning is missing: 11 mV, what sampling leaves across the bleeding resistor."""
 
 
 def virtual_chips(board: Board, bus: str, world: World, run_dir: Path | None) -> dict[str, Chip]:
@@ -50,6 +54,8 @@ def _adc(name: str, adc: Adc, wired: dict[str, Jack] | dict[str, Pot], world: Wo
 
 def _jack_pin(jack: str, gain: float, offset_v: float, world: World) -> PinMean:
     def mean(t0_ns: int, t1_ns: int) -> float:
+        if jack in world.faults():
+            return OPEN_PIN_V
         return offset_v + gain * world.mean_v(jack, t0_ns, t1_ns)
 
     return mean

@@ -63,7 +63,7 @@ class Conditionings:
 
     def __init__(self, wire: Jack, parts: Parts, rng: np.random.Generator, count: int) -> None:
         self._wire = wire
-        resistors = ("input", "feedback", "upper", "lower")
+        resistors = ("input", "feedback", "upper", "lower", "filter", "bleed")
         bounds = dict.fromkeys(resistors, (parts.resistor, parts.resistor_per_c))
         bounds["reference"] = parts.reference, parts.reference_per_c
         bounds["opamp_v"] = parts.opamp_v, parts.opamp_v_per_c

@@ -25,20 +25,22 @@ REMEMBERED_NS = 5_000_000_000
 MOST_CONTACTS = 1024
 MOST_KEYS = 128
 
-FaultKind = Literal["absent", "silent", "slow", "stuck"]
+FaultKind = Literal["absent", "silent", "slow", "strapped", "stuck", "open"]
 
 
 class Fault(msgspec.Struct):
-    """What ails a chip or a bus.
+    """What ails a chip, a bus or a jack.
 
     `absent`: no acknowledge. `silent`: none after `after` more messages. `slow`: every message stretched
-    by `seconds`. `stuck` (a bus): every transaction times out after `seconds`.
+    by `seconds`. `strapped`: at `address` instead of its own, beside whoever is there. `stuck` (a bus): every
+    transaction times out after `seconds`. `open` (a CV jack): nothing drives its converter's pin.
     """
 
     kind: FaultKind
     after: int = 0
     seconds: float = 0.1
     since_ns: int = 0
+    address: int = 0
 
 
 class Contact(msgspec.Struct, array_like=True):

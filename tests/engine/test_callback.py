@@ -250,11 +250,23 @@ def test_no_exception_leaves_it(card: Card):
     assert np.isfinite(audio).all() and audio[-BLOCK:].any()
 
 
+def test_silence_that_is_played_is_never_zero_and_silence_that_is_muted_is(card: Card):
+    """The relay at `out` listens for edges of the sound data; both words of a frame begin with one."""
+    card.callback._player.level = 0.0
+    rests = card.play(60)[-BLOCK * 10 :]
+    assert (rests == module.REST).all()
+    for bits in (24, 32):
+        word = round(float(module.REST) * 2 ** (bits - 1)) & (1 << bits) - 1
+        assert word >> bits - 1 == 1 and word & 1 == 0
+    card.callback.wishes = Wishes(muted=True)
+    assert not card.play(20)[-BLOCK * 5 :].any()
+
+
 def test_the_tap_hears_what_the_card_gets(card: Card, run_dir: Path):
     card.callback.tap = AudioTap(run_dir / "tap", create=True)
     tap = AudioTap(run_dir / "tap")
     audio = card.play(60)
-    assert np.array_equal(tap.read(), audio)
+    assert np.array_equal(tap.read() + module.REST * (audio != 0.0), audio)
 
 
 def test_every_hop_leaves_a_frame_for_who_records(card: Card, run_dir: Path):

@@ -29,9 +29,10 @@ class Bench:
     def __init__(self, board: Board) -> None:
         self.board = board
 
-    def run(self, blocks, analysis, sources, watch, values=None):
-        """`spice.run` of whole blocks; "reference" and "pots" are the parts of their blocks that others need."""
-        parts = self.board.parts(*blocks)
+    def run(self, blocks, analysis, sources, watch, values=None, without=()):
+        """`spice.run` of whole blocks, but for the parts named in `without`; "reference" and "pots" are the parts of
+        their blocks that others need."""
+        parts = [part for part in self.board.parts(*blocks) if part.ref not in without]
         if "reference" in blocks:
             parts += [part for part in self.board.parts("analogue") if part.kind.number.startswith("REF")]
         if "pots" in blocks:

@@ -1,15 +1,16 @@
-"""Sound in and out in ngspice: Eurorack levels, mute by the frame clock, abuse of both jacks."""
+"""Sound in and out in ngspice: Eurorack levels, mute by the data, abuse of both jacks."""
 
 import numpy as np
 import pytest
 
-from hardware.circuit import audio
+from hardware.circuit import audio, parts
+from hardware.circuit.board import at
 
 BLOCKS = ("audio", "codec", "mute")
 ON = ("Vsupply v3a 0 3.3", "Vplus v12a 0 11.7", "Vminus v12n 0 -11.7", "Vbias cv_bias 0 1.2692")
 OFF = ("Roff v3a 0 100k", "Coff v3a 0 10u", "Rplus v12a 0 1k", "Rminus v12n 0 1k", "Rbias cv_bias 0 1meg")
 LISTENER = "Rlistener out_jack 0 100k"
-SILENT = ("Vin in_jack 0 0", "Vclock lrclk 0 0")
+SILENT = ("Vin in_jack 0 0", "Vdata data_seen 0 0")
 OPEN = "Vgate mute_gate 0 2.2"
 
 
@@ -50,25 +51,59 @@ def test_muted_means_a_hundred_decibels_down(bench, frequency_hz):
     assert np.ptp(run["v(out_jack)"][late]) < 1e-5 * np.ptp(run["v(out_amplified)"][late])
 
 
-def test_the_frame_clock_opens_the_relay_and_its_end_shuts_it(bench):
-    clock = ("Vbare bare 0 pulse(0 3.3 0 20n 20n 10.4u 20.833u)", "Vruns runs 0 pulse(0 1 1m 1u 1u 80m 1)")
+MUTE_ON = ("Vplus v12a 0 11.7", "Rdriver driver data_seen 20", "Vopen out_open 0 1", "Rl out_muted 0 100k")
+"""The driver between header and mute is a push-pull of 20 Ω (test_gates has it whole)."""
+BITS_PER_S = 64 * 48_000
+FRAME_CLOCK = "pulse(0 3.3 0 20n 20n 10.4u 20.833u)"
+AT_REST = f"pulse(0 3.3 0 20n 20n {23 / BITS_PER_S} {32 / BITS_PER_S})"
+"""A word of the engine's silence: 23 ones, then zeros."""
+
+
+@pytest.mark.parametrize("master", ["computer", "codec"])
+def test_sound_opens_the_relay_and_its_end_shuts_it_whoever_clocks_the_codec(bench, master):
+    """Where the codec is the master its frame clock begins before the engine and goes on when that has died."""
+    clock = {
+        "codec": [f"Vframe lrclk 0 {FRAME_CLOCK}"],
+        "computer": [f"Vbare bare 0 {FRAME_CLOCK}", "Bframe lrclk 0 v=v(bare)*v(runs)"],
+    }[master]
     sources = [
-        "Vplus v12a 0 11.7",
+        *MUTE_ON,
         *clock,
-        "Bclock lrclk 0 v=v(bare)*v(runs)",
-        "Vopen out_open 0 1",
-        "Rl out_muted 0 100k",
+        f"Vwords words 0 {AT_REST}",
+        "Vruns runs 0 pulse(0 1 5m 1u 1u 45m 1)",
+        "Bdata driver 0 v=v(words)*v(runs)",
     ]
-    run = bench.run(("mute",), "tran 4u 230m", sources, ["v(out_muted)"])
+    run = bench.run(("mute",), "tran 4u 200m", sources, ["v(out_muted)", "v(mute_gate)"])
     heard_s = run["x"][run["v(out_muted)"] > 0.5]
-    assert 10e-3 < heard_s[0] - 1e-3 < 60e-3
-    assert 20e-3 < heard_s[-1] - 81e-3 < 140e-3
+    assert 10e-3 < heard_s[0] - 5e-3 < 40e-3
+    assert 20e-3 < heard_s[-1] - 50e-3 < 145e-3
+    assert 2.0 < run["v(mute_gate)"].max() < 2.7
 
 
-@pytest.mark.parametrize("clock", ["0", "3.3", "pulse(0 3.3 0 1u 1u 0.5m 1m)"], ids=["low", "high", "1 kHz"])
-def test_a_clock_that_stands_or_crawls_leaves_it_muted(bench, clock):
-    sources = ["Vplus v12a 0 11.7", f"Vclock lrclk 0 {clock}", "Vopen out_open 0 1", "Rl out_muted 0 100k"]
-    run = bench.run(("mute",), "tran 20u 300m", sources, ["v(out_muted)"])
+def test_nothing_but_the_computers_data_reaches_the_mute(board):
+    """Header pin 40, an input of the codec in either arrangement; and no output of a chip but the driver's."""
+    own = {at(part, pin) for part in board.parts("mute") for _, pin, _ in part.kind.pins}
+    joined = {net for net in own if net and any(part.block != "mute" for part, *_ in board.pins(net))}
+    assert joined == {"data_seen", "V12A", "GND", "out_open", "out_muted"}
+    driver = next(part for part in board.parts("gates") if part.kind is parts.SCHMITT)
+    assert (at(driver, "A6"), at(driver, "Y6"), at(driver, "VCC")) == ("DATA_TO_CODEC", "data_seen", "V3H")
+    ends = {(part.kind.prefix, name) for part, _, name in board.pins("DATA_TO_CODEC")}
+    assert ends == {("J", "P40"), ("U", "I2S_DIN"), ("U", "A6")}
+
+
+def test_loud_noise_opens_it_no_later_than_silence_does(bench):
+    """Every other bit a one: the pump gets 160 ns for an edge, and sixteen times as many."""
+    reached_v = []
+    for data in (AT_REST, f"pulse(0 3.3 0 20n 20n {0.95 / BITS_PER_S} {2 / BITS_PER_S})"):
+        run = bench.run(("mute",), "tran 50n 1m", [*MUTE_ON, f"Vdata driver 0 {data}"], ["v(mute_gate)"])
+        reached_v.append(run["v(mute_gate)"][-1])
+    assert 0.05 < reached_v[0] < reached_v[1]
+
+
+@pytest.mark.parametrize("data", ["0", "3.3", "pulse(0 3.3 0 1u 1u 0.5m 1m)"], ids=["zeros", "high", "1 kHz"])
+def test_data_that_stand_or_crawl_leave_it_muted(bench, data):
+    sources = [*MUTE_ON, f"Vframe lrclk 0 {FRAME_CLOCK}", f"Vdata driver 0 {data}"]
+    run = bench.run(("mute",), "tran 20u 150m", sources, ["v(out_muted)"])
     assert run["v(out_muted)"].max() < 1e-3
 
 

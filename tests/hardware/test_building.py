@@ -67,7 +67,7 @@ DIVIDERS = {
     "voct_bias": ("voct_bias", "voct_bias_mid"),
     "cv_bias": ("cv_bias_mid", "cv_divided"),
     "gate_threshold": ("gate_threshold",),
-    "voct_pin": ("voct_bias", "voct_bias_mid", "voct_sum"),
+    "voct_pin": ("voct_bias", "voct_bias_mid", "voct_sum", "voct_pin"),
 }
 """The nets whose resistors decide a test point's volts."""
 

@@ -48,7 +48,7 @@ def test_numbers_of_resistors_are_their_makers():
 def test_voct_alone_has_the_precise_resistors(board):
     """0.1 % where cents hang on it: gain and offset."""
     precise = {part.ref for part in board.parts() if part.kind.number.startswith("ERA-3AEB")}
-    around = {row[0].ref for net in ("voct_sum", "voct_bias", "voct_bias_mid") for row in board.pins(net)}
+    around = {row[0].ref for net in ("voct_sum", "voct_bias", "voct_bias_mid", "voct_pin") for row in board.pins(net)}
     assert precise == {ref for ref in around if ref.startswith("R")}
 
 

@@ -112,13 +112,24 @@ def test_a_jack_back_in_range_is_no_longer_told(module):
 
 @pytest.mark.parametrize("jack", CV_JACKS)
 def test_a_pin_that_nothing_drives_is_told_as_over_range(module, jack):
-    """100 kΩ to ground hold a pin whose op-amp is missing at 0 V, where no jack within its range can put it."""
+    """Its bleeding resistor holds it near 0 V, where no jack in range can put it (tests/hardware/test_cv.py)."""
+    made = module(**dict.fromkeys(CV_JACKS, 0.5))
+    made.break_chip(jack, Fault("open"))
+    assert made.run_to(200).scan.over == [int(name == jack) for name in CV_JACKS]
+    made.break_chip(jack, None)
+    scan = made.run_to(400).scan
+    assert not any(scan.over) and scan.volts == pytest.approx([0.5] * 5, abs=2e-3)
+
+
+@pytest.mark.parametrize("jack", CV_JACKS)
+def test_without_its_bleeding_resistor_such_a_pin_would_look_like_a_patched_jack(module, jack):
     made = module(**dict.fromkeys(CV_JACKS, 0.5))
     chip = made.chips["adc_voct" if jack == "voct" else "adc_cv"]
-    pins = list(chip._pins)
-    pins[getattr(made.board.jacks, jack).input] = None
-    chip._pins = tuple(pins)
-    assert made.run_to(200).scan.over == [int(name == jack) for name in CV_JACKS]
+    number = getattr(made.board.jacks, jack).input
+    chip._pins = tuple(None if n == number else pin for n, pin in enumerate(chip._pins))
+    scan = made.run_to(200).scan
+    assert not any(scan.over)
+    assert scan.volts[CV_JACKS.index(jack)] == pytest.approx(5.82 if jack == "voct" else 3.82, abs=0.01)
 
 
 def test_an_open_jack_and_one_at_zero_volts_are_the_same(module):
@@ -150,6 +161,27 @@ def test_an_unplugged_chip_keeps_its_value_and_comes_back(module, chip, reader):
     made.run_to(2_000)
     assert all(r.ok for r in made.scan.readers)
     assert made.scan.volts[:2] == pytest.approx([2.0, 3.0], abs=2e-3)
+
+
+STRAPS = [("adc_cv", 0x48), ("adc_pots", 0x48), ("adc_voct", 0x49), ("adc_pots", 0x49), ("adc_voct", 0x4A)]
+
+
+@pytest.mark.parametrize(("chip", "address"), STRAPS)
+def test_a_converter_at_anothers_address_is_missed_and_nothing_hangs(module, chip, address):
+    made = module(voct=1.0, cv1=-1.0, cv2=3.0)
+    made.break_chip(chip, Fault("strapped", address=address))
+    made.run_to(2_000)
+    assert [r.ok for r in made.scan.readers] == [n != chip for n in ("adc_voct", "adc_cv", "adc_pots")]
+    assert not made.scan.held_low
+    limits = made.board.jacks.in_order()
+    assert all(jack.low_v <= v <= jack.high_v for jack, v in zip(limits, made.scan.volts, strict=True))
+    readings = [r.readings for r in made.scan.readers if r.ok]
+    made.run_to(3_000)
+    assert all(r.readings - n > 100 for r, n in zip((r for r in made.scan.readers if r.ok), readings, strict=True))
+    made.break_chip(chip, None)
+    made.run_to(5_000)
+    assert all(r.ok for r in made.scan.readers)
+    assert made.scan.volts == pytest.approx([1.0, -1.0, 3.0, 0.0, 0.0], abs=2e-3)
 
 
 def test_a_module_without_any_chip_waits_for_them(module):

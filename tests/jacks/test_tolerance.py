@@ -56,7 +56,7 @@ def test_drift_is_what_the_circuit_does(jack_v, cause, errors):
 def test_the_converters_drift_counts_at_its_pin():
     wire, adc = JACKS[0]
     cents = drift_cents(wire, adc, 0.0, 15.0).causes["converter's gain"]
-    assert cents == pytest.approx(CENTS_PER_V * 15 * ADC_GAIN_PER_C * 2.25 / 0.3)
+    assert cents == pytest.approx(CENTS_PER_V * 15 * ADC_GAIN_PER_C * 2.25 / 0.3, rel=1e-5)
 
 
 def test_likely_lies_between_the_largest_cause_and_their_sum():

@@ -51,6 +51,24 @@ def test_a_transaction_takes_nine_bits_a_byte(bus: RackBus, clock: SimulatedCloc
     assert clock.now_ns() - before_ns == pytest.approx(23.1e6, abs=0.1e6)
 
 
+def test_of_two_chips_at_one_address_both_hear_and_the_zeros_win(clock: SimulatedClock) -> None:
+    first, second = (Ads1x15(0x48, [lambda t0, t1, v=v: v], noisy=lambda: False) for v in (1.0, 2.25))
+    bus = RackBus(clock, {"first": first, "second": second})
+    bus.i2c_rdwr(i2c_msg.write(0x48, [1, 0xC3, 0xE3]))  # both convert
+    clock.sleep_until_ns(clock.now_ns() + 2_000_000)
+    one, other = (round(v / 4.096 * 0x8000) for v in (1.0, 2.25))
+    assert int.from_bytes(bytes(bus.read_i2c_block_data(0x48, 0, 2)), "big") == one & other
+    assert one & other not in (one, other)
+
+
+def test_a_chip_at_anothers_address_leaves_its_own_silent(bus: RackBus, faults: dict[str, Fault]) -> None:
+    faults["leds"] = Fault("strapped", address=0x48)
+    bus.write_byte_data(0x48, 0x02, 0x55)  # a threshold to one of them, a subaddress to the other
+    assert refusal(bus.read_byte, 0x60) == errno.EREMOTEIO
+    faults.clear()
+    assert bus.read_byte_data(0x60, 0x02) == 0x55
+
+
 def test_a_slower_bus_takes_longer(clock: SimulatedClock) -> None:
     RackBus(clock, {"adc": voltmeter()}, speed_hz=100_000).read_byte(0x48)
     assert clock.now_ns() == (1 + 9 + 9 + 1) * 10_000

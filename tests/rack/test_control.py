@@ -141,8 +141,11 @@ def test_things_break_and_are_mended(hands: RackControl, world: World) -> None:
     hands.fault("bus_b", "stuck", seconds=0.2)
     assert world.faults()["adc_cv"].after == 5
     assert world.faults()["bus_b"].seconds == 0.2
-    hands.repair("adc_cv")
-    hands.repair("bus_b")
+    hands.fault("adc_pots", "strapped", address=0x48)
+    hands.fault("cv3", "open")
+    assert (world.faults()["adc_pots"].address, world.faults()["cv3"].kind) == (0x48, "open")
+    for what in ("adc_cv", "bus_b", "adc_pots", "cv3"):
+        hands.repair(what)
     assert not world.faults()
 
 

@@ -1,6 +1,7 @@
 """A thousand modules, in tune to the cent."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,6 +46,14 @@ def test_the_estimate_of_drift_bounds_what_modules_do(thousand):
 def test_two_points_or_five_do_as_well(points_v):
     figures = tuning.simulate(load_board(), 100, points_v).figures()
     assert figures["after_rms_cents"] <= 2.0 and figures["after_worst_cents"] <= 4.0
+
+
+def test_the_picture_in_the_readme_is_of_these_modules(thousand, tmp_path):
+    """`python -m neurorack.rack.tuning --out hardware/pictures/calibration.png` draws it anew."""
+    tuning.draw(thousand, tmp_path / "now.png")
+    shown = Path(__file__).parents[2] / "hardware" / "pictures" / "calibration.png"
+    with Image.open(shown) as before, Image.open(tmp_path / "now.png") as now:
+        np.testing.assert_array_equal(np.asarray(before.convert("RGB")), np.asarray(now.convert("RGB")))
 
 
 def test_the_command_prints_figures_and_draws_them(tmp_path, capsys):

@@ -18,6 +18,12 @@ RESET_CONFIG = 0x8583
 OS_BIT, SINGLE_SHOT_BIT = 0x8000, 0x0100
 FULL_SCALE_V = (6.144, 4.096, 2.048, 1.024, 0.512, 0.256, 0.256, 0.256)
 MUX: tuple[tuple[int, int | None], ...] = ((0, 1), (0, 3), (1, 3), (2, 3), (0, None), (1, None), (2, None), (3, None))
+SAMPLED_V, COMMON_OHM, DIFFERENTIAL_OHM = 0.7, 6e6, 15e6
+"""What sampling does to a pin at ±4.096 V: one resistor to 0.7 V, one to the other input (SBAS444, analog inputs)."""
+
+FLOATING_V = SAMPLED_V * DIFFERENTIAL_OHM / (COMMON_OHM + DIFFERENTIAL_OHM)
+"""Where a pin ends that nothing is joined to: half a volt."""
+
 WAKE_NS = 25_000
 """From power-down to the start of a conversion."""
 
@@ -51,7 +57,7 @@ class _Setting:
 class Ads1x15:
     """One specimen.
 
-    `pins` are the inputs from AIN0 on (None or missing: open, reads 0 V), `part` is "ads1115" or "ads1015",
+    `pins` are the inputs from AIN0 on (None or missing: open, they float), `part` is "ads1115" or "ads1015",
     `name` and `seed` make its clock error and noise, `noisy()` says whether it has noise now, `supply_v` bounds what
     a pin can carry, `transfer` is what it takes volts for where its gain, offset or line are not exact.
     """
@@ -163,5 +169,5 @@ class Ads1x15:
     def _pin_v(self, pin: int, begin_ns: int, end_ns: int) -> float:
         mean = self._pins[pin]
         if mean is None:
-            return 0.0
+            return FLOATING_V
         return max(self._low_v, min(self._high_v, mean(begin_ns, end_ns)))
