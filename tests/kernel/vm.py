@@ -34,7 +34,7 @@ MODULES = {
     "configfs": "",
     "i2c-dev": "",
     "i2c-relay": "buses=7,1",  # before i2c-stub, which takes the first free number; those of boards/orin.toml
-    "i2c-stub": "chip_addr=0x48,0x60",
+    "i2c-stub": "chip_addr=0x48,0x49,0x4a,0x60",
     "gpio-sim": "",
     "snd-dummy": "index=1",
     "snd-aloop": "index=0 timer_source=1.0.0",
