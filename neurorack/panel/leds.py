@@ -10,9 +10,10 @@
     7 engine  breathes while it starts, steady while it sounds, blinks while it is gone or cannot play
 
 Which output of the chip lights which is the board's. All change in one auto-incremented transaction (34 bytes, 0.8 ms
-at 400 kHz; two where the board spreads them over more than eight outputs), sent when a value changed, and once a second so that a chip that left is noticed and one whose supply
-blinked lights again. Brightness is what an eye sees, 0…1; duty follows it by a power of 2.2. The LEDs' on-times are
-staggered around the cycle, so that they do not all draw on the codec's supply in one step.
+at 400 kHz; two where the board spreads them over more than eight outputs), sent when a value changed, and once a second
+so that a chip that left is noticed and one whose supply blinked lights again. Brightness is what an eye sees, 0…1; duty
+follows it by a power of 2.2. The LEDs' on-times are staggered around the cycle, so that they do not all draw on the
+codec's supply in one step.
 """
 
 import math

@@ -9,6 +9,7 @@ from hardware.circuit.__main__ import HERE
 from hardware.circuit.board import at
 from neurorack.board import load_board
 from neurorack.boards import BOARDS
+from neurorack.jacks.tolerance import REFERENCE_V
 from neurorack.panel.leds import COLOURS
 from neurorack.words import CV_JACKS, GATE_JACKS, POTS
 
@@ -88,6 +89,11 @@ def test_every_jack_and_pot_comes_in_where_it_is_read(board, file):
         assert converters.INPUTS[converter][1][jack.input] == f"{name}_pin"
     for pot, name in zip(file.pots.in_order(), POTS, strict=True):
         assert converters.INPUTS["pots"][1][pot.input] == f"{name}_pin"
+
+
+def test_the_converter_of_voct_reads_the_reference_where_the_board_file_says(file):
+    assert converters.INPUTS["voct"][1][file.reference.input] == "VREF"
+    assert file.reference.volts == REFERENCE_V
 
 
 def test_gain_and_offsets_are_those_of_the_board_file(file):
