@@ -9,7 +9,7 @@ other chips are read on.
 from collections.abc import Callable
 
 from neurorack.clock import Clock
-from neurorack.jacks.ads1x15 import MESSAGE_BITS, MOST_READS, Ads1x15
+from neurorack.jacks.ads1x15 import MOST_READS, Ads1x15
 from neurorack.jacks.bus import HELD_LOW
 from neurorack.jacks.reference import Reference
 
@@ -220,7 +220,7 @@ class Follower(Reader):
         self._number, self._take = number, take
         self._reference, self._checks = reference, 0
         self._bit_ns = chip.bit_ns
-        self._read_ns = MESSAGE_BITS * self._bit_ns
+        self._read_ns = chip.read_ns
         self._lead_ns = ADDRESS_BITS * self._bit_ns  # from due to the first read: sleep's overshoot and the address
         self._shots = LEARNING_SHOTS
         self._period_ns = 0.0
