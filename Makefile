@@ -127,7 +127,7 @@ debian-train:
 	$(call debian,libportaudio2 jackd2 libfluidsynth3 fluid-soundfont-gm,no notes to learn from can be rendered)
 
 debian-kernel:
-	$(call debian,libportaudio2 qemu-system-x86 gcc libelf1 make xz-utils,there is no machine to test the kernel in)
+	$(call debian,libportaudio2 qemu-system-x86 gcc libelf1 make xz-utils device-tree-compiler,there is no machine to test the kernel in)
 
 debian-boot:
 	$(call debian,libportaudio2 systemd-container mmdebstrap debian-archive-keyring,there is no container to boot)

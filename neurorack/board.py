@@ -115,6 +115,13 @@ class Jacks(_Table, frozen=True):
         return self.voct, self.cv1, self.cv2, self.cv3, self.cv4
 
 
+class Reference(_Table, frozen=True):
+    """The voltage that lifts `voct`'s line, wired to another input of its converter, which so tells its own gain."""
+
+    input: Input
+    volts: float
+
+
 class Pot(_Table, frozen=True):
     """A pot of the panel: pin volts at its left and right stop."""
 
@@ -210,6 +217,7 @@ class Board(_Table, frozen=True):
     encoder: Encoder
     oled: Oled
     leds: Leds
+    reference: Reference | None = None
 
     def on_rack(self) -> "Board":
         """The same board in the virtual rack: buses `rack:NAME`, GPIO chip `rack`."""
@@ -299,6 +307,8 @@ def _faults(board: Board) -> Iterator[tuple[str, str, str]]:
         if abs(pot.high_v - pot.low_v) < 0.1 or not all(0 <= v <= SUPPLY_V for v in (pot.low_v, pot.high_v)):
             what = f"{pot.low_v} to {pot.high_v} V is no pot"
             yield f"pots.{name}", what, f"give two pin volts between 0 and {SUPPLY_V}"
+    if board.reference is not None:
+        yield from _reference_faults(board, board.reference)
     yield from _input_faults("jacks", ("cv1", "cv2", "cv3", "cv4"), board.jacks)
     yield from _input_faults("pots", POTS, board.pots)
     yield from _line_faults(board.gpio)
@@ -368,6 +378,13 @@ def _jack_faults(key: str, jack: Jack) -> Iterator[tuple[str, str, str]]:
             if not RAIL_V <= jack.pin_v(volts) <= SUPPLY_V - RAIL_V:
                 what = f"{volts} V puts {jack.pin_v(volts):.2f} V on the pin"
                 yield f"{key}.{end}", what, f"stay within {RAIL_V:g}…{SUPPLY_V - RAIL_V:g} V there"
+
+
+def _reference_faults(board: Board, reference: Reference) -> Iterator[tuple[str, str, str]]:
+    if reference.input == board.jacks.voct.input:
+        yield "reference.input", f"input {reference.input} is voct already", "give it its own input, 0 to 3"
+    if not 1.0 <= reference.volts <= SUPPLY_V:
+        yield "reference.volts", f"{reference.volts} V is no reference", f"give pin volts from 1 to {SUPPLY_V}"
 
 
 def _input_faults(table: str, names: tuple[str, ...], owner: Jacks | Pots) -> Iterator[tuple[str, str, str]]:

@@ -261,6 +261,11 @@ def _jacks(board: Any, run_dir: Path | None) -> Iterator[Finding]:
     scan = Scan(board, bus, None, clock)
     rests = measure_rest(scan, clock)
     bus.close()
+    if scan.reference is not None and scan.readers[0].ok and not scan.reference.known:
+        wire = board.reference
+        what = f"voct's converter does not see the {wire.volts:g} V at its input {wire.input}: its drift is heard"
+        mend = "check that wire, or leave [reference] out of the board file; then calibrate"
+        yield Finding("jacks", NOTE, what, mend)
     for rest, chip in zip(rests, (scan.readers[0], *[scan.readers[1]] * 4), strict=True):
         if not chip.ok:
             continue  # told with the chips

@@ -17,6 +17,7 @@ from neurorack.doctor import BROKEN, NOTE, OK, examine
 from neurorack.errors import BadInput
 from neurorack.jacks.bus import HELD_LOW
 from neurorack.jacks.calibration import Calibration, Correction, former_path
+from neurorack.jacks.reference import Reference
 from neurorack.rack.bus import RackBus
 from neurorack.rack.control import RackControl
 from neurorack.rundir import Lock
@@ -144,6 +145,13 @@ def test_jacks_that_nobody_reads_are_measured(models, tmp_path, rack_board):
     assert [finding.data["jack"] for finding in jacks] == list(CV_JACKS)
     assert all(abs(finding.data["mean_v"]) < 2e-3 and finding.data["noise_cents"] < 0.7 for finding in jacks)
     assert all(" noise " in finding.what for finding in jacks if finding.state == OK)
+
+
+def test_a_reference_that_is_not_wired_is_named(models, tmp_path, rack_board, monkeypatch):
+    monkeypatch.setattr(Reference, "take", lambda made, code: None)
+    jacks = told(examine(rack_board, tmp_path / "run"), "jacks")
+    assert jacks[0].state == NOTE and "does not see the 2.5 V at its input 1" in jacks[0].what
+    assert "[reference]" in jacks[0].mend
 
 
 def test_a_jack_over_range_is_told_from_the_module_that_runs(models, tmp_path, rack_board):

@@ -9,14 +9,15 @@ from smbus2 import i2c_msg
 
 from neurorack.board import RANGES_V, RATES_SPS, Adc
 from neurorack.jacks.bus import I2cBus
+from neurorack.jacks.smbus import SmbusOnly
 
 CONVERSION, CONFIG = 0, 1
 OS = 0x8000  # write: start a conversion; read: idle
 SINGLE_SHOT = 0x0100
 COMPARATOR_OFF = 0x0003
 
-MESSAGE_BITS = 28
-"""Start, address and two data bytes: bit times of one bare read."""
+MESSAGE_BITS, SMBUS_BITS = 28, 48
+"""Start, address and two data bytes: bit times of one bare read; and with address and register before it."""
 
 MOST_READS = 8
 """Reads that `readings` can join in one transaction."""
@@ -29,12 +30,13 @@ class Ads1x15:
 
     Codes are signed 16 bit for both kinds (the ADS1015's twelve bits lie at the top), so volts at the pin are
     code × `lsb_v` for both. `conversion_ns` is nominal; a specimen's own differs by up to ±10 %. `bit_ns` is the
-    bus's bit time.
+    bus's bit time, `read_ns` what one of joined readings takes.
     """
 
     def __init__(self, bus: I2cBus, adc: Adc, clock_hz: int) -> None:
         self._bus, self._address = bus, adc.address
         self.bit_ns = 1e9 / clock_hz
+        self.read_ns = self.bit_ns * (SMBUS_BITS if isinstance(bus, SmbusOnly) else MESSAGE_BITS)
         self.lsb_v = adc.range_v / 0x8000
         self.conversion_ns = 1e9 / adc.rate_sps
         gain, rate = RANGES_V.index(adc.range_v), RATES_SPS[adc.kind].index(adc.rate_sps)

@@ -1,6 +1,7 @@
 """Open an I2C bus by name: a kernel device through smbus2, or one of the virtual rack's.
 
-Both take smbus2's calls and fail as it does, with OSError: ENXIO or EREMOTEIO where a chip does not acknowledge, one
+Where an adapter of the kernel cannot carry plain messages, SMBus transfers do (`smbus`); the drivers see no difference.
+All take smbus2's calls and fail as it does, with OSError: ENXIO or EREMOTEIO where a chip does not acknowledge, one
 of `HELD_LOW` where the bus itself does not work.
 """
 
@@ -8,10 +9,11 @@ from errno import EAGAIN, EBUSY, EIO, ETIMEDOUT
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from smbus2 import SMBus, i2c_msg
+from smbus2 import I2cFunc, SMBus, i2c_msg
 
 from neurorack.clock import Clock
 from neurorack.errors import BadInput
+from neurorack.jacks.smbus import SmbusOnly
 
 if TYPE_CHECKING:
     from neurorack.rack.world import World
@@ -48,7 +50,7 @@ def open_bus(device: str, clock: Clock, place: "Path | World") -> I2cBus:
 
         return open_rack_bus(device, clock, place)
     try:
-        return SMBus(device)
+        bus = SMBus(device, force=True)  # registers as plain messages: a kernel driver at the address refuses neither
     except FileNotFoundError as error:
         raise BadInput("there is no such I2C bus", device, "enable it, or correct `buses` in the board file") from error
     except PermissionError as error:
@@ -56,3 +58,4 @@ def open_bus(device: str, clock: Clock, place: "Path | World") -> I2cBus:
     except OSError as error:
         what = f"cannot open the I2C bus: {error.strerror}"
         raise BadInput(what, device, "correct `buses` in the board file") from error
+    return bus if bus.funcs & I2cFunc.I2C else SmbusOnly(bus)

@@ -33,7 +33,9 @@ def report(board: Board, points: Sequence[Point], calibration: Calibration) -> d
     low_v, high_v = correction.true_v[0], correction.true_v[-1]
     slope = (correction.read_v[-1] - correction.read_v[0]) / (high_v - low_v)
     half_c = (ROOM_C[1] - ROOM_C[0]) / 2
-    drifts = {v: drift_cents(board.jacks.voct, board.adc.voct, v, half_c) for v in PLAYED_V}
+    beside = board.reference is not None
+    voct = board.jacks.voct, board.adc.voct
+    drifts = {v: drift_cents(*voct, v, half_c, beside_reference=beside) for v in PLAYED_V}
     return {
         "points": [
             {

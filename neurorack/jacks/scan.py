@@ -10,6 +10,7 @@ from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.jacks.lines import Edge, Lines
 from neurorack.jacks.measure import Totals
 from neurorack.jacks.readers import POLL_BITS, START_BITS, Follower, Multiplexer, Reader
+from neurorack.jacks.reference import Reference
 from neurorack.jacks.smoothing import Smoother
 from neurorack.words import CV_JACKS, GATE_JACKS, POTS
 
@@ -63,7 +64,9 @@ class Scan:
         self.calibrate(calibration or Calibration())
         self._pots = [_PotInput(pot.position(0.0), pot.position(pots.lsb_v)) for pot in board.pots.in_order()]
         inputs = board.jacks.in_order()
-        self._voct = Follower(voct, inputs[0].input, clock, self._take_voct)
+        self.reference = None if board.reference is None else Reference(board.reference, voct.lsb_v)
+        """What `voct`'s converter reads of its reference; None where the board has none there."""
+        self._voct = Follower(voct, inputs[0].input, clock, self._take_voct, self.reference)
         self._cv = Multiplexer(cv, tuple(jack.input for jack in inputs[1:]), clock, self._take_cv)
         pot_inputs = tuple(pot.input for pot in board.pots.in_order())
         self._pot = Multiplexer(pots, pot_inputs, clock, self._take_pot, POT_PACE_NS)
@@ -86,7 +89,8 @@ class Scan:
 
     @property
     def totals(self) -> Totals:
-        """Every reading since start as its chip gave it, neither calibrated nor clamped nor smoothed."""
+        """Every reading since start as its chip gave it (`voct`'s beside the reference), neither calibrated nor clamped
+        nor smoothed."""
         jacks = self._jacks
         return Totals(self._clock.now_ns(), tuple(j.count for j in jacks), tuple(j.sum_v for j in jacks))
 
@@ -146,7 +150,7 @@ class Scan:
                 self.gates[GATE_JACKS.index(line)] = level
 
     def _take_voct(self, code: int) -> None:
-        self.volts[0] = self._jacks[0].take(code)
+        self.volts[0] = self._jacks[0].take(code if self.reference is None else code * self.reference.gain)
         self.over[0] = self._jacks[0].over
         self._renew()
 
@@ -184,7 +188,7 @@ class _CvInput:
         self.count, self.sum_v = 0, 0.0
         """Readings so far, and their nominal volts together."""
 
-    def take(self, code: int) -> float:
+    def take(self, code: float) -> float:
         """Volts at the jack, smoothed, within what the jack takes."""
         volts = self._zero_v + code * self._step_v
         self.count += 1

@@ -143,8 +143,13 @@ class Drift:
         return sum(self.causes.values())
 
 
-def drift_cents(wire: Jack, adc: Adc, jack_v: float, span_c: float, parts: Parts = PITCH) -> Drift:
-    """The error at `jack_v` that `span_c` degrees away from where the module was calibrated make."""
+def drift_cents(
+    wire: Jack, adc: Adc, jack_v: float, span_c: float, parts: Parts = PITCH, *, beside_reference: bool
+) -> Drift:
+    """The error at `jack_v` that `span_c` degrees away from where the module was calibrated make.
+
+    `beside_reference`: the converter reads the reference too, and takes its own gain from it (`reference`).
+    """
     volts = _offset_errors_v(
         wire,
         adc,
@@ -157,7 +162,13 @@ def drift_cents(wire: Jack, adc: Adc, jack_v: float, span_c: float, parts: Parts
     # Both resistors of the gain turn the line around the jack voltage that puts the bias on the pin.
     volts["filter and bleed"] = 2 * (1 - PASSED) * parts.resistor_per_c * span_c * abs(wire.pin_v(jack_v) / wire.gain)
     volts["gain resistors"] = 2 * parts.resistor_per_c * span_c * abs(_unmoved_v(wire) - jack_v)
-    volts["converter's gain"] = ADC_GAIN_PER_C * span_c * abs(wire.pin_v(jack_v) / wire.gain)
+    if beside_reference:  # both stand beside the same reference: of its drift only the jack's own volts are left
+        volts["reference"] = parts.reference_per_c * span_c * abs(jack_v)
+        volts["converter's gain"] = 0.0
+        read_v = ADC_OFFSET_LSB_PER_C * span_c * lsb_v(adc) / REFERENCE_V  # the offset counts in that reading, too
+        volts["converter's offset"] += read_v * abs(wire.pin_v(jack_v) / wire.gain)
+    else:
+        volts["converter's gain"] = ADC_GAIN_PER_C * span_c * abs(wire.pin_v(jack_v) / wire.gain)
     return Drift({cause: CENTS_PER_V * error_v for cause, error_v in volts.items()})
 
 

@@ -10,15 +10,14 @@
     7 engine  breathes while it starts, steady while it sounds, blinks while it is gone or cannot play
 
 Which output of the chip lights which is the board's. All change in one auto-incremented transaction (34 bytes, 0.8 ms
-at 400 kHz), sent when a value changed, and once a second so that a chip that left is noticed and one whose supply
-blinked lights again. Brightness is what an eye sees, 0…1; duty follows it by a power of 2.2. The LEDs' on-times are
-staggered around the cycle, so that they do not all draw on the codec's supply in one step.
+at 400 kHz; two where the board spreads them over more than eight outputs), sent when a value changed, and once a second
+so that a chip that left is noticed and one whose supply blinked lights again. Brightness is what an eye sees, 0…1; duty
+follows it by a power of 2.2. The LEDs' on-times are staggered around the cycle, so that they do not all draw on the
+codec's supply in one step.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-
-from smbus2 import i2c_msg
 
 from neurorack.clock import Clock
 from neurorack.panel.backoff import Backoff
@@ -44,6 +43,9 @@ _MODE1, _LED0, _PRESCALE = 0x00, 0x06, 0xFE
 _SLEEP, _AUTO_INCREMENT = 0x10, 0x20  # bit 0 clear: no answer to the all-call address 0x70
 _TOTEM_POLE = 0x04
 _OSCILLATOR_HZ = 25_000_000
+
+MOST_BYTES = 32
+"""Of a block that every adapter carries: eight outputs."""
 
 
 def duty(brightness: float) -> int:
@@ -139,4 +141,5 @@ class Leds:
         return True
 
     def _write(self, register: int, data: bytes) -> None:
-        self._bus.i2c_rdwr(i2c_msg.write(self._address, bytes((register,)) + data))
+        for start in range(0, len(data), MOST_BYTES):
+            self._bus.write_i2c_block_data(self._address, register + start, list(data[start : start + MOST_BYTES]))

@@ -36,6 +36,8 @@ class Bus(Protocol):
 
     def i2c_rdwr(self, *messages: i2c_msg) -> None: ...
 
+    def write_i2c_block_data(self, i2c_addr: int, register: int, data: list[int]) -> None: ...
+
 
 class I2C:
     """The part of CircuitPython's `busio.I2C` that Adafruit's drivers need, over an smbus2-compatible bus.

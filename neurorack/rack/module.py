@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from neurorack.board import Adc, Board, Jack, Pot
+from neurorack.board import Adc, Board, Jack, Pot, Reference
 from neurorack.jacks.tolerance import BLEED_OHM
 from neurorack.rack.chips import Chip
 from neurorack.rack.chips.ads1x15 import COMMON_OHM, DIFFERENTIAL_OHM, SAMPLED_V, Ads1x15, PinMean
@@ -32,7 +32,8 @@ def virtual_chips(board: Board, bus: str, world: World, run_dir: Path | None) ->
         ("adc_pots", board.adc.pots, pots),
     ):
         if adc.bus == bus:
-            chips[name] = _adc(name, adc, wired, world, specimen)
+            reference = board.reference if name == "adc_voct" else None
+            chips[name] = _adc(name, adc, wired, world, specimen, reference)
     if board.oled.bus == bus:
         chips["oled"] = Ssd1306(board.oled.address, run_dir)
     if board.leds.bus == bus:
@@ -40,13 +41,22 @@ def virtual_chips(board: Board, bus: str, world: World, run_dir: Path | None) ->
     return chips
 
 
-def _adc(name: str, adc: Adc, wired: dict[str, Jack] | dict[str, Pot], world: World, specimen: Specimen) -> Ads1x15:
+def _adc(
+    name: str,
+    adc: Adc,
+    wired: dict[str, Jack] | dict[str, Pot],
+    world: World,
+    specimen: Specimen,
+    reference: Reference | None = None,
+) -> Ads1x15:
     pins: list[PinMean | None] = [None] * 4
     for source, wire in wired.items():
         if isinstance(wire, Jack):
             pins[wire.input] = _jack_pin(source, *specimen.line(source), world)
         else:
             pins[wire.input] = _pot_pin(source, wire, world)
+    if reference is not None:
+        pins[reference.input] = lambda t0_ns, t1_ns: specimen.reference_v
     transfer = specimen.transfer(name.removeprefix("adc_"))
     seed = world.state.seed
     return Ads1x15(adc.address, pins, part=adc.kind, name=name, seed=seed, noisy=world.noisy, transfer=transfer)

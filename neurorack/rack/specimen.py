@@ -92,12 +92,17 @@ class Specimen:
     def __init__(self, board: Board, number: int) -> None:
         wires = dict(zip(CV_JACKS, board.jacks.in_order(), strict=True))
         self._lines = {name: (wire.gain, wire.offset_v) for name, wire in wires.items()}
+        self.reference_v = REFERENCE_V
+        """What its reference gives."""
         self._converters: dict[str, Converters] = {}
         if number:
             rng = np.random.default_rng(number)
             for name, wire in wires.items():
-                gain, offset_v = Conditionings(wire, parts_of(name), rng, 1).line()
+                stage = Conditionings(wire, parts_of(name), rng, 1)
+                gain, offset_v = stage.line()
                 self._lines[name] = float(gain[0]), float(offset_v[0])
+                if name == CV_JACKS[0]:
+                    self.reference_v = float(stage.reference_v()[0])
             self._converters = {name: Converters(getattr(board.adc, name), rng, 1) for name in ("voct", "cv", "pots")}
 
     def line(self, jack: str) -> tuple[float, float]:

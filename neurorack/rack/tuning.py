@@ -3,8 +3,8 @@
     python -m neurorack.rack.tuning --out hardware/pictures/calibration.png
 
 Every module has its own parts and converter (`specimen`), is measured at the wizard's voltages with the converter's
-noise and steps, corrected by the correction that plays, and asked for every tenth of a volt. The source of the
-voltages is taken to be exact: what it is off by, the module is off by.
+noise and steps beside its reference, corrected by the correction that plays, and asked for every tenth of a volt. The
+source of the voltages is taken to be exact: what it is off by, the module is off by.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import numpy as np
 from neurorack.board import Board, load_board
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Correction
+from neurorack.jacks.reference import READINGS
 from neurorack.jacks.tolerance import CENTS_PER_V, PITCH, lsb_v
 from neurorack.jacks.wizard import POINTS_V
 from neurorack.rack.chips.ads1x15 import input_noise_v
@@ -63,11 +64,18 @@ def simulate(board: Board, modules: int = MODULES, points_v: Sequence[float] = P
     def read(jack_v: np.ndarray, readings: int, warmer_c: float = 0.0) -> np.ndarray:
         """Nominal volts [modules, voltages], each the mean of so many readings."""
         gain, offset_v = stages.line(warmer_c)
-        pin_v = converters.convert(offset_v[:, None] + gain[:, None] * jack_v, warmer_c)
-        codes = np.zeros_like(pin_v)
+        pin_v = mean(offset_v[:, None] + gain[:, None] * jack_v, readings, warmer_c)
+        if board.reference is not None:
+            pin_v *= board.reference.volts / mean(stages.reference_v(warmer_c)[:, None], READINGS, warmer_c)
+        return (pin_v - wire.offset_v) / wire.gain
+
+    def mean(pin_v: np.ndarray, readings: int, warmer_c: float) -> np.ndarray:
+        """What so many readings of `pin_v` [modules, …] make together, in volts."""
+        taken_v = converters.convert(pin_v, warmer_c)
+        codes = np.zeros_like(taken_v)
         for _ in range(readings):
-            codes += np.rint((pin_v + noise_v * rng.standard_normal(pin_v.shape, np.float32)) / step_v)
-        return (codes * step_v / readings - wire.offset_v) / wire.gain
+            codes += np.rint((taken_v + noise_v * rng.standard_normal(taken_v.shape, np.float32)) / step_v)
+        return codes * step_v / readings
 
     rising = sorted(points_v)
     measured_v = read(np.array(rising), MEASURED)

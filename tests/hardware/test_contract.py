@@ -96,6 +96,11 @@ def test_every_jack_and_pot_comes_in_where_it_is_read(board, file):
         assert converters.INPUTS["pots"][1][pot.input] == f"{name}_pin"
 
 
+def test_the_converter_of_voct_reads_the_reference_where_the_board_file_says(file):
+    assert converters.INPUTS["voct"][1][file.reference.input] == "VREF"
+    assert file.reference.volts == tolerance.REFERENCE_V
+
+
 def test_gain_and_offsets_are_those_of_the_board_file(file):
     """To 0.02 cents; and what the rack and the wizard reckon with behind the op-amp is what is drawn there."""
     assert (tolerance.FILTER_OHM, tolerance.BLEED_OHM) == (cv.FILTER_OHMS, cv.BLEED_OHMS)

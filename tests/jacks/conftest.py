@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from neurorack.jacks.lines import open_lines
 from neurorack.jacks.scan import Scan
 from neurorack.rack.chips.ads1x15 import Ads1x15
 from neurorack.rack.plan import Rack
+from neurorack.rack.signals import Signal
 from neurorack.rack.state import Fault, MemoryStore, WorldState
 from neurorack.rack.world import World
 from neurorack.words import CV_JACKS, GATE_JACKS
@@ -36,9 +38,16 @@ class Plays:
         return [at_ns for at_ns, _ in self._table if t0_ns < at_ns <= t1_ns]
 
 
+def _signal(played: Any) -> Signal:
+    if hasattr(played, "breaks"):
+        return played
+    return Plays([(0, played)] if isinstance(played, int | float) else played)
+
+
 class Module:
-    """`jacks` maps a jack to volts or to what `Plays` takes; `seed` picks the specimens of the chips, and with
-    `clock_error` all of them convert that much slower than their data sheets say. `board` is a file in place of orin's.
+    """`jacks` maps a jack to volts, to a signal or to what `Plays` takes; `seed` picks the specimens of the chips, and
+    with `clock_error` all of them convert that much slower than their data sheets say. `board` is a file in place of
+    orin's.
     """
 
     def __init__(
@@ -51,7 +60,7 @@ class Module:
         calibration: Calibration | None = None,
         **jacks: object,
     ) -> None:
-        signals = {jack: Plays([(0, v)] if isinstance(v, int | float) else v) for jack, v in jacks.items()}
+        signals = {jack: _signal(v) for jack, v in jacks.items()}
         cables, pots = {jack: jack for jack in signals}, {"pot1": 0.1, "pot4": 1.0}
         state = WorldState(rack="bench", board=str(board or ""), seed=seed, cables=cables, pots=pots, noise=noise)
         self.world = World(MemoryStore(state), Rack(Path("bench"), "bench", seed, dict(signals), cables, pots))

@@ -49,17 +49,29 @@ def test_drift_is_what_the_circuit_does(jack_v, cause, errors):
     wire, adc = JACKS[0]
     gain, offset_v = conditioning(wire, **{name: 15 * drift for name, drift in errors.items()})
     read_v = wire.jack_v(offset_v + gain * jack_v)
-    cents = drift_cents(wire, adc, jack_v, 15.0).causes[cause]
+    cents = drift_cents(wire, adc, jack_v, 15.0, beside_reference=False).causes[cause]
     assert cents == pytest.approx(CENTS_PER_V * abs(read_v - jack_v), rel=0.01, abs=1e-3)
 
 
 def test_the_converters_drift_counts_at_its_pin():
     wire, adc = JACKS[0]
-    cents = drift_cents(wire, adc, 0.0, 15.0).causes["converter's gain"]
+    cents = drift_cents(wire, adc, 0.0, 15.0, beside_reference=False).causes["converter's gain"]
     assert cents == pytest.approx(CENTS_PER_V * 15 * ADC_GAIN_PER_C * 2.25 / 0.3, rel=1e-5)
 
 
+@pytest.mark.parametrize("jack_v", [-2.0, 0.0, 1.0, 4.0])
+def test_beside_the_reference_its_own_drift_counts_for_the_jacks_volts_alone(jack_v):
+    wire, adc = JACKS[0]
+    drift = 15 * PITCH.reference_per_c
+    gain, offset_v = conditioning(wire, reference=drift)
+    read_v = wire.jack_v((offset_v + gain * jack_v) / (1 + drift))  # what it reads of the reference is called 2.5 V
+    causes = drift_cents(wire, adc, jack_v, 15.0, beside_reference=True).causes
+    assert causes["reference"] == pytest.approx(CENTS_PER_V * abs(read_v - jack_v), rel=0.01, abs=1e-3)
+    assert causes["converter's gain"] == 0.0
+
+
 def test_likely_lies_between_the_largest_cause_and_their_sum():
-    drift = drift_cents(*JACKS[0], 4.0, 15.0)
-    assert max(drift.causes.values()) < drift.likely < drift.worst
-    assert drift_cents(*JACKS[0], 4.0, 0.0).worst == 0.0
+    for beside in (False, True):
+        drift = drift_cents(*JACKS[0], 4.0, 15.0, beside_reference=beside)
+        assert max(drift.causes.values()) < drift.likely < drift.worst
+        assert drift_cents(*JACKS[0], 4.0, 0.0, beside_reference=beside).worst == 0.0

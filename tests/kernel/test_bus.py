@@ -1,12 +1,11 @@
 """The drivers of converters, display and LEDs on the kernel's I2C: smbus2, i2c-dev and the core between them and chips.
 
-The kernel's own simulation, i2c-stub, speaks SMBus alone, in transfers of up to 32 bytes, and the drivers send plain
-messages (two reads and a write joined, 129 bytes of picture). So the chips here are the virtual rack's, behind an
-adapter of the kernel that takes any message; i2c-stub has the last test. What neither has are wires: clock rate,
-stretching, arbitration, and the errors with which a Jetson's own adapter reports them.
+The chips here are the virtual rack's, behind an adapter of the kernel that takes any message (`relay.py`). The kernel's
+own simulation, i2c-stub, is in test_smbus.py. What neither has are wires: clock rate, stretching, arbitration, and the
+errors with which a Jetson's own adapter reports them.
 """
 
-from errno import EOPNOTSUPP, EREMOTEIO
+from errno import EREMOTEIO
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from neurorack.errors import BadInput
 from neurorack.jacks.ads1x15 import Ads1x15
 from neurorack.jacks.bus import I2cBus, open_bus
 from neurorack.jacks.scan import Scan
-from neurorack.panel.leds import Leds, duty, registers
+from neurorack.panel.leds import Leds, duty
 from neurorack.panel.oled import Oled
 from neurorack.rack.chips.pca9685 import LEDS
 from neurorack.rack.chips.ssd1306 import OLED, pixels
@@ -119,16 +118,3 @@ def test_leds_shine_as_bright_as_they_are_told(rack):
 def test_a_bus_that_is_not_there_is_one_clear_message():
     with pytest.raises(BadInput, match=r"no such I2C bus \(/dev/i2c-9\): .*`buses` in the board file"):
         open_bus("/dev/i2c-9", CLOCK, Path("/nowhere"))
-
-
-def test_an_adapter_of_smbus_alone_carries_registers_and_refuses_the_drivers():
-    names = Path("/sys/bus/i2c/devices").glob("i2c-*/name")
-    stub = next(path.parent.name for path in names if "stub" in path.read_text())
-    bus = open_bus(f"/dev/{stub}", CLOCK, Path("/nowhere"))
-    outputs = list(registers([0.0, 0.25, 0.5, 0.75, 1.0, 0.1, 0.2, 0.3]))
-    bus.write_i2c_block_data(BOARD.leds.address, 0x06, outputs)
-    assert bus.read_i2c_block_data(BOARD.leds.address, 0x06, len(outputs)) == outputs
-    with pytest.raises(OSError) as raised:
-        Ads1x15(bus, BOARD.adc.voct, 400_000).start(0)
-    assert raised.value.errno == EOPNOTSUPP
-    bus.close()

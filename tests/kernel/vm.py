@@ -27,6 +27,11 @@ OUT = REPOSITORY / "out/kernel"
 META = "linux-image-amd64"
 """Depends on the newest kernel of this Debian."""
 
+ARM_META = "linux-image-arm64"
+"""The same for the Nano: its device tree comes with it."""
+
+TREES = ("tegra210-p3450-0000.dtb",)
+
 MODULES = {
     "virtio_pci": "",
     "9pnet_virtio": "",
@@ -34,7 +39,7 @@ MODULES = {
     "configfs": "",
     "i2c-dev": "",
     "i2c-relay": "buses=7,1",  # before i2c-stub, which takes the first free number; those of boards/orin.toml
-    "i2c-stub": "chip_addr=0x48,0x60",
+    "i2c-stub": "chip_addr=0x48,0x49,0x4a,0x60",
     "gpio-sim": "",
     "snd-dummy": "index=1",
     "snd-aloop": "index=0 timer_source=1.0.0",
@@ -75,6 +80,7 @@ class Kernel:
         self.busybox = self.root / "bin/busybox"
         self.built = self.place / "built"
         self.initramfs = self.place / "initramfs.cpio"
+        self.trees = out / "trees"
 
     def prepare(self) -> None:
         """Download, build and pack what is not there yet."""
@@ -85,6 +91,7 @@ class Kernel:
             self._unpack(package)
         self._build(headers)
         self._pack()
+        self._get_trees()
 
     def _unpack(self, package: str) -> None:
         stamp = self.place / f"{package}.unpacked"
@@ -132,6 +139,35 @@ class Kernel:
         for file in files:
             shutil.move(self.place / name / file, self.built)
         shutil.rmtree(self.place / name)
+
+    def _get_trees(self) -> None:
+        """Device trees out of the kernel's package for arm64. Apt here may know none: it gets lists apart for that."""
+        if all((self.trees / tree).exists() for tree in TREES):
+            return
+        place = self.place / "arm64"
+        for folder in ("state/lists/partial", "cache/archives/partial"):
+            (place / folder).mkdir(parents=True, exist_ok=True)
+        (place / "state/status").touch()
+        settings = {"Dir::State": place / "state", "Dir::Cache": place / "cache", "APT::Sandbox::User": "root"}
+        settings |= {"APT::Architecture": "arm64", "APT::Architectures": "arm64"}
+        (place / "apt.conf").write_text("".join(f'{name} "{value}";\n' for name, value in settings.items()))
+        os.environ["APT_CONFIG"] = str(place / "apt.conf")
+        try:
+            _run("apt-get", "update", "-qq")
+            package = _depends(ARM_META, "linux-image-")[0]
+            archive = self._download(package)
+        finally:
+            del os.environ["APT_CONFIG"]
+        unpacked = place / "root"
+        _run("dpkg-deb", "-x", str(archive), str(unpacked))
+        archive.unlink()
+        self.trees.mkdir(exist_ok=True)
+        for tree in TREES:
+            found = next(unpacked.rglob(tree), None)
+            if found is None:
+                raise Refused(f"{package} has no device tree {tree}")
+            shutil.move(found, self.trees)
+        shutil.rmtree(place)
 
     def _find(self, module: str) -> Path | None:
         """The file of a module, of Debian's or built here. None where there is none."""
@@ -200,6 +236,7 @@ def boot(kernel: Kernel, arguments: list[str]) -> int:
         "PYTHONDONTWRITEBYTECODE": "1",
         "TMPDIR": "/run/tmp",
         "NEURORACK_KERNEL_TESTS": "1",
+        "NEURORACK_TREES": str(kernel.trees),
         "JETSON_MODEL_NAME": "JETSON_ORIN_NANO",  # for Jetson.GPIO, which finds no device tree
     }
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())

@@ -29,6 +29,10 @@ class FakeBus:
             if message.flags == WRITE:
                 self.sent.append((message.addr, bytes(message)))
 
+    def write_i2c_block_data(self, i2c_addr: int, register: int, data: list[int]) -> None:
+        assert len(data) <= 32, "more than an adapter carries in a block"
+        self.i2c_rdwr(i2c_msg.write(i2c_addr, [register, *data]))
+
     def close(self) -> None:
         pass
 

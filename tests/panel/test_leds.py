@@ -92,6 +92,14 @@ def test_an_led_lights_on_the_output_that_the_board_gives_it(bus: Any, clock: Si
     assert [on_share(message[i : i + 4]) for i in range(1, len(message), 4)] == [0, 0, 0, 0, 0, 1]
 
 
+def test_leds_on_outputs_far_apart_take_two_blocks(bus: Any, clock: SimulatedClock) -> None:
+    Leds(bus, 0x60, {"gate1": 0, "level": 15}, 1000, clock).show({"gate1": 1.0, "level": 1.0})
+    first, second = bus.take()[-2:]
+    assert (first[0], len(first), second[0], len(second)) == (0x06, 33, 0x06 + 32, 33)
+    shares = [on_share(block[i : i + 4]) for block in (first, second) for i in range(1, 33, 4)]
+    assert shares == [1, *[0] * 14, 1]
+
+
 def test_a_chip_that_comes_back_is_set_up_anew(leds: Leds, bus: Any, clock: SimulatedClock) -> None:
     leds.show({"clip": 1.0})
     bus.answers = False
