@@ -15,8 +15,9 @@ HELD_MAX = 128
 
 
 class Keys:
-    """`legato`: a key pressed while another is down moves the pitch and does not begin the gesture anew.
-    `velocity` is how far from softest to hardest moves the knob `rms`, 0…1.
+    """`legato`: a key pressed while another is down moves the pitch and does not begin the gesture anew, but where the
+    instrument is of struck things: pads are hit before the hand has left the last one. `velocity` is how far from
+    softest to hardest moves the knob `rms`, 0…1.
 
     A `source` is whatever has a pedal and a pitch wheel of its own, as a channel of a port. `key` is its name for the
     key, `pitch` in semitones as MIDI counts them, fractions too.
@@ -33,7 +34,8 @@ class Keys:
     def press(self, source: Hashable, key: Hashable, pitch: float, velocity: int = STILL) -> None:
         """`velocity` 1…127."""
         at = source, key
-        slides = self._legato and any(other not in self._kept for other in self._down if other != at)
+        legato = self._legato and not self._player.struck
+        slides = legato and any(other not in self._kept for other in self._down if other != at)
         self._down.pop(at, None)
         self._kept.discard(at)
         if len(self._down) >= HELD_MAX:

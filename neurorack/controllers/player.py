@@ -17,6 +17,9 @@ RETRY_S = 1.0
 NOTES = 2
 """The version of the protocol that has them."""
 
+LOOK_S = 0.5
+"""How often is looked at what kind of instrument it is."""
+
 
 class Player:
     """Call `step` when `fileno` becomes readable, after anything was asked for, and every second.
@@ -31,6 +34,8 @@ class Player:
         self._wishes: dict[str, tuple[str, dict[str, Any]]] = {}  # what it is about → what to do, how
         self._note_id = self._wish_id = 0  # on their way, 0: none
         self._panics = False
+        self.struck = False
+        """Whether the instrument is of things that are struck: each key begins a hit."""
         self._due_s = 0.0
         self._missing = ""
 
@@ -74,12 +79,15 @@ class Player:
         if client.server["version"] < NOTES:
             client.close()
             raise BadInput("this module takes no notes yet", str(self._run_dir), "update it")
+        client.send("watch", paths=["kind"], every_s=LOOK_S)
         self._client, self._missing = client, ""
         self._say(f"plays the module of {self._run_dir}")
 
     def _take_answers(self, client: Client) -> None:
         for answer in client.heard():
-            if answer.get("id") == self._note_id:
+            if "values" in answer:
+                self.struck = answer["values"].get("kind", "") == "percussive"
+            elif answer.get("id") == self._note_id:
                 self._note_id = 0
             elif answer.get("id") in (self._wish_id, None):  # None: no message at all, in the server's eyes
                 self._wish_id = 0

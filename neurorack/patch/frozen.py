@@ -4,9 +4,9 @@
     frozen   the last `length` hops before the freeze, round and round
 
 The loop's drift is taken out: it begins and ends on the row that was heard when the freeze began, so neither its
-beginning nor its seam is heard, and its length may be another with every turn. Going back to live, and while somebody
-scrubs, what lies between the rows heard and the rows that come fades with the time constant of a knob. A leap goes at
-once: what lies between two timbres may be louder, or steeper, than both.
+beginning nor its seam is heard, and its length may be another with every turn. While somebody scrubs, what lies between
+the rows heard and the rows that come fades with the time constant of a knob. Going back to live is a leap, and a leap
+goes at once: what lies between two timbres may be louder, or steeper, than both.
 """
 
 import math
@@ -59,9 +59,9 @@ class Rows:
         before = self._past[at - 1]
         if frozen and not self._frozen:
             self._capture(at)
-        elif leaps:
+        elif leaps or self._frozen != frozen:
             self._parted = False
-        elif smooth or self._frozen != frozen:
+        elif smooth:
             np.subtract(before, row, out=self._apart)
             self._parted = True
         self._frozen = frozen

@@ -50,6 +50,7 @@ from neurorack.patch.performance import (
     pace,
 )
 from neurorack.patch.pitch import HIGHEST_HZ, LOWEST_HZ
+from neurorack.patch.swell import Swell
 from neurorack.patch.touch import Touch
 from neurorack.patch.vca import Vca
 from neurorack.shared import FRAMES
@@ -164,6 +165,8 @@ class Voice:
         self._twofold = False  # that was gate 2's doing
         self._glide = Glide(hops)
         self._rows_heard = Rows(LATENT + latent)
+        self._swell = Swell(hops, LATENT + latent)
+        self._lowest = 1.0  # partial of what sounds, times the pitch
         self._gate2 = Gate2()
         self._held = False  # gate 1 is up
         self._frozen, self._smooth, self._leaps = ([False] * hops for _ in range(3))
@@ -370,6 +373,7 @@ class Voice:
         silent = self._walk.stage in (Stage.SILENT, Stage.ENDED)
         self._walk.start()
         self._started = self._sample + offset
+        self._swell.begin(offset // HOP)
         if not self._hearing:
             self._forget_in = 0
             self._open(offset, silent=silent)
@@ -394,6 +398,7 @@ class Voice:
         self._struck = self._walk.place
         if (partials := self._walk.partials) is not None:
             self.strikes.append((offset, partials))
+            self._lowest = 2.0 ** float(partials[0])
             self._frames["partials"][:, : len(partials)] = partials
 
     def _advance(self, begin: int, end: int) -> None:
@@ -441,6 +446,7 @@ class Voice:
         else:
             self._place_all(rows, bent_oct, positions)
         controls[:, LATENT:] = rows[:, LATENT:]
+        self._swell.pass_on(controls, self.f0_hz, self._lowest)
 
     def _place_each(self, rows: np.ndarray, bent_oct: np.ndarray, positions: np.ndarray) -> None:
         """Pitch and descriptors, a hop at a time: in short blocks plain numbers are faster than arrays."""

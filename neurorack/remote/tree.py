@@ -61,7 +61,7 @@ class Tree:
         self._files: dict[str, tuple[int, Snapshot]] = {}  # name → inode, snapshot
         self._slow: dict[str, Leaf] = {}
         self._slow_due_s = 0.0
-        self._cards: tuple[str, tuple[str, ...]] = ("", ())  # bundle, its gestures
+        self._card: tuple[str, str, tuple[str, ...]] = ("", "", ())  # bundle, its kind and its gestures
         self._calibration: tuple[tuple[str, int, int], dict[str, Leaf]] = (("", 0, 0), {})
 
     def read(self) -> dict[str, Leaf]:
@@ -95,15 +95,15 @@ class Tree:
         snapshot.refresh()
         return snapshot.record
 
-    def _own_gestures(self, bundle: str) -> tuple[str, ...]:
-        """Names, in the order of their numbers; empty where the bundle cannot be read."""
-        if self._cards[0] != bundle:
+    def _kind_and_gestures(self, bundle: str) -> tuple[str, tuple[str, ...]]:
+        """Of KINDS, and names in the order of their numbers; empty where the bundle cannot be read."""
+        if self._card[0] != bundle:
             try:
-                names = tuple(read_card(find(bundle)).gestures.names)
+                card = read_card(find(bundle))
+                self._card = bundle, card.kind, tuple(card.gestures.names)
             except BadInput:
-                names = ()
-            self._cards = bundle, names
-        return self._cards[1]
+                self._card = bundle, "", ()
+        return self._card[1:]
 
     def _add_system(self, values: dict[str, Leaf], meters: Any, volts: Any, now_ns: int) -> None:
         if time.monotonic() >= self._slow_due_s:
@@ -163,10 +163,12 @@ class Tree:
         if sound is None:
             return
         takes = self.takes[1] if self.takes[0] == sound.bundle else ()
+        kind, own = self._kind_and_gestures(sound.bundle)
         values |= {
             "bundle": sound.bundle,
+            "kind": kind,
             "gesture": sound.gesture,
-            "gestures": [*self._own_gestures(sound.bundle), *takes],
+            "gestures": [*own, *takes],
             "takes": list(takes),
             "depth": _rounded(sound.depth),
             "intonation": _rounded(sound.intonation),

@@ -11,6 +11,7 @@ class Heard:
     def __init__(self) -> None:
         self.deeds: list[tuple[Any, ...]] = []
         self.gate, self.volts, self.level, self.strikes = False, 0.0, 0.0, 0
+        self.struck = False
 
     def play(self, volts: float, *, gate: bool, strike: bool, level: float) -> None:
         self.strikes += strike or (gate and not self.gate)

@@ -33,6 +33,18 @@ def test_legato_moves_the_pitch_and_begins_nothing_anew(heard, legato, strikes):
     assert heard.strikes == strikes
 
 
+def test_pads_that_overlap_strike_each_for_itself(keys, heard):
+    heard.struck = True
+    keys.press("a", 60, 60)
+    keys.press("a", 62, 62)
+    assert heard.strikes == 2
+    keys.release("a", 60)
+    keys.bend("a", 1.0)
+    keys.press("a", 64, 64)
+    keys.release("a", 64)
+    assert heard.strikes == 3, "a pad that is let go strikes nothing"
+
+
 def test_the_same_key_again_begins_anew(keys, heard):
     keys.press("a", 60, 60)
     keys.press("a", 60, 60)

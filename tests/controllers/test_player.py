@@ -122,6 +122,24 @@ def test_a_process_that_slept_itself_takes_no_cable_for_pulled(playing, desk):
     os.close(keyboard)
 
 
+def test_whether_things_are_struck_is_known_of_the_instrument_that_plays(playing, desk, struck_bundle, monkeypatch):
+    keyboard = desk.plug()
+    os.write(keyboard, bytes.fromhex("90 3c 40"))
+    desk.until(lambda: desk.note["gate"])
+    assert not desk.player.struck
+    own = os.environ["NEURORACK_MODELS"]
+    monkeypatch.setenv("NEURORACK_MODELS", str(struck_bundle.parent))
+    desk.player.set("bundle", struck_bundle.name)
+    desk.until(lambda: desk.player.struck)
+    strikes = int(desk.note["strikes"])
+    os.write(keyboard, bytes.fromhex("90 40 40"))
+    desk.until(lambda: desk.note["strikes"] == strikes + 1)
+    monkeypatch.setenv("NEURORACK_MODELS", own)
+    desk.player.set("bundle", "tiny")
+    desk.until(lambda: not desk.player.struck)
+    os.close(keyboard)
+
+
 def test_the_process_that_ends_lets_go_and_leaves_the_pitch_to_the_cable(playing, desk):
     keyboard = desk.plug()
     os.write(keyboard, bytes.fromhex("90 3c 40"))

@@ -132,6 +132,27 @@ def test_no_jump_of_any_control_clicks(name: str, request: pytest.FixtureRequest
     assert max(jump.step_db for jump in found) < ALLOWED_DB
 
 
+def test_a_bass_that_leaps_away_or_in_makes_no_step_of_its_own(skins: bundle.Bundle) -> None:
+    """At 20 Hz and a depth that leaps between none and all: 40 dB and more within a hop."""
+    lowest = min(range(len(skins.gestures)), key=lambda index: float(np.median(skins.gestures[index].pitch)))
+    made, row, sounds = Player(skins, BLOCK, 0, noisy=False), at_rest(), []
+    row[PERFORMANCE.index("scrub")] = 0.6
+    pitch_hz = 20.0 / 2.0 ** float(np.median(skins.gestures[lowest].pitch))
+    made.set_gesture(lowest, 0.0, 0.0)
+    made.set_targets(pitch_hz, np.array([0.9, 0.1, 0.5, 0.5, 0.9]), row, np.zeros(PLAYED))
+    made.gate(0, "gate1", 1)
+    for turn in range(9):
+        made.set_gesture(lowest, 2.0 * (turn % 2), 1.0)
+        for blocks in (JUMP, 200 + 7 * turn):  # another phase every time
+            sounds.append(np.zeros(blocks * BLOCK, np.float32))
+            for part in sounds[-1].reshape(blocks, BLOCK):
+                made.render(part)
+    for turn in range(1, 9):
+        before, across, after = sounds[2 * turn - 1 : 2 * turn + 2]
+        assert abs(energy_db(before) - energy_db(after)) > 20
+        assert max(excesses_db((before, after), across)) < ALLOWED_DB
+
+
 def test_a_click_would_be_found() -> None:
     tone = 0.1 * np.sin(2 * np.pi * C4_HZ * np.arange(20_000) / SAMPLE_RATE_HZ).astype(np.float32)
 

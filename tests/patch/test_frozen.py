@@ -1,4 +1,4 @@
-"""Frozen rows go round without a seam, at exactly their period, and come back without a jump."""
+"""Frozen rows go round without a seam, at exactly their period, and come back at once."""
 
 import numpy as np
 import pytest
@@ -57,14 +57,12 @@ def test_a_loop_of_whole_hops_is_what_was_heard_less_its_drift():
     assert np.array_equal(out[500:540], out[540:580])
 
 
-def test_neither_beginning_nor_seam_nor_end_jumps():
+def test_neither_beginning_nor_seam_jumps_and_the_end_goes_at_once():
     frozen = (np.arange(2_000) >= 500) & (np.arange(2_000) < 1_500)
     out = passed(live(2_000), frozen, 60.0)
     steps = np.abs(np.diff(out[:1_500], axis=0)).max(axis=0)
     assert steps[1] < 0.2, "a sine of 44 hops goes 0.15 a hop"
-    back = np.abs(out[1_500] - out[1_499]).max() / np.abs(live(2_000)[1_500] - out[1_499]).max()
-    assert back < 0.35, "a knob's time constant"
-    assert out[1_600] == pytest.approx(live(2_000)[1_600], abs=1e-5)
+    assert np.array_equal(out[1_500:], live(2_000)[1_500:]), "nothing between the two is heard"
 
 
 def test_another_length_begins_with_the_next_turn_and_tears_nothing():

@@ -259,6 +259,15 @@ def test_a_percussive_retrigger_costs_less_than_half_a_millisecond(struck: bundl
     assert np.abs(np.diff(gain[10:])).max() <= 1 / STRIKE_SAMPLES + 1e-6
 
 
+def test_a_strike_has_its_level_at_once_however_low_it_is(struck: bundle.Bundle) -> None:
+    made = Voice(struck, 64)
+    made.choose(DRUM)
+    made.set_targets(20.0, MIDDLE)
+    controls, _ = play(made, 160 * HOP, {0: 1, 100 * HOP: 1})
+    assert controls[99, 1] < controls[0, 1] - 20.0
+    np.testing.assert_array_equal(controls[100:150], controls[:50])
+
+
 @pytest.mark.parametrize("block", BLOCKS)
 def test_every_strike_is_told_with_its_sample_and_partials(struck: bundle.Bundle, block: int) -> None:
     made, told = voice(struck, block, DRUM), []
