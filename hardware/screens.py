@@ -305,10 +305,14 @@ SCREENS: dict[str, Callable[[], np.ndarray]] = {
     "panic": lambda: shown(SystemPage(Shown(), Service()), right(-1)),
     "holding": lambda: screens.holding(0.4),
     "panicked": lambda: screens.error(
-        BadInput("Silent for a second, then as out of its box.", "", "undo: menu, system, undo panic"), title="⚠ panic"
+        BadInput("Silent for a second, then the factory patch.", "", "undo: menu, system, undo panic"),
+        title="⚠ panic",
+        hint="push: back",
     ),
     "refused": lambda: screens.error(
-        BadInput("no bundle 'bells'", "models", "give a folder or one of: fluid, skins, tongues"), title="⚠ not done"
+        BadInput("no bundle 'bells'", "models", "give a folder or one of: fluid, skins, tongues"),
+        title="⚠ not done",
+        hint="push: back",
     ),
     "error": lambda: screens.error(TAMPERED),
     "error-second-page": lambda: screens.error(TAMPERED, PAGE_S + 0.1),

@@ -550,7 +550,7 @@ class Daemon:
             log("panic: silent, then as out of the box")
             if self._panel is not None:
                 undo = "undo: menu, system, undo panic" if self._desk.panicked else ""
-                self._panel.tell(BadInput("Silent for a second, then as out of its box.", "", undo), "⚠ panic")
+                self._panel.tell(BadInput("Silent for a second, then the factory patch.", "", undo), "⚠ panic")
         elif time.monotonic() >= self._calm_s:
             self._panic.on, self._calm_s = False, None
 

@@ -296,10 +296,15 @@ class Desk:
 
     def undo_panic(self) -> None:
         """Play what played before the panic. Raises BadInput, and nothing changes, where its bundle is gone."""
-        if (before := self._memory.settings.before_panic) is not None:
-            self.play(before, recall=True, sheltered=False)
-            settings = msgspec.structs.replace(self._memory.settings, playing=self.sound, before_panic=None)
-            self._memory.remember(settings)
+        self._memory.remember(self._undone())
+
+    def _undone(self) -> Settings:
+        """The settings without the panic, not remembered yet; what played before it plays already."""
+        before = self._memory.settings.before_panic
+        if before is None:
+            raise BadInput("there is no panic to undo", "", "recall a preset")
+        self.play(before, recall=True, sheltered=False)
+        return msgspec.structs.replace(self._memory.settings, playing=self.sound, before_panic=None)
 
     def reset(self) -> None:
         """Play and remember what a module out of its box does, without a preset."""
@@ -376,6 +381,8 @@ class Desk:
     def _apply(self, request: "Request") -> Settings:
         """The settings afterwards, not remembered yet; what is recalled plays already."""
         settings = self._memory.settings
+        if request.do == "undo panic":
+            return self._undone()
         if request.do == "set":
             request = self._numbered(request)
         if request.do == "save" and self._playing is not None:

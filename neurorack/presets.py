@@ -22,9 +22,10 @@ Deed = Literal["list", "save", "recall", "rename", "clear"]
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ask", tag="presets"):
-    """`number` and `name` are a preset's; `set` gives the sound that plays another `value` at `path`."""
+    """`number` and `name` are a preset's; `set` gives the sound that plays another `value` at `path`; `undo panic` is
+    for a running module alone."""
 
-    do: Literal[Deed, "set"]
+    do: Literal[Deed, "set", "undo panic"]
     number: int = 0
     name: str | None = None
     path: str = ""

@@ -481,6 +481,8 @@ def test_a_panic_of_a_module_as_out_of_its_box_has_nothing_to_bring_back(place):
     place.reset()
     place.play_safe()
     assert not place.panicked
+    with pytest.raises(BadInput, match="no panic to undo"):
+        place.undo_panic()
 
 
 def test_an_instrument_that_a_panic_puts_aside_is_brought_back_too(place, tmp_path, monkeypatch, tiny_bundle):

@@ -148,8 +148,8 @@ def test_the_display_warns_of_panic_and_says_what_it_has_done(playing: Module):
 
     wait_for(warned, PATIENCE_S)
     assert not playing.switch.on
-    done = BadInput("Silent for a second, then as out of its box.", "", "undo: menu, system, undo panic")
-    wait_for(lambda: shows(screens.error(done, title="⚠ panic")), PATIENCE_S)
+    done = BadInput("Silent for a second, then the factory patch.", "", "undo: menu, system, undo panic")
+    wait_for(lambda: shows(screens.error(done, title="⚠ panic", hint="push: back")), PATIENCE_S)
     control.press_encoder(False)
     wait_for(lambda: playing.intonation() == 1.0 and not playing.switch.on, PATIENCE_S)
 

@@ -15,7 +15,7 @@ class SystemPage(Page):
     """The keys c and d are the console's: they leave the page, or take long."""
 
     title = "system"
-    hint = "c calibrate  d pack diagnostics  ! panic"
+    hint = "c calibrate  d pack diagnostics  u undo panic"
 
     def draw(self, values: Values) -> Text:
         text = Text()
@@ -53,6 +53,9 @@ class SystemPage(Page):
         if plays != neurorack.__version__:
             line("installed", f"{neurorack.__version__}: it plays once the module is started again", WARM)
         return text
+
+    def key(self, key: str, values: Values) -> Wish | None:
+        return {"do": "panic", "undo": True} if key == "u" else None
 
 
 class LogPage(Page):

@@ -410,7 +410,9 @@ class Engine:
             self._meters.describe(rung=self._guard.rung)
             self._take_intent(self._intent)  # with the card's input, if that was wanted
             self._callback.wishes = self._wishes
-            self._say("plays what you chose again")
+            log("plays what was chosen again")
+            self._notice = self._device.notice  # that it plays safely is over, and needs no notice of its own
+            self._meters.describe(notice=self._notice)
 
     def _change(self, bundle: str) -> bool:
         """Load and warm another instrument while this one plays, then, once its gesture is there, let the callback fade

@@ -36,13 +36,22 @@ def foot(c: Canvas, hint: str, notices: Sequence[str] = (), t_s: float = 0.0) ->
 
 def notice(c: Canvas, y: int, notices: Sequence[str], t_s: float) -> bool:
     """The next line of the notices, where it is their turn: after each, what they cover has as long, `PAGE_S`."""
-    lines = [line for text in notices for line in font.wrap(text, WIDTH - 4)]
+    lines = [line for text in notices for line in _broken(text)]
     turn, shows = divmod(int(t_s / PAGE_S), 2)
     if not (lines and shows):
         return False
     c.text(2, y + 1, lines[turn % len(lines)])
     c.invert(0, y, WIDTH, 9)
     return True
+
+
+def _broken(text: str) -> list[str]:
+    """A notice in lines that show where it goes on, since each is seen alone: "no sound card:…", "…playing to file"."""
+    if font.width(text) <= WIDTH - 4:
+        return [text]
+    lines = font.wrap(text, WIDTH - 4 - 2 * (font.width("…") + 1))
+    last = len(lines) - 1
+    return [f"{'…' if row else ''}{line}{'…' if row < last else ''}" for row, line in enumerate(lines)]
 
 
 def big(c: Canvas, x: int, y: int, text: str, room: int) -> int:

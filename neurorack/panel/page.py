@@ -2,7 +2,7 @@
 
 turn        moves: to the next row, or the value that is being edited
 push        enters: a page, or the editing of a value, which a second push ends
-long press  goes back: from editing to the rows, from a page to the one before
+long press  goes back: from a page to the one before, from editing to the rows, with the value as it was
 push-turn   moves a value by its finest step
 """
 
@@ -54,6 +54,7 @@ class Row:
     name: str
     act: Callable[[], Page | None] = lambda: None
     mark: str = ""  # behind the name
+    hint: str = ""  # in the foot, where a push does not do what it does to the others
 
 
 class Wheel(Page):
@@ -111,21 +112,25 @@ class Wheel(Page):
     def _foot(self, c: Canvas, state: PanelState) -> None:
         if state.t_s - self._said_s < SAID_S:
             layout.foot(c, self._said)
-        else:
-            layout.foot(c, self._hint if self._rows() else "hold: back", state.notices, state.t_s)
+            return
+        rows = self._read()
+        hint = rows[self.chosen].hint or self._hint if rows else "hold: back"
+        layout.foot(c, hint, state.notices, state.t_s)
 
 
 @dataclass(frozen=True)
 class Field:
-    """A value of a page of fields. `turn` edits it, and sounds at once unless it waits for `end`.
+    """A value of a page of fields. `turn` edits it, and sounds at once unless it waits for `keep`.
 
-    `end` closes the editing: with True after a push, which keeps, with False after a long one, which drops.
+    `begin` is called before the editing: what it gives puts the value back, after a long press. `keep` is called after
+    a push.
     """
 
     name: str
     text: Callable[[PanelState], str]
     turn: Callable[[Turn], None]
-    end: Callable[[bool], None] = lambda keep: None
+    begin: Callable[[], Callable[[], None]]
+    keep: Callable[[], None] = lambda: None
 
 
 class Fields(Page):
@@ -133,7 +138,12 @@ class Fields(Page):
 
     def __init__(self, title: str, fields: Sequence[Field], chosen: int = 0) -> None:
         self._title, self._fields = title, fields
-        self._chosen, self._editing = chosen, False
+        self._chosen = chosen
+        self._undo: Callable[[], None] | None = None  # while a value is edited
+
+    @property
+    def _editing(self) -> bool:
+        return self._undo is not None
 
     def turn(self, turn: Turn) -> None:
         if self._editing:
@@ -142,24 +152,30 @@ class Fields(Page):
             self._chosen = (self._chosen + turn.detents) % len(self._fields)
 
     def press(self) -> Page | None:
+        field = self._fields[self._chosen]
         if self._editing:
-            self._fields[self._chosen].end(True)
-        self._editing = not self._editing
+            self._undo = None
+            field.keep()
+        else:
+            self._undo = field.begin()
         return None
 
     def back(self) -> bool:
-        if not self._editing:
+        if self._undo is None:
             return True
-        self._fields[self._chosen].end(False)
-        self._editing = False
+        undo, self._undo = self._undo, None
+        undo()
         return False
 
     def draw(self, state: PanelState) -> np.ndarray:
         c, fields = Canvas(), self._fields
         self._head(c)
-        for y, way in ((11, -1), (46, 1)):
-            if len(fields) > 2 or 0 <= self._chosen + way < len(fields):
-                self._small(c, y, fields[(self._chosen + way) % len(fields)], state)
+        if self._editing:
+            c.text_centre(WIDTH // 2, 46, "push: keep  hold: undo")
+        else:
+            for y, way in ((11, -1), (46, 1)):
+                if len(fields) > 2 or 0 <= self._chosen + way < len(fields):
+                    self._small(c, y, fields[(self._chosen + way) % len(fields)], state)
         field = fields[self._chosen]
         text = font.shorten(field.text(state), 40)
         width = font.width(text, 2)
@@ -181,9 +197,7 @@ class Fields(Page):
         c.text_right(WIDTH - 3, y, text)
 
     def _foot(self, c: Canvas, state: PanelState) -> None:
-        layout.foot(
-            c, "turn: change  push: done" if self._editing else "push: edit  hold: back", state.notices, state.t_s
-        )
+        layout.foot(c, "turn: change" if self._editing else "push: edit  hold: back", state.notices, state.t_s)
 
 
 class Ask(Page):
@@ -234,4 +248,4 @@ class Refused(Page):
         return None
 
     def draw(self, state: PanelState) -> np.ndarray:
-        return screens.error(self._refusal, self._now_s - max(self._since_s, 0.0), self._title)
+        return screens.error(self._refusal, self._now_s - max(self._since_s, 0.0), self._title, "push: back")

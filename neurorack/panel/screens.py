@@ -98,8 +98,9 @@ def _meter(c: Canvas, x: int, y: int, width: int, state: PanelState) -> None:
         c.fill(x + 3 * steps - 3, y - 1, 3, 8)
 
 
-def error(problem: BadInput, t_s: float = 0.0, title: str = "⚠ cannot play") -> np.ndarray:
-    """When something cannot be: what is wrong and where, page by page if long, and all the while what to do."""
+def error(problem: BadInput, t_s: float = 0.0, title: str = "⚠ cannot play", hint: str = "") -> np.ndarray:
+    """When something cannot be: what is wrong and where, page by page if long, and all the while what to do. `hint`
+    is what the encoder does there."""
     c = Canvas()
     c.text(3, 1, title)
     mend = font.wrap(problem.mend, WIDTH - 10)
@@ -111,8 +112,7 @@ def error(problem: BadInput, t_s: float = 0.0, title: str = "⚠ cannot play") -
     room = 6 - len(mend)
     pages = max(math.ceil(len(body) / room), 1)
     page = int(t_s / layout.PAGE_S) % pages
-    if pages > 1:
-        c.text_right(WIDTH - 3, 1, f"{page + 1}/{pages}")
+    c.text_right(WIDTH - 3, 1, f"{page + 1}/{pages}" if pages > 1 else hint)
     c.invert(0, 0, WIDTH, 9)
     for index, line in enumerate(body[room * page : room * (page + 1)]):
         c.text(0, 12 + 8 * index, line)

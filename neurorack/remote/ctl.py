@@ -60,8 +60,8 @@ def add_commands(command: Command) -> None:
         "panic",
         _panic,
         "silence at once, then the sound of a module out of its box; works with the daemon dead",
-        "neurorack ctl panic",
-    )
+        "neurorack ctl panic; neurorack ctl panic --undo",
+    ).add_argument("--undo", action="store_true", help="play again what played before the panic")
     made(
         "metrics", _metrics, "print what was counted, in Prometheus' text format", "neurorack ctl metrics"
     ).add_argument(
@@ -132,7 +132,12 @@ def _panic(options: argparse.Namespace) -> int:
     from neurorack.remote.client import find_run_dir
     from neurorack.words import BUNDLE
 
-    done = panic(find_run_dir(options.run_dir), BUNDLE, PANIC_S)
+    if options.undo:
+        with _client(options, read_only=False) as client:
+            client.ask("panic", undo=True)
+        done = "plays what played before the panic"
+    else:
+        done = panic(find_run_dir(options.run_dir), BUNDLE, PANIC_S)
     tell(json.dumps({"done": done}) if options.json else done)
     return 0
 

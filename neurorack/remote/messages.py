@@ -75,7 +75,9 @@ class Gestures(_Asked, frozen=True, tag="gesture"):
 
 
 class Panic(_Asked, frozen=True, tag="panic"):
-    pass
+    """With `undo`, of version 2, what played before the last one plays again."""
+
+    undo: bool = False
 
 
 class Metrics(_Asked, frozen=True, tag="metrics"):

@@ -282,6 +282,10 @@ class Server:
             self._post(client, message.id, Request(message.deed, message.number, message.name))
         elif isinstance(message, messages.Gestures):
             self._post(client, message.id, gestures.Request(message.deed, message.gesture, message.name))
+        elif isinstance(message, messages.Panic) and message.undo:
+            if client.version < 2:
+                raise BadInput("undo is of version 2", "", "say so in hello")
+            self._post(client, message.id, Request("undo panic"))
         elif isinstance(message, messages.Panic):
             switch = Switch(self.run_dir / "panic")
             switch.on = True
@@ -466,7 +470,7 @@ class Server:
             return
         self.tree.presets = reply.presets
         rows = [msgspec.to_builtins(row) for row in reply.presets]
-        setting = self._sent[0].request.do == "set"
+        setting = self._sent[0].request.do in ("set", "undo panic")
         self._end_letter({"done": True} if setting else {"done": True, "presets": rows})
 
     def _end_letter(self, answer: dict[str, Any]) -> None:

@@ -239,3 +239,9 @@ if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     for name, page in pages().items():
         (PICTURES / f"{name}.txt").write_text(drawn(page))
+
+
+def test_a_panic_is_undone_from_the_page_of_the_system():
+    page = pages()["system"]
+    assert page.key("u", values()) == {"do": "panic", "undo": True} and "u undo panic" in page.hint
+    assert page.key("x", values()) is None

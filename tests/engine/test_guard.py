@@ -190,6 +190,7 @@ def test_when_the_safe_sound_falls_too_it_ends_in_the_test_tone_and_returns_to_w
     intent.publish()
     wait_for(lambda: module.engine.meters()["rung"] == Rung.OWN, PATIENCE_S)
     assert module.hears(1000.0) and module.engine.process.pid == engine
+    assert b"fell" not in module.engine.meters()["notice"], "that is over"
 
 
 def test_after_a_fall_the_choice_that_fell_is_not_begun_with_but_may_be_chosen_again(run_dir: Path, start_engine):

@@ -8,6 +8,7 @@ import pytest
 from smbus2 import i2c_msg
 
 from neurorack.clock import SimulatedClock
+from neurorack.panel.canvas import Canvas
 
 WRITE = 0
 TWO_BYTES = (0x20, 0x81, 0x8D, 0xA8, 0xAD, 0xD3, 0xD5, 0xD9, 0xDA, 0xDB)
@@ -109,3 +110,17 @@ def bus() -> FakeBus:
 @pytest.fixture
 def display() -> FakeDisplay:
     return FakeDisplay()
+
+
+@pytest.fixture
+def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every text that is written on a screen."""
+    seen: list[str] = []
+    write = Canvas.text
+
+    def written(self: Canvas, x: int, y: int, text: str, scale: int = 1) -> int:
+        seen.append(text)
+        return write(self, x, y, text, scale)
+
+    monkeypatch.setattr(Canvas, "text", written)
+    return seen

@@ -16,7 +16,6 @@ from neurorack import bundle
 from neurorack.board import load_board
 from neurorack.desk import Desk
 from neurorack.errors import BadInput
-from neurorack.panel.canvas import Canvas
 from neurorack.panel.encoder import Event, Push, Turn
 from neurorack.panel.menu import Menu
 from neurorack.panel.page import SAID_S, Fields, Refused, Row, Wheel
@@ -29,7 +28,7 @@ from neurorack.panel.panel import menu_rows
 from neurorack.panel.state import PanelState
 from neurorack.patch.matrix import CURVES, Matrix, default_patch
 from neurorack.patch.scale import SCALES
-from neurorack.settings.model import Find, Knob
+from neurorack.settings.model import Find, Knob, Sound
 from neurorack.settings.playing import patch_of
 from neurorack.shared import PATCH, FrameTap, Snapshot
 from neurorack.takes.shelf import Stage
@@ -60,7 +59,8 @@ class Player:
 
     def open(self, row: str, *events: Event) -> None:
         while not self.menu.at_home:
-            self.do(BACK)
+            editing = isinstance(self.menu.page, Fields) and self.menu.page._editing
+            self.do(PRESS if editing else BACK)
         rows = [r.name for r in self.menu.page._rows()]  # type: ignore[attr-defined]
         self.do(PRESS, turn(rows.index(row)), PRESS, *events)
 
@@ -105,20 +105,6 @@ def player(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -
     made = Player(desk, Menu(HomePage(desk, lambda: rows)), done)
     made.state = replace(PLAYING, bundle="tiny", gesture_number=0, gestures=2)
     return made
-
-
-@pytest.fixture
-def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every text that is written on a screen."""
-    seen: list[str] = []
-    write = Canvas.text
-
-    def written(self: Canvas, x: int, y: int, text: str, scale: int = 1) -> int:
-        seen.append(text)
-        return write(self, x, y, text, scale)
-
-    monkeypatch.setattr(Canvas, "text", written)
-    return seen
 
 
 def test_a_turn_at_home_plays_another_gesture(player: Player) -> None:
@@ -336,12 +322,14 @@ def test_a_long_name_is_seen_whole_while_it_is_written(texts: list[str]) -> None
     assert "".join(texts).count(name) == 1
 
 
-@pytest.mark.parametrize(("letter", "foot"), [("a", "push: set"), ("✓", "push: keep"), ("←", "push: del")])
+@pytest.mark.parametrize(
+    ("letter", "foot"), [("a", "push: set  ✓: keep it"), ("✓", "push: keep it"), ("←", "push: delete")]
+)
 def test_the_letters_say_what_a_push_and_a_hold_do(texts: list[str], letter: str, foot: str) -> None:
     page = NamePage("name 3", "glass", lambda name: None)
     page.turn(turn(LETTERS.index(letter) - LETTERS.index("a")))
     page.draw(PLAYING)
-    assert f"{foot}  hold: drop it" in texts
+    assert foot in texts and "hold: undo" in texts
 
 
 def test_a_pot_sets_one_knob_and_a_knob_it_leaves_stands_where_it_stood(player: Player) -> None:
@@ -366,6 +354,61 @@ def test_a_hold_drops_the_pot_that_was_looked_at(player: Player) -> None:
     assert player.desk.sound.knobs == before and player.page == "KnobPage"
     player.do(PRESS, PRESS)
     assert player.desk.sound.knobs == before, "and the next push does not take it either"
+
+
+@pytest.mark.parametrize(
+    ("knob", "field"),
+    [
+        ("boominess", "value"),
+        ("rms", "cv1"),
+        ("pitch", "tune"),
+        ("pitch", "offset"),
+        ("rms", "curve"),
+        ("find1", "seed"),
+    ],
+)
+def test_a_hold_puts_back_what_was_edited_since_the_push(player: Player, knob: str, field: str) -> None:
+    def edit(*events: Event) -> Sound:
+        player.open("knobs", turn(PATCHABLE.index(knob)), PRESS)
+        player.find(field)
+        player.do(PRESS, *events)
+        return player.desk.sound
+
+    kept = edit(turn(2), PRESS)
+    assert edit(turn(-8), turn(3, fine=True)) != kept
+    player.do(BACK)
+    assert player.page == "KnobPage" and player.desk.sound == kept
+    player.do(turn(1), BACK)
+    assert player.page == "KnobsPage" and player.desk.sound == kept
+
+
+def test_what_another_hand_changed_meanwhile_is_not_put_back(player: Player) -> None:
+    player.open("patch", turn(1), PRESS, PRESS, turn(-5))
+    player.desk.play(msgspec.structs.replace(player.desk.sound, gesture=1))
+    player.do(BACK)
+    sound = player.desk.sound
+    assert sound.gesture == 1 and sound.knobs["rms"].attenuverter["cv1"] == 1.0
+
+
+def test_while_a_value_is_edited_the_screen_says_how_to_end_that(player: Player, texts: list[str]) -> None:
+    for page in ("knobs", "patch"):
+        player.open(page, turn(1), PRESS, PRESS)
+        texts.clear()
+        player.menu.draw(player.state)
+        assert {"turn: change", "push: keep  hold: undo"} <= set(texts)
+
+
+@pytest.mark.parametrize(
+    ("page", "row", "hint"), [("system", "panic", "push: panic"), ("gestures", "record", "push: record")]
+)
+def test_a_row_where_a_push_acts_at_once_says_so(
+    player: Player, texts: list[str], page: str, row: str, hint: str
+) -> None:
+    player.open(page)
+    player.find(row)
+    texts.clear()
+    player.menu.draw(player.state)
+    assert f"{hint}  hold: back" in texts
 
 
 @pytest.mark.parametrize("curve", range(len(CURVES)))

@@ -273,7 +273,7 @@ def test_what_is_told_stands_until_the_next_touch_and_wakes_the_display(module: 
     told = BadInput("Silent for a second.", "", "undo: menu, system")
     module.panel.tell(told, "⚠ panic")
     module.run(8.0)
-    np.testing.assert_array_equal(module.seen(), screens.error(told, title="⚠ panic"))
+    np.testing.assert_array_equal(module.seen(), screens.error(told, title="⚠ panic", hint="push: back"))
     module.press(0.1)
     assert is_home(module)
 

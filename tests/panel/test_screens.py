@@ -74,6 +74,12 @@ def test_every_line_of_a_notice_gets_its_turn_and_the_hint_half_of_the_time() ->
     assert len(set(seen[1:6:2])) == 3 and seen[7] == seen[1]
 
 
+def test_a_line_of_a_notice_shows_that_it_is_part_of_one(texts: list[str]) -> None:
+    for turn in range(4):
+        home(state=replace(PLAYING, notices=("no sound card: playing to file",), t_s=PAGE_S * turn + 0.1))
+    assert {"no sound card:…", "…playing to file"} <= set(texts)
+
+
 @pytest.mark.parametrize("name", ["instruments", "bandwidth", "fluid"])
 def test_a_chosen_word_is_larger_than_its_neighbours_however_long(name: str) -> None:
     drawn = Wheel("menu", lambda: [Row(name)]).draw(PLAYING)

@@ -60,7 +60,8 @@ class Module:
 
     def _start_panel(self) -> None:
         """As the daemon does; a module that was shut down is switched on again."""
-        self.panel = Panel(self._run_dir, self._board, self.clock, self.desk, Service(shut_down=self._start_panel))
+        service = Service(shut_down=self._start_panel, panic=self.desk.play_safe)
+        self.panel = Panel(self._run_dir, self._board, self.clock, self.desk, service)
         self.restarts += 1
 
     def run(self, seconds: float) -> None:

@@ -15,6 +15,7 @@ import pytest
 from frames import frames
 from rig import wait_for
 
+from neurorack import cli
 from neurorack.bundle import find, read_card
 from neurorack.errors import BadInput
 from neurorack.mailbox import short_path
@@ -294,6 +295,7 @@ def test_who_only_reads_changes_nothing(playing: Module):
         for wish in (
             {"do": "set", "path": "depth", "value": 2},
             {"do": "panic"},
+            {"do": "panic", "undo": True},
             {"do": "preset", "deed": "clear"},
             {"do": "gesture", "deed": "record"},
         ):
@@ -324,6 +326,18 @@ def test_a_preset_that_is_gone_is_told_as_null(playing: Module, client: Client):
 def test_panic_needs_no_daemon(playing: Module, client: Client):
     playing.desk_sleeps = True
     assert client.ask("panic")["done"] and playing.switch.on
+
+
+def test_a_panic_is_undone_from_afar_once(playing: Module, client: Client, capsys: pytest.CaptureFixture[str]):
+    client.ask("set", path="depth", value=2)
+    for undo in (["panic", "--undo"], ["panic", "--undo", "--json"]):
+        playing.panics = True
+        until(lambda: value(client, "depth") == 1.0)
+        assert cli.main(["ctl", *undo, "--run-dir", str(playing.run_dir)]) == 0
+        assert "plays what played before the panic" in capsys.readouterr().out
+        assert value(client, "depth") == 2.0 and not playing.switch.on
+    assert cli.main(["ctl", "panic", "--undo", "--run-dir", str(playing.run_dir)]) == 2
+    assert "no panic to undo" in capsys.readouterr().err
 
 
 def test_the_panel_is_mirrored(playing: Module, client: Client):

@@ -31,7 +31,7 @@ class Module:
         self.desk.open(run_dir)
         self.play()
         self.server = Server(run_dir, Metrics(state_dir))
-        self._ended, self.desk_sleeps = False, False
+        self._ended, self.desk_sleeps, self.panics = False, False, False
         self._threads = [threading.Thread(target=run) for run in (self._serve, self._be_daemon)]
         for thread in self._threads:
             thread.start()
@@ -58,6 +58,9 @@ class Module:
                 time.sleep(0.005)
             else:
                 self.desk.answer(self.volts.record)
+            if self.panics:
+                self.desk.play_safe()
+                self.panics = False
             self.desk.step(self.volts.record)
 
     def end(self) -> None:

@@ -1,6 +1,7 @@
 """How a knob of the patch is read and changed from a page."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -38,9 +39,24 @@ def amount(instrument: Instrument, name: str, jack: str) -> float:
 
 
 def change(instrument: Instrument, name: str, **values: object) -> None:
-    knob = msgspec.structs.replace(knob_of(instrument, name), **values)
+    _put(instrument, name, msgspec.structs.replace(knob_of(instrument, name), **values))
+
+
+def _put(instrument: Instrument, name: str, knob: Knob) -> None:
     knobs: dict[Any, Knob] = {**instrument.sound.knobs, name: knob}  # type: ignore[dict-item]
     instrument.play(msgspec.structs.replace(instrument.sound, knobs=knobs))
+
+
+def knob_field(
+    instrument: Instrument, name: str, label: str, text: Callable[[PanelState], str], turn: Callable[[Turn], None]
+) -> Field:
+    """A value of a knob; what is undone is all that the editing did to that knob, and to no other."""
+
+    def begin() -> Callable[[], None]:
+        before = knob_of(instrument, name)
+        return lambda: _put(instrument, name, before)
+
+    return Field(label, text, turn, begin)
 
 
 def position(instrument: Instrument, name: str, state: PanelState) -> float:
@@ -95,7 +111,7 @@ def attenuverter_field(instrument: Instrument, name: str, jack: str, label: str)
         amounts[jack] = moved(amount(instrument, name, jack), turn, -1.0, 1.0)
         change(instrument, name, attenuverter={of: value for of, value in amounts.items() if value})
 
-    return Field(label, lambda state: attenuation(amount(instrument, name, jack)), turn)
+    return knob_field(instrument, name, label, lambda state: attenuation(amount(instrument, name, jack)), turn)
 
 
 def attenuation(amount: float) -> str:
@@ -112,7 +128,7 @@ def offset_field(instrument: Instrument, name: str) -> Field:
         offset = knob_of(instrument, name).offset
         return semitones(offset) if name == PITCH else f"{layout.signed(100 * offset, 1)}%"
 
-    return Field("offset", text, turn)
+    return knob_field(instrument, name, "offset", text, turn)
 
 
 def curve_field(instrument: Instrument, name: str) -> Field:
@@ -120,4 +136,4 @@ def curve_field(instrument: Instrument, name: str) -> Field:
         here = CURVES.index(knob_of(instrument, name).curve)
         change(instrument, name, curve=CURVES[(here + turn.detents) % len(CURVES)])
 
-    return Field("curve", lambda state: CURVE_WORDS[knob_of(instrument, name).curve], turn)
+    return knob_field(instrument, name, "curve", lambda state: CURVE_WORDS[knob_of(instrument, name).curve], turn)

@@ -1,5 +1,6 @@
 """The knobs: where each stands and why, and everything that feeds it to be changed."""
 
+from collections.abc import Callable
 from typing import get_args
 
 import msgspec
@@ -17,6 +18,7 @@ from neurorack.panel.pages.editing import (
     attenuverter_field,
     change,
     curve_field,
+    knob_field,
     knob_of,
     measured,
     moved,
@@ -93,7 +95,7 @@ def where(instrument: Instrument, name: str, state: PanelState) -> str:
     if state.pitch_hz <= 0:
         return "−"
     letter, octave, cents = note(state.pitch_hz)
-    return f"{letter}{octave}{cents:+d}¢".replace("-", "−")
+    return f"{letter}{octave} {cents:+d}¢".replace("-", "−")
 
 
 def base_word(instrument: Instrument, name: str, state: PanelState) -> str:
@@ -115,17 +117,17 @@ class KnobPage(Fields):
         self._now_s, self._refused_s = 0.0, -SAID_S
         self._turned = 0  # from the pot that sets the knob to the one that a push would take
         value = (
-            Field("tune", lambda state: semitones(knob_of(instrument, name).base), self._tune)
+            knob_field(instrument, name, "tune", lambda s: semitones(knob_of(instrument, name).base), self._tune)
             if name == PITCH
-            else Field("value", self._value, self._turn_value)
+            else knob_field(instrument, name, "value", self._value, self._turn_value)
         )
-        pot = (
-            [] if name == PITCH else [Field("set by", lambda s: self._pot() or "menu", self._turn_pot, self._take_pot)]
-        )
+        set_by = Field("set by", lambda s: self._pot() or "menu", self._turn_pot, self._look_at_pots, self._take_pot)
+        pot = [] if name == PITCH else [set_by]
         curve = [] if name == PITCH else [curve_field(instrument, name)]
         cables = [attenuverter_field(instrument, name, jack, jack) for jack in CV_JACKS]
-        seed = [Field("seed", lambda s: str(instrument.sound.find_seed), self._turn_seed)] if name in FIND else []
-        super().__init__(name, [value, *cables, offset_field(instrument, name), *curve, *pot, *seed])
+        seed = Field("seed", lambda s: str(instrument.sound.find_seed), self._turn_seed, self._begin_seed)
+        seeds = [seed] if name in FIND else []
+        super().__init__(name, [value, *cables, offset_field(instrument, name), *curve, *pot, *seeds])
 
     def step(self, state: PanelState) -> None:
         self._picked, self._now_s = state.picked, state.t_s
@@ -146,9 +148,14 @@ class KnobPage(Fields):
 
     def _turn_seed(self, turn: Turn) -> None:
         """Both knobs that find lead elsewhere then, from the next start of the gesture on."""
-        sound = self._instrument.sound
-        seed = min(max(sound.find_seed + turn.detents, 0), FIND_SEED_MAX)
-        self._instrument.play(msgspec.structs.replace(sound, find_seed=seed))
+        self._sow(min(max(self._instrument.sound.find_seed + turn.detents, 0), FIND_SEED_MAX))
+
+    def _begin_seed(self) -> Callable[[], None]:
+        before = self._instrument.sound.find_seed
+        return lambda: self._sow(before)
+
+    def _sow(self, seed: int) -> None:
+        self._instrument.play(msgspec.structs.replace(self._instrument.sound, find_seed=seed))
 
     def _tune(self, turn: Turn) -> None:
         change(self._instrument, self._name, base=tuned(knob_of(self._instrument, self._name).base, turn))
@@ -162,12 +169,19 @@ class KnobPage(Fields):
         """Only looks: on the way to a pot no other knob loses its own."""
         self._turned += turn.detents
 
-    def _take_pot(self, keep: bool) -> None:
+    def _look_at_pots(self) -> Callable[[], None]:
+        self._turned = 0
+        return self._look_away
+
+    def _look_away(self) -> None:
+        self._turned = 0
+
+    def _take_pot(self) -> None:
         """The menu, or a pot, which then sets no other knob. A knob that its pot leaves stands where it stood."""
         instrument, pot = self._instrument, self._pot()
         knob = knob_of(instrument, self._name)
         self._turned = 0
-        if not keep or pot == knob.pot:
+        if pot == knob.pot:
             return
         knobs = dict(instrument.sound.knobs)
         for name, other in [*knobs.items(), (self._name, knob)]:
@@ -178,8 +192,7 @@ class KnobPage(Fields):
         instrument.play(msgspec.structs.replace(instrument.sound, knobs=knobs))
 
     def _head(self, c: Canvas) -> None:
-        hint = "push: done" if self._editing else "hold: back"
-        layout.title(c, self._title, hint)
+        layout.title(c, self._title, "turn: change" if self._editing else "hold: back")
 
     def _foot(self, c: Canvas, state: PanelState) -> None:
         if said := self._saying(state):

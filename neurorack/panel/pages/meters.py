@@ -45,8 +45,8 @@ class TunerPage(Page):
         held = "voct" in state.silent_chips
         layout.title(
             c,
-            "before scale" if self._sound.scale else "tuner",
-            "⚠ held" if held else f"{pitch_hz:.1f} Hz" if pitch_hz > 0 else "",
+            "tuner, unscaled" if self._sound.scale else "tuner",
+            "⚠ held" if held else f"{pitch_hz:.{1 if pitch_hz < 1000 else 0}f} Hz" if pitch_hz > 0 else "",
         )
         layout.foot(c, "hold: back" if pitch_hz > 0 else "play a note  hold: back", state.notices, state.t_s)
         if pitch_hz <= 0:

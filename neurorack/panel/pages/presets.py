@@ -95,7 +95,8 @@ class NamePage(Page):
 
     def draw(self, state: PanelState) -> np.ndarray:
         c = Canvas()
-        layout.title(c, self._title, f"{len(self._name)}/{NAME_CHARACTERS_MAX}")
+        full = ", full" if len(self._name) == NAME_CHARACTERS_MAX else ""
+        layout.title(c, self._title + full, "hold: undo")
         scale = 2 if font.width(self._name, 2) <= WIDTH - 14 else 1
         lines = [self._name] if scale == 2 else _halves(self._name)
         for row, line in enumerate(lines):
@@ -108,8 +109,8 @@ class NamePage(Page):
             letter, middle = "␣" if letter == " " else letter, WIDTH // 2 + 14 * step
             c.text_centre(middle, 40 if step else 36, letter, 1 if step else 2)
         c.invert(WIDTH // 2 - 9, 34, 18, 20)
-        push = {DONE: "keep", DELETE: "del"}.get(LETTERS[self._at], "set")
-        layout.foot(c, f"push: {push}  hold: drop it")
+        push = {DONE: "keep it", DELETE: "delete"}.get(LETTERS[self._at], f"set  {DONE}: keep it")
+        layout.foot(c, f"push: {push}")
         return c.pixels
 
 

@@ -33,8 +33,8 @@ class GesturesPage(Wheel):
             for number, name in enumerate(instrument.gestures)
         ]
         if instrument.takes:
-            rows.append(Row("recorded", lambda: TakesPage(instrument)))
-        return [*rows, Row("record", lambda: RecordPage(instrument))]
+            rows.append(Row("recorded", lambda: TakesPage(instrument), hint="push: open  hold: back"))
+        return [*rows, Row("record", lambda: RecordPage(instrument), hint="push: record  hold: back")]
 
     def _choose(self, number: int) -> None:
         self._instrument.play(msgspec.structs.replace(self._instrument.sound, gesture=number, found=None))

@@ -71,15 +71,16 @@ class SystemPage(Wheel):
         self._instrument, self._service = instrument, service
 
     def _deeds(self) -> list[Row]:
+        encoder = "reversed" if self._instrument.encoder_swapped else "as built"
         return [
             Row("about", lambda: AboutPage(self._instrument)),
-            Row("encoder", self._swap, "reversed" if self._instrument.encoder_swapped else "as built"),
+            Row("encoder", self._swap, encoder, "push: reverse  hold: back"),
             Row("shut down", lambda: Ask("shut down", "Save all and stop the module?", "yes", self._shut_down)),
             Row("last crash", lambda: CrashPage(self._service.last_crash())),
             Row("factory reset", self._ask_reset),
             Row("forget calibration", self._ask_forget),
             *([Row("undo panic", self._ask_undo)] if self._instrument.panicked else []),
-            Row("panic", self._service.panic),
+            Row("panic", self._service.panic, hint="push: panic  hold: back"),
         ]
 
     def _swap(self) -> None:
@@ -128,7 +129,7 @@ class AboutPage(Page):
 
     def draw(self, state: PanelState) -> np.ndarray:
         c = Canvas()
-        layout.title(c, "about")
+        layout.title(c, "about", "hold: back")
         c.text_centre(WIDTH // 2, 12, "neurorack", 2)
         rows = (
             f"version {neurorack.__version__}, Apache-2.0",
