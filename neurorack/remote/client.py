@@ -25,12 +25,13 @@ _MEND = "start the module, or give another --run-dir"
 
 
 def find_run_dir(given: Path | None) -> Path:
-    """Where the module meets its consoles: `given`, else one's own, else the service's."""
+    """Where the module meets its consoles: `given`, else one's own, else the service's, also where one may not enter:
+    whoever connects is then told how to get in."""
     if given is not None:
         return given
     own = default_run_dir()
     runs = any((own / name).exists() for name in (SOCKET, "panic"))  # the server may be the one that is dead
-    return own if runs or not os.access(SERVICE, os.X_OK) else SERVICE
+    return own if runs or not SERVICE.is_dir() else SERVICE
 
 
 class Client:
