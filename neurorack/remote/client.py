@@ -5,7 +5,6 @@
 """
 
 import json
-import os
 import select
 import socket
 import time
@@ -16,7 +15,7 @@ from typing import Any
 
 from neurorack.errors import BadInput
 from neurorack.mailbox import ANSWER_S, short_path
-from neurorack.rundir import SERVICE, default_run_dir
+from neurorack.rundir import SERVICE, default_run_dir, stranger
 
 SOCKET, VERSIONS, ANSWER_MAX = "remote.socket", (2, 1), 1 << 18
 """As in `remote.messages`, which a command that only asks does without, and without what that imports."""
@@ -52,8 +51,7 @@ class Client:
             raise BadInput("no module answers", str(run_dir), _MEND) from error
         except PermissionError as error:
             self.close()
-            mend = "join its group: sudo usermod --append --groups neurorack $USER, and log in again"
-            raise BadInput("you may not look after this module", str(run_dir), mend) from error
+            raise stranger(run_dir) from error
         except OSError as error:
             self.close()
             raise BadInput(

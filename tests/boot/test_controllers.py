@@ -32,7 +32,7 @@ def both(machine: Machine) -> Machine:
 
 @pytest.fixture
 def keyboard(both: Machine) -> Iterator[int]:
-    """A MIDI port of the machine, to write to: a pipe in place of its kernel's file, since a container has no sound card."""
+    """A MIDI port of the machine, to write to: a pipe in place of its kernel's file, for want of a sound card."""
     device = "/dev/snd/midiC9D0"
     both.say("mkdir", "-p", "/dev/snd")
     both.say("mkfifo", "-m", "660", device)

@@ -58,7 +58,7 @@ def test_who_is_in_the_group_asks_and_sets(machine: Machine, key: Path):
     assert "1.5" in over_ssh(machine, key, OWNER, "neurorack", "ctl", "get", "depth").stdout
 
 
-@pytest.mark.parametrize("command", ["ctl get", "ctl panic", "console"])
+@pytest.mark.parametrize("command", ["ctl get", "ctl panic"])
 def test_a_stranger_is_told_in_one_line_which_group_to_join(machine: Machine, key: Path, command: str):
     refused = over_ssh(machine, key, STRANGER, "neurorack", *command.split())
     assert refused.returncode == 2 and refused.stdout == ""

@@ -1,5 +1,6 @@
 """A working day of the module in the time of its replaceable clock: jacks, panel, desk, settings, metrics and the guard
-take no more memory and descriptors at its end than after its first hour, write no more than they may, and are not stuck.
+take no more memory and descriptors at its end than after its first hour, write no more than they may, and are not
+stuck.
 
     make test-soak                                     eight hours, beside the half hour that is real
     pytest tests/road/test_hours.py --hours 8 -rP      likewise; a few minutes if nothing is said
