@@ -52,7 +52,7 @@ class Module:
         self._panel_ns = self._engine_ns = self._desk_ns = 0
         self.slowest_ns = 0
         self.doze_ns = 0
-        """The jacks look no sooner than so long after they looked last."""
+        """Jacks and engine do nothing sooner than so long after they did something last."""
         self._start_panel()
 
     def _start_panel(self) -> None:
@@ -82,7 +82,7 @@ class Module:
         self.desk.step(self.jacks._volts.record)
 
     def engine(self, now_ns: int) -> None:
-        self._engine_ns = now_ns + 20_000_000
+        self._engine_ns = now_ns + max(20_000_000, self.doze_ns)
         m, sound = self._meters.record, self.desk.sound
         m.t_ns, m.pid, m.first_sound_ns, m.gesture = now_ns, 7, 1, sound.gesture
         m.bundle, m.pitch_hz, m.level_rms = sound.bundle.encode(), 440 * self.random.uniform(0.5, 2), 0.1
