@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulated import Module, is_free, tiny_bundles
+from simulated import BUNDLES, Module, is_free, tiny_bundles
 
 from neurorack.engine.guard import WELL_S, Guard, Rung
 from neurorack.remote.metrics import RECENT_S, Metrics
@@ -33,6 +33,9 @@ ENGINE_LIVES_S = 400.0
 
 FALLS_ALL = 0.3
 """Of the falls, as many go on until the guard plays safely."""
+
+SHELTERED_S = 20.0
+"""So long the player bears the safe sound before he chooses an instrument."""
 
 GROWTH_MB_PER_H = 1.0
 SETTLED_H = 1.0
@@ -51,6 +54,7 @@ class Day(Module):
         self._edges = EdgeRing(self.run_dir / "edges")
         self._metrics_ns = 0
         self.falls = self.safe = 0
+        self._chooses_ns = 0
         self._begin_engine()
 
     def _begin_engine(self) -> None:
@@ -62,6 +66,7 @@ class Day(Module):
         if self.rung is not Rung.OWN:  # as the daemon takes shelter when the meters say so
             self.safe += 1
             self.desk.shelter()
+            self._chooses_ns = now_ns + round(SHELTERED_S * 1e9)
 
     def tend(self, now_ns: int) -> None:
         self.desk.hear(self._edges.read())
@@ -75,12 +80,17 @@ class Day(Module):
             for _ in range(4 if self.random.random() < FALLS_ALL else 1):
                 self.falls += 1
                 self._begin_engine()
-        if self.rung is not Rung.OWN and not self.desk.sheltered:  # the player has chosen
+        if self.desk.sheltered and now_ns >= self._chooses_ns:
+            self.desk.choose(self.random.choice(BUNDLES))
+        if self.rung is not Rung.OWN and not self.desk.sheltered:
             self._guard.chosen()
             self.rung = Rung.OWN
         if now_ns >= self._metrics_ns:
             self._metrics_ns = now_ns + round(COUNT_S * 1e9)
             self.metrics.step(self._tree, now_ns)
+
+    def pass_time(self) -> None:
+        """No leaps: every second of this day is lived."""
 
     def play(self, seconds: float) -> None:
         end_ns = self.clock.now_ns() + round(seconds * 1e9)
@@ -132,8 +142,8 @@ def test_a_day_takes_no_more_at_its_end_than_after_its_first_hour(
     growth = float(np.polyfit(at_h[settled], mb[settled], 1)[0])
     pushed = int(day.metrics.totals["pushed"])
     print(
-        f"{at_h[-1]:.2f} h, {day.events} events, {day.falls} falls of the engine, {day.safe} of them to a safe sound; "
-        f"{day.restarts} starts of the panel\n"
+        f"{at_h[-1]:.2f} h, {day.events} events, {day.falls} falls of the engine, {day.safe} starts of it with a safe "
+        f"sound, {day.restarts} of the panel\n"
         f"{mb[settled][0]:.1f} … {mb[-1]:.1f} MB, {growth:+.3f} MB/h; {descriptors[settled].min():.0f}…"
         f"{descriptors[settled].max():.0f} descriptors; settings saved {saves} times, one in {seconds / saves:.1f} s, "
         f"metrics {pushed} times; state of {kept:.2f} MB"
