@@ -105,7 +105,7 @@ def test_upgraded_while_it_plays_it_is_back_soon_and_as_it_was_set(machine):
     machine.say(*APT, "update")
 
     upgrading = machine.begin(*APT, "upgrade")
-    last_ns, first_ns = pause_ns(machine, machine.process("engine"))
+    last_ns, first_ns = pause_ns(machine, machine.process("engine"), upgrading)
     out, err = upgrading.communicate(timeout=APT_S)
     assert upgrading.returncode == 0, out + err
     silent_s, waited = (first_ns - last_ns) * 1e-9, waited_s(machine.process("engine"))
@@ -133,11 +133,11 @@ def test_upgraded_while_it_plays_it_is_back_soon_and_as_it_was_set(machine):
     assert not (machine.root / "opt/neurorack").exists() and not (machine.root / "etc/neurorack").exists()
 
 
-def pause_ns(machine: Machine, old: int) -> tuple[int, int]:
+def pause_ns(machine: Machine, old: int, upgrading: "subprocess.Popen[str]") -> tuple[int, int]:
     """Wait for the engine that takes the place of `old`: when that played its last block, and the new one its first."""
     last_ns, give_up = int(machine.meters()["t_ns"]), time.monotonic() + APT_S
     while (now := machine.process("engine")) in (old, 0):
-        assert time.monotonic() < give_up
+        assert time.monotonic() < give_up and not upgrading.poll(), upgrading.communicate()
         if now == old and (meters := machine.meters()) is not None:
             last_ns = max(last_ns, int(meters["t_ns"]))
         time.sleep(0.005)
