@@ -23,6 +23,7 @@ from neurorack.errors import BadInput
 from neurorack.rack.control import RackControl
 from neurorack.rack.plan import INPUT_JACKS
 from neurorack.remote.client import Client
+from neurorack.takes.take import TAKE_S
 from neurorack.words import CV_JACKS, GATE2_TASKS, PATCHABLE, POTS
 
 WARM_UP_MIN = 20.0
@@ -72,6 +73,7 @@ class Player:
         for _, deed in self._acts():
             deed()
             self._console.heard()
+        self._record(TAKE_S)
 
     def play(self, seconds: float) -> None:
         end_s = time.monotonic() + seconds
@@ -163,11 +165,14 @@ class Player:
         )
         self._ask("set", path=path, value=value)
 
-    def _record(self) -> None:
+    def _record(self, seconds: float = 0.5) -> None:
         """A gesture of one's own, and away with it."""
         self._ask("gesture", deed="record", name=TAKE)
         self.hands.control.key(0.0, True)
-        time.sleep(0.5)
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            time.sleep(0.1)
+            self._console.heard()
         self.hands.control.key(0.0, False)
         for deed in ({"deed": "stop"}, {"deed": "remove", "gesture": TAKE}):
             time.sleep(0.5)
@@ -212,8 +217,10 @@ class Samples:
 
 
 def growth_mb_per_h(s: np.ndarray, kb: np.ndarray) -> float:
-    """Slope of the line that fits best."""
-    return float(np.polyfit(s, kb, 1)[0]) * 3600 / 1024
+    """Median of the slopes between all pairs of samples (Sen, "Estimates of the regression coefficient based on
+    Kendall's tau", 1968): a heap that has once needed a megabyte more has made one step, a leak goes on."""
+    i, j = np.triu_indices(len(s), 1)
+    return float(np.median((kb[j] - kb[i]) / (s[j] - s[i]))) * 3600 / 1024
 
 
 def megabytes(folder: Path) -> float:
