@@ -10,18 +10,23 @@ ARGS ?=
 LIB ?= /etc
 INSTRUMENT ?= fluid
 EVENTS ?= 1000
+MINUTES ?= 30
+HOURS ?= 8
 
-.PHONY: help run test test-train test-storm test-jumps test-kernel test-boot test-update test-kill test-arm setup setup-train service bench train deb release lint hardware lock clean debian-run debian-test debian-train debian-kernel debian-boot debian-arm
+.PHONY: help run test test-train test-storm test-soak test-fuzz test-jumps test-kernel test-boot test-update test-kill test-arm setup setup-train service bench train deb release lint hardware lock clean debian-run debian-test debian-train debian-kernel debian-boot debian-arm
 
 help:
 	@echo "make run          play the module on the virtual rack (ARGS='--seconds 60' and the like are passed on)"
 	@echo "make test         check style and types, test all that runs on the module"
 	@echo "make test-train   add torch and test the offline part"
 	@echo "make test-storm   100,000 random events on the virtual module, in its own time, and EVENTS=1000 while it plays"
+	@echo "make test-soak   HOURS=8 of jacks, panel, settings and metrics in simulated time, and MINUTES=30 of all as it plays"
+	@echo "make test-fuzz   a million messages of a thousand clients to the socket while it plays"
 	@echo "make test-jumps   10,000 random jumps an instrument: nothing clicks"
 	@echo "make test-kernel  run the drivers on a Debian kernel of their own, in an emulated machine (Debian on amd64 only)"
-	@echo "make test-boot    boot a fresh Debian with the module in a container: how soon it sounds, how it is locked in (root)"
-	@echo "make test-update  install, update and remove it there, at full size: by file and by stick, whole and broken"
+	@echo "make test-boot    boot a fresh Debian with the module in a container: how soon it sounds, how it is locked in,"
+	@echo "                  who may look after it over SSH, what MIDI and OSC let in (root)"
+	@echo "make test-update  install, update and remove it there, at full size: by apt, file and stick, whole and broken"
 	@echo "make test-kill    kill its processes there, and cut its power, at random moments (ARGS='--kills 200' for more)"
 	@echo "make test-arm     install the package on an emulated arm64 Debian, play there what is played here (root)"
 	@echo "make service      as root: systemd's units, user and rules for a module that starts with its machine"
@@ -72,6 +77,14 @@ test-storm: debian-test $(VENV)/.test
 	$(PY) -m pytest tests/panel/test_storm.py --storm 100000 -rP $(ARGS)
 	$(PY) -m pytest tests/road/test_storm.py --hands $(EVENTS) -rP
 
+# Both at once: the simulated hours need a processor for a quarter of an hour, the real minutes hardly any.
+test-soak: debian-test $(VENV)/.test
+	nice $(PY) -m pytest tests/road/test_hours.py --hours $(HOURS) -rP & hours=$$!; \
+	$(PY) -m pytest tests/road/test_soak.py --soak $(MINUTES) -rP; status=$$?; wait $$hours && exit $$status
+
+test-fuzz: debian-test $(VENV)/.test
+	$(PY) -m pytest tests/remote/test_storm.py -k thousands --messages 1000000 --clients 1000 -rP
+
 test-jumps: debian-test $(VENV)/.test
 	$(PY) -m pytest tests/engine/test_performing.py -k no_jump --jumps 10000 -rP $(ARGS)
 
@@ -79,7 +92,7 @@ test-kernel: debian-kernel $(VENV)/.test out/kernel/python/.made
 	@$(PY) tests/kernel/vm.py $(ARGS)
 
 test-boot: debian-boot $(VENV)/.test
-	@NEURORACK_BOOT_TESTS=1 $(PY) -m pytest -rP tests/boot/test_boot.py $(ARGS)
+	@NEURORACK_BOOT_TESTS=1 $(PY) -m pytest -rP tests/boot/test_boot.py tests/boot/test_controllers.py tests/boot/test_ssh.py $(ARGS)
 
 test-update: debian-boot $(VENV)/.test
 	@NEURORACK_BOOT_TESTS=1 $(PY) -m pytest -rP tests/boot/test_package.py tests/boot/test_update.py $(ARGS)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from neurorack import crash
 from neurorack.boards import BOARD_HELP, board_file
+from neurorack.ending import Ending
 from neurorack.engine.guard import Rung
 from neurorack.errors import BadInput
 from neurorack.jacks.hold import HeldAtStart
@@ -316,7 +317,7 @@ class Daemon:
     def run(self) -> int:
         if not self._attached:  # else stderr is that file
             self._keep_lines()
-        wake = _hear_signals()
+        wake = Ending(signal.SIGHUP).fileno()
         try:
             with in_the_way(self.run_dir):
                 self._begin()
@@ -648,16 +649,6 @@ def _newest_ns(snapshot: "Snapshot | None") -> int:
         return 0
     snapshot.refresh()
     return int(snapshot.record["t_ns"])
-
-
-def _hear_signals() -> int:
-    """A descriptor that becomes readable when the daemon is asked to end."""
-    wake, ring = os.pipe()
-    os.set_blocking(ring, False)
-    signal.set_wakeup_fd(ring)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)
-    return wake
 
 
 def log(text: str) -> None:

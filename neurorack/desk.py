@@ -10,7 +10,6 @@ the records of the run directory, the memory from `step`:
 
 import contextlib
 import os
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from neurorack.clock import Clock, MonotonicClock
 from neurorack.errors import BadInput
 from neurorack.settings.memory import Memory
 from neurorack.settings.model import Gate2Task, Settings, Sound
@@ -61,8 +61,10 @@ class Desk:
         gate2: Gate2Task | None = None,
         scale: int | None = None,
         find_seed: int | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self._memory, self._state_dir, self._first = Memory(state_dir), state_dir, sound
+        self._clock_s = partial(_seconds, clock or MonotonicClock())
+        self._memory, self._state_dir, self._first = Memory(state_dir, self._clock_s), state_dir, sound
         self._presets = dict(enumerate(presets, 1))
         self._out_of_the_box, self._assignments = out_of_the_box, assignments
         given = {"intonation": intonation, "gate2": gate2, "scale": scale, "find_seed": find_seed}
@@ -75,7 +77,7 @@ class Desk:
         self._shelf: Shelf | None = None
         self._notices: list[str] = []
         self._preset = 0  # the one that gate 2 has come to
-        self._waiting: tuple[Request, bytes | None, float] | None = None  # what, whom to answer, until when (monotonic)
+        self._waiting: tuple[Request, bytes | None, float] | None = None  # what, whom to answer, until when
 
     @property
     def engine_options(self) -> tuple[list[str], list[str]]:
@@ -365,7 +367,7 @@ class Desk:
                 self._playing.look(volts)
             self._remember_playing()
         self._memory.step()
-        if self._waiting is not None and time.monotonic() > self._waiting[2]:
+        if self._waiting is not None and self._clock_s() > self._waiting[2]:
             mend = "look with `neurorack presets list` in a while; `neurorack doctor` looks at the folder"
             self._refuse(BadInput(f"the disk takes longer than {ON_DISK_S:g} s", self._where(self._waiting[0]), mend))
 
@@ -446,7 +448,7 @@ class Desk:
             self._memory.remember(settings)
             self._post(whom, Reply.of(settings))
             return
-        self._waiting = request, whom, time.monotonic() + ON_DISK_S
+        self._waiting = request, whom, self._clock_s() + ON_DISK_S
         self._memory.save(settings, partial(self._saved, self._waiting, before))
         self._memory.step()
 
@@ -512,6 +514,10 @@ class Desk:
         if self._waiting is not None:
             mend = "start the module again and look with `neurorack presets list`"
             self._refuse(BadInput("the module ends before the disk is done", self._where(self._waiting[0]), mend))
+
+
+def _seconds(clock: Clock) -> float:
+    return clock.now_ns() * 1e-9
 
 
 def _alike(one: Sound, other: Sound) -> bool:

@@ -7,11 +7,12 @@ panics takes its lock and does that in its place.
     ctl, socket, encoder held ──▶ switch on ──▶ engine: silent ──▶ daemon, or who panics: safe sound, switch off
 """
 
+import os
 import time
 from pathlib import Path
 
 from neurorack.errors import BadInput
-from neurorack.rundir import Held, Lock, holder
+from neurorack.rundir import Held, Lock, holder, stranger
 from neurorack.settings.playing import Playing, safe
 from neurorack.shared import Switch
 from neurorack.words import GATE_DELAY_S
@@ -25,9 +26,11 @@ LOOK_S = 0.05
 def panic(run_dir: Path, bundle: str, silence_s: float) -> str:
     """Silence the module of `run_dir` and see that after `silence_s` it plays safely on `bundle`; what has been done.
 
-    Raises BadInput where no module plays there. Where the daemon is there and does nothing, silence lasts, and so it
-    says.
+    Raises BadInput where no module plays there, or one that is not ours to touch. Where the daemon is there and does
+    nothing, silence lasts, and so it says.
     """
+    if run_dir.is_dir() and not os.access(run_dir, os.X_OK):
+        raise stranger(run_dir)
     switch = Switch(run_dir / "panic")
     if not holder(run_dir / "engine.lock"):
         raise BadInput("no engine plays", str(run_dir), "start the module, or give another --run-dir")

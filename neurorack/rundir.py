@@ -35,6 +35,12 @@ def default_run_dir() -> Path:
     return Path(f"/dev/shm/neurorack-{os.geteuid()}")
 
 
+def stranger(run_dir: Path) -> BadInput:
+    """What to say to whoever may not enter it."""
+    mend = "join its group: sudo usermod --append --groups neurorack $USER, and log in again"
+    return BadInput("you may not look after this module", str(run_dir), mend)
+
+
 def open_run_dir(path: Path | None = None) -> Path:
     """The run directory, made if missing, for this user alone; one that a stranger could write to is refused.
 

@@ -276,8 +276,12 @@ def write_tiny_bundle(folder: Path, *, encoder: bool = False, space: float = 0.0
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What takes minutes is tried in small by default."""
+    parser.addoption("--clients", type=int, default=200, help="that speak to the socket at once (1000 is all)")
+    parser.addoption("--hours", type=float, default=0.05, help="of the module's own time, simulated (8 is all)")
     parser.addoption("--jumps", type=int, default=200, help="random jumps of controls per instrument (10000 is all)")
     parser.addoption("--hands", type=int, default=0, help="random events on a module that plays (1000 take 60 s)")
+    parser.addoption("--messages", type=int, default=6_000, help="to the socket, most of them spoilt (1000000 is all)")
+    parser.addoption("--soak", type=float, default=0.0, help="minutes for which the whole module is played (30 is all)")
     parser.addoption("--storm", type=int, default=2_500, help="random events on the module (100000 is all)")
 
 

@@ -5,14 +5,13 @@ holds falls.
 """
 
 import contextlib
-import os
 import select
-import signal
 import time
 from collections.abc import Collection
 from typing import Protocol
 
 from neurorack.controllers.player import Player
+from neurorack.ending import Ending
 from neurorack.notify import Progress
 from neurorack.terminal import complain
 
@@ -70,19 +69,9 @@ def turn(player: Player, source: Source, wake: Collection[int] = (), longest_s: 
 
 def serve(player: Player, source: Source) -> int:
     """Until SIGTERM or SIGINT. Returns the exit status."""
-    ended = False
-
-    def end(*_: object) -> None:
-        nonlocal ended
-        ended = True
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    wake, ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.set_wakeup_fd(ring)
-    progress = Progress()
+    ending, progress = Ending(), Progress()
     with contextlib.closing(source), contextlib.closing(player):
-        while not ended:
+        while not ending.asked:
             progress.made()
-            turn(player, source, [wake])
+            turn(player, source, [ending.fileno()])
     return 0

@@ -5,7 +5,6 @@
 """
 
 import json
-import os
 import select
 import socket
 import time
@@ -16,7 +15,7 @@ from typing import Any
 
 from neurorack.errors import BadInput
 from neurorack.mailbox import ANSWER_S, short_path
-from neurorack.rundir import SERVICE, default_run_dir
+from neurorack.rundir import SERVICE, default_run_dir, stranger
 
 SOCKET, VERSIONS, ANSWER_MAX = "remote.socket", (2, 1), 1 << 18
 """As in `remote.messages`, which a command that only asks does without, and without what that imports."""
@@ -25,12 +24,13 @@ _MEND = "start the module, or give another --run-dir"
 
 
 def find_run_dir(given: Path | None) -> Path:
-    """Where the module meets its consoles: `given`, else one's own, else the service's."""
+    """Where the module meets its consoles: `given`, else one's own, else the service's, also where one may not enter:
+    whoever connects is then told how to get in."""
     if given is not None:
         return given
     own = default_run_dir()
     runs = any((own / name).exists() for name in (SOCKET, "panic"))  # the server may be the one that is dead
-    return own if runs or not os.access(SERVICE, os.X_OK) else SERVICE
+    return own if runs or not SERVICE.is_dir() else SERVICE
 
 
 class Client:
@@ -51,8 +51,7 @@ class Client:
             raise BadInput("no module answers", str(run_dir), _MEND) from error
         except PermissionError as error:
             self.close()
-            mend = "join its group: sudo usermod --append --groups neurorack $USER, and log in again"
-            raise BadInput("you may not look after this module", str(run_dir), mend) from error
+            raise stranger(run_dir) from error
         except OSError as error:
             self.close()
             raise BadInput(

@@ -15,7 +15,6 @@ import contextlib
 import grp
 import os
 import select
-import signal
 import socket
 import sys
 import time
@@ -29,6 +28,7 @@ import msgspec
 
 import neurorack
 from neurorack import crash, gestures
+from neurorack.ending import Ending
 from neurorack.errors import BadInput
 from neurorack.mailbox import ANSWER_S, Asking, short_path
 from neurorack.notify import Progress
@@ -539,25 +539,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--run-dir", type=Path, required=True, metavar="DIR", help="where the processes meet")
     options = parser.parse_args(arguments)
-    ended = False
-
-    def end(*_: Any) -> None:
-        nonlocal ended
-        ended = True
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    wake, ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.set_wakeup_fd(ring)
+    ending = Ending()
     with contextlib.suppress(PermissionError):  # as a service: its unit has done so
         os.nice(NICE)
     try:
         with Lock(options.run_dir / "remote.lock"):
             metrics = Metrics(state_dir())
             server = Server(options.run_dir, metrics)
-            server.wake_on(wake)
+            server.wake_on(ending.fileno())
             progress = Progress()
-            while not ended and not server.over:
+            while not ending.asked and not server.over:
                 progress.made()
                 server.step(COUNT_S)
             server.close()

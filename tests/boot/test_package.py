@@ -1,17 +1,34 @@
 """The Debian package comes and goes, and leaves what the player has made."""
 
+import hashlib
 import os
 import shutil
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from machine import OUT, UNITS, Machine, debian, make, module, root
+from machine import NEXT, OUT, UNITS, Machine, debian, make, module, root, waited_s
 from rig import wait_for
 
 from neurorack import __version__
 
 BYTES_MAX = 60_000_000
+
+PAUSE_S = 2.0
+"""In an upgrade: from the old engine's last block to the new one's first, less the time it had no processor."""
+
+APT_S = 600.0
+"""Patience with apt, or with the trial of the version that came in."""
+
+SHOP, LISTED = "/srv/debs", "/etc/apt/shop.list"
+"""A folder that apt's own user may read, and the list that names nothing else."""
+
+APT = (
+    *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-oDpkg::Options::=--force-confold"),
+    *(f"-oDir::Etc::SourceList={LISTED}", "-oDir::Etc::SourceParts=-"),
+)
 
 STAYS = {
     *("/var/lib/neurorack", "/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid"),
@@ -36,6 +53,16 @@ def dpkg(machine: Machine, *words: str) -> str:
     done = machine.inside("dpkg", *words, patience_s=300.0)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def stock(shop: Path, package: Path) -> None:
+    """A repository of one package, as dpkg-scanpackages makes it."""
+    shop.mkdir(parents=True)
+    shutil.copy(package, shop)
+    about = subprocess.run(["dpkg-deb", "--field", package], capture_output=True, text=True, check=True).stdout
+    content = package.read_bytes()
+    where = f"Filename: ./{package.name}\nSize: {len(content)}\nSHA256: {hashlib.sha256(content).hexdigest()}\n"
+    (shop / "Packages").write_text(about + where)
 
 
 def files(folder: Path) -> set[str]:
@@ -66,6 +93,55 @@ def test_installed_again_it_is_what_it_was_and_what_the_owner_wrote_stays(machin
         assert machine.say("cat", "/etc/neurorack/environment", "/etc/neurorack/signers") == written
         assert machine.say("neurorack", "update") == f"{__version__} plays\n"
     assert "mine" in machine.neurorack("presets", "list").stdout
+
+
+def test_upgraded_while_it_plays_it_is_back_soon_and_as_it_was_set(machine):
+    stock(machine.root / SHOP.lstrip("/"), make("deb", NEXT))
+    (machine.root / LISTED.lstrip("/")).write_text(f"deb [trusted=yes] file:{SHOP} ./\n")
+    assert machine.neurorack("presets", "save", "1", "--name", "mine").returncode == 0
+    wait_for(lambda: machine.neurorack("ctl", "set", "knob.morph.base", "0.75").returncode == 0, 60.0)
+    machine.say("systemctl", "enable", "--now", "neurorack-osc.service")
+    written = machine.say("cat", "/etc/neurorack/environment", "/etc/neurorack/signers")
+    machine.say(*APT, "update")
+
+    upgrading = machine.begin(*APT, "upgrade")
+    last_ns, first_ns = pause_ns(machine, machine.process("engine"), upgrading)
+    out, err = upgrading.communicate(timeout=APT_S)
+    assert upgrading.returncode == 0, out + err
+    silent_s, waited = (first_ns - last_ns) * 1e-9, waited_s(machine.process("engine"))
+    print(f"silent for {silent_s:.2f} s of the upgrade, of which the engine waited {waited:.2f} s for a processor")
+    wait_for(lambda: machine.home.good == NEXT, APT_S)
+    assert silent_s - waited <= PAUSE_S
+
+    assert machine.say("neurorack", "update").startswith(f"{NEXT} plays")
+    assert "0.75" in machine.neurorack("ctl", "get", "knob.morph.base").stdout
+    assert "mine" in machine.neurorack("presets", "list").stdout
+    assert machine.say("cat", "/etc/neurorack/environment", "/etc/neurorack/signers") == written
+    assert sorted(path.name for path in (machine.home.root / "versions").iterdir()) == [__version__, NEXT]
+    assert not (machine.home.root / ".incoming").exists() and not list(machine.root.glob("etc/neurorack/*.dpkg-*"))
+
+    machine.cut_the_power()
+    shutil.rmtree(machine.home.folder(__version__))  # as two updates later: what was enabled then plays on
+    machine.boot()
+    machine.sounds(patience_s=120.0)
+    enabled = (*UNITS, "neurorack-osc.service")
+    wait_for(lambda: {machine.unit(unit)["ActiveState"] for unit in enabled} == {"active"}, 60.0)
+    machine.say(*APT, "purge", "neurorack")
+    assert not machine.process("engine")
+    machine.cut_the_power()
+    assert not list(machine.root.glob("etc/systemd/system/*/neurorack*"))
+    assert not (machine.root / "opt/neurorack").exists() and not (machine.root / "etc/neurorack").exists()
+
+
+def pause_ns(machine: Machine, old: int, upgrading: "subprocess.Popen[str]") -> tuple[int, int]:
+    """Wait for the engine that takes the place of `old`: when that played its last block, and the new one its first."""
+    last_ns, give_up = int(machine.meters()["t_ns"]), time.monotonic() + APT_S
+    while (now := machine.process("engine")) in (old, 0):
+        assert time.monotonic() < give_up and not upgrading.poll(), upgrading.communicate()
+        if now == old and (meters := machine.meters()) is not None:
+            last_ns = max(last_ns, int(meters["t_ns"]))
+        time.sleep(0.005)
+    return last_ns, machine.sounds(after_ns=last_ns, patience_s=APT_S)
 
 
 def test_what_is_damaged_is_mended_by_installing_it_again(machine):

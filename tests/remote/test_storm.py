@@ -3,7 +3,8 @@ no crash, no descriptor left.
 
 In the suite a few thousand messages of a few hundred clients. The long storm:
 
-    PYTHONPATH=.:tests/support python tests/remote/test_storm.py 1000000 1000
+    make test-fuzz                                                            a million of a thousand clients
+    pytest tests/remote/test_storm.py -rP --messages 1000000 --clients 1000   likewise
 """
 
 import contextlib
@@ -13,24 +14,18 @@ import random
 import resource
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rig import REPOSITORY, wait_for
+from rig import wait_for
+from whole import PATIENCE_S, Whole
 
-from neurorack.errors import BadInput
 from neurorack.mailbox import short_path
 from neurorack.remote.client import Client
 from neurorack.rundir import holder
-from neurorack.shared import METERS, Snapshot
 
-PATIENCE_S = 120.0
-PROCESSES = ("daemon", "engine", "jacks", "remote")
 GROWTH_KB = 4096
 """Of a process between the first and the last thousand: caches of Python's own, no more."""
 
@@ -130,68 +125,7 @@ class Storm:
                 one.close()
 
 
-class Module:
-    """A module on the rack that plays, as it is started."""
-
-    def __init__(self, run_dir: Path, bundle: Path | None) -> None:
-        self.run_dir = run_dir
-        command = [sys.executable, "-m", "neurorack.daemon", "--run-dir", str(run_dir), "--device", "null", "--rack"]
-        command += [] if bundle is None else ["--bundle", str(bundle)]
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-        self.daemon = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
-        self.pids: dict[str, int] = {}
-        try:
-            wait_for(lambda: (run_dir / "remote.socket").exists() and (run_dir / "meters").exists(), PATIENCE_S)
-            self._meters = Snapshot(run_dir / "meters", METERS)
-            wait_for(lambda: self.meters()["first_sound_ns"], PATIENCE_S)
-            wait_for(lambda: all(holder(run_dir / f"{name}.lock") for name in PROCESSES), PATIENCE_S)
-        except AssertionError:
-            self.end()
-            raise
-        self.pids = {name: holder(run_dir / f"{name}.lock") for name in PROCESSES}
-
-    def meters(self) -> dict[str, int]:
-        self._meters.refresh()
-        return {name: int(self._meters.record[name]) for name in ("blocks", "lost", "first_sound_ns")}
-
-    def descriptors(self) -> dict[str, int]:
-        return {name: len(os.listdir(f"/proc/{pid}/fd")) for name, pid in self.pids.items()}
-
-    def resident_kb(self) -> dict[str, int]:
-        texts = {name: Path(f"/proc/{pid}/status").read_text() for name, pid in self.pids.items()}
-        return {name: int(text.split("VmRSS:")[1].split()[0]) for name, text in texts.items()}
-
-    def answers(self) -> bool:
-        """Whether there is room for one more who asks, and the engine plays."""
-        with contextlib.suppress(BadInput), Client(self.run_dir, read_only=True) as client:
-            return bool(client.ask("get", paths=["system.engine"])["values"]["system.engine"] == "playing")
-        return False
-
-    def calm(self) -> dict[str, int]:
-        """Wait until every connection is gone and every wish done; the descriptors that are open then."""
-        wait_for(self.answers, PATIENCE_S)
-        seen: list[dict[str, int]] = []
-
-        def steady() -> bool:
-            time.sleep(0.2)
-            seen.append(self.descriptors())
-            return len(seen) > 10 and all(one == seen[-1] for one in seen[-10:])
-
-        wait_for(steady, PATIENCE_S)
-        return seen[-1]
-
-    def end(self) -> None:
-        self.daemon.terminate()
-        try:
-            self.daemon.wait(10)
-        except subprocess.TimeoutExpired:
-            for pid in (self.daemon.pid, *self.pids.values()):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self.daemon.wait()
-
-
-def lost_share(module: Module, seconds: float, storm: Storm | None, messages: int, clients: int) -> tuple[float, float]:
+def lost_share(module: Whole, seconds: float, storm: Storm | None, messages: int, clients: int) -> tuple[float, float]:
     """(share of blocks lost meanwhile, seconds): of a storm, or of a machine that does as much without the module's
     socket."""
     before, began_s = module.meters(), time.monotonic()
@@ -206,7 +140,7 @@ def lost_share(module: Module, seconds: float, storm: Storm | None, messages: in
     return (after["lost"] - before["lost"]) / max(blocks, 1), passed_s
 
 
-def weather(module: Module, messages: int, clients: int, seed: int = 0) -> str:
+def weather(module: Whole, messages: int, clients: int, seed: int = 0) -> str:
     """A storm, and what must hold after it. AssertionError where it does not; a line that tells how it was."""
     storm = Storm(module.run_dir, seed)
     storm.blow(messages // 4, clients)  # all caches are warm
@@ -215,8 +149,7 @@ def weather(module: Module, messages: int, clients: int, seed: int = 0) -> str:
     wait_for(module.answers, PATIENCE_S)
     idle, _ = lost_share(module, min(max(passed_s, 3.0), 30.0), None, 0, 0)
     after = module.calm()
-    pids = {name: holder(module.run_dir / f"{name}.lock") for name in PROCESSES}
-    assert pids == module.pids, "nobody has ended"
+    assert module.holders() == module.pids, "nobody has ended"
     assert after == descriptors, f"{after} after, {descriptors} before"
     grown_kb = {name: kb - resident_kb[name] for name, kb in module.resident_kb().items()}
     assert max(grown_kb.values()) < GROWTH_KB, grown_kb
@@ -226,24 +159,28 @@ def weather(module: Module, messages: int, clients: int, seed: int = 0) -> str:
 
 
 @pytest.fixture
-def module(run_dir: Path, tiny_bundle: Path) -> Iterator[Module]:
-    made = Module(run_dir, tiny_bundle)
+def module(run_dir: Path, tiny_bundle: Path) -> Iterator[Whole]:
+    made = Whole(run_dir, tiny_bundle)
     yield made
     made.end()
 
 
-def test_thousands_of_malformed_messages_and_hundreds_of_clients_harm_nothing(module: Module):
-    print(weather(module, 6000, 200))
+def test_thousands_of_malformed_messages_and_hundreds_of_clients_harm_nothing(
+    module: Whole, request: pytest.FixtureRequest
+):
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    print(weather(module, *map(request.config.getoption, ("--messages", "--clients"))))
 
 
-def test_the_socket_outlives_the_daemon_and_comes_back_when_it_dies(module: Module):
+def test_the_socket_outlives_the_daemon_and_comes_back_when_it_dies(module: Whole):
     wait_for(module.answers, PATIENCE_S)  # a socket that is bound may not listen yet
     with Client(module.run_dir, read_only=True) as client:
         module.daemon.kill()
         module.daemon.wait()
         wait_for(lambda: client.ask("get", paths=["system.daemon"])["values"] == {"system.daemon": False}, PATIENCE_S)
         assert client.ask("get", paths=["system.engine"])["values"] == {"system.engine": "playing"}
-    restarted = Module(module.run_dir, Path(str(module.daemon.args[-1])))  # type: ignore[index]
+    restarted = Whole(module.run_dir, Path(str(module.daemon.args[-1])))  # type: ignore[index]
     try:
         assert restarted.pids["remote"] == module.pids["remote"], "taken over"
         os.kill(module.pids["remote"], signal.SIGKILL)
@@ -253,17 +190,4 @@ def test_the_socket_outlives_the_daemon_and_comes_back_when_it_dies(module: Modu
         assert holder(module.run_dir / "engine.lock") == module.pids["engine"]
     finally:
         restarted.end()
-    assert [holder(module.run_dir / f"{name}.lock") for name in PROCESSES] == [0] * 4
-
-
-if __name__ == "__main__":
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    root = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=root) as folder:
-        os.environ["NEURORACK_STATE"] = f"{folder}/state"
-        playing = Module(Path(folder), None)
-        try:
-            print(weather(playing, int(sys.argv[1]), int(sys.argv[2]), seed=int(time.monotonic())))
-        finally:
-            playing.end()
+    assert not any(module.holders().values())

@@ -6,7 +6,6 @@ machine takes from a callback beside it that does nothing.
 """
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from random import Random
 import pytest
 from hands import Hands
 from rig import REPOSITORY, wait_for
+from whole import Empty
 
 from neurorack.daemon import SHUT_DOWN
 from neurorack.errors import BadInput
@@ -30,8 +30,6 @@ PATIENCE_S = 60.0
 PROCESSES = ("daemon", "engine", "jacks")
 TWICE, AND_ONE_IN = 2.0, 500
 """Of the blocks, the module may lose twice what the empty callback does, and one in so many."""
-
-EMPTY = (str(REPOSITORY / "tests/support/empty.py"),)
 
 
 class Live:
@@ -100,29 +98,6 @@ class Live:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.daemon.wait()
-
-
-class Empty:
-    """A callback that does nothing, on a device, a thread and a priority like the engine's, in a process of its own."""
-
-    def __init__(self, block: int) -> None:
-        command = [sys.executable, *EMPTY, str(block)]
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-        assert self.process.stdout is not None
-        self.process.stdout.readline()  # it runs
-
-    def counted(self) -> tuple[int, int]:
-        """It is enough: (blocks, lost)."""
-        told = json.loads(self.process.communicate(timeout=PATIENCE_S)[0])
-        return told["blocks"], told["lost"]
-
-    def __enter__(self) -> "Empty":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ def make_debian(place: Path, suite: str, packages: Sequence[str], architecture: 
     place.parent.mkdir(parents=True, exist_ok=True)
     print(f"Making a Debian {suite} in {place}", flush=True)
     command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}"]
+    # Else usrmerge brings 55 MB of Perl: a ninth of the time where each instruction is emulated.
+    command += ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"]
     command += ["--dpkgopt=force-unsafe-io", "--aptopt=APT::Install-Recommends false"]
     command += [f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("doc", "man", "locale")]
     command += [f"--architectures={architecture}"] if architecture else []

@@ -41,8 +41,8 @@ OUT = REPOSITORY / "out/boot"
 SUITE, PYTHON = "bookworm", "3.11"
 """Debian 12: systemd 252."""
 
-RIG = ("systemd-sysv", "dbus", "jackd2", "exfat-fuse", "exfatprogs")
-"""What makes it a computer; its card; exFAT where the kernel knows none."""
+RIG = ("systemd-sysv", "dbus", "jackd2", "exfat-fuse", "exfatprogs", "openssh-server")
+"""What makes it a computer; its card; exFAT where the kernel knows none; who lets others in, off until a test asks."""
 
 NEXT = f"{__version__}.1"
 """A version later than this work tree's, and otherwise the same."""
@@ -356,6 +356,7 @@ def module(place: Path) -> Iterator[Machine]:
         shutil.copy(REPOSITORY / "tests/boot/capture.py", machine.root / "opt")
         wanted = machine.root / "etc/systemd/system/multi-user.target.wants"
         (wanted / "jackd.service").symlink_to("../jackd.service")
+        (wanted / "ssh.service").unlink()
         yield machine
     finally:
         machine.remove()
