@@ -82,7 +82,8 @@ def test_sound_opens_the_relay_and_its_end_shuts_it_whoever_clocks_the_codec(ben
 
 def test_nothing_but_the_computers_data_reaches_the_mute(board):
     """Header pin 40, an input of the codec in either arrangement; and no output of a chip but the driver's."""
-    own = {at(part, pin) for part in board.parts("mute") for _, pin, _ in part.kind.pins}
+    placed = [part for part in board.parts("mute") if part.kind.prefix != "TP"]
+    own = {at(part, pin) for part in placed for _, pin, _ in part.kind.pins}
     joined = {net for net in own if net and any(part.block != "mute" for part, *_ in board.pins(net))}
     assert joined == {"data_seen", "V12A", "GND", "out_open", "out_muted"}
     driver = next(part for part in board.parts("gates") if part.kind is parts.SCHMITT)

@@ -34,6 +34,9 @@ OURS = {
 """What ships, and what one ingredient less, or more, makes of it; `bare` is our decoder, conditioned and no more; from
 `mild` to `strict` the latent tells less of the knobs, and keeps less of the source."""
 
+STRICTER = ("no-adversary", "mild", "ours", "strict")
+"""Along these the latent is asked ever more strictly to tell nothing of the knobs."""
+
 NAMES = ("ours", *RIVALS, TILT, *(name for name in OURS if name != "ours"))
 
 

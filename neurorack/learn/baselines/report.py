@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neurorack.learn.baselines.recipes import NAMES
+from neurorack.learn.baselines.recipes import NAMES, STRICTER
 from neurorack.words import DESCRIPTORS
 
 Runs = Mapping[str, list[dict[str, Any]]]
@@ -135,13 +135,11 @@ def _draw(runs: Runs, path: Path) -> None:
         axis.set_ylabel("rank correlation")
         axis.grid(axis="y", alpha=0.3)
     for row, (name, own) in enumerate(runs.items()):
-        points = [
-            (run["figures"]["probe_r2_descriptors"], run["figures"]["probe_source_accuracy"])
-            for run in own
-            if "probe_source_accuracy" in run["figures"]
-        ]
-        if points:
-            axes[2].plot(*np.array(points).T, "o", color=f"C{row % 10}", label=name)
+        if len(points := _told(own)):
+            axes[2].plot(*points.T, "o", color=f"C{row % 10}", label=name)
+    curve = [np.median(points, axis=0) for name in STRICTER if len(points := _told(runs.get(name, [])))]
+    if len(curve) > 1:
+        axes[2].plot(*np.array(curve).T, color="0.6", zorder=0)
     axes[2].set_title("what the latent says", loc="left")
     axes[2].set_xlabel("R² of descriptors read from it")
     axes[2].set_ylabel("share of sources read from it")
@@ -151,3 +149,9 @@ def _draw(runs: Runs, path: Path) -> None:
     if runs:
         axes[0].legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=120)
+
+
+def _told(own: list[dict[str, Any]]) -> np.ndarray:
+    """[runs, 2] what the latent of each tells of the descriptors, and of the source."""
+    figures = [run["figures"] for run in own if "probe_source_accuracy" in run["figures"]]
+    return np.array([(of["probe_r2_descriptors"], of["probe_source_accuracy"]) for of in figures]).reshape(-1, 2)
