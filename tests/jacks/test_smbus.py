@@ -43,14 +43,14 @@ def test_the_same_driver_reads_every_input(bench):
     assert [code * chip.lsb_v for code in chip.readings(8)] == pytest.approx([1.0] * 8, abs=2.1e-3)
 
 
-def test_a_whole_module_is_read_voct_as_often_as_ever_and_the_others_more_seldom(module):
+def test_a_whole_module_is_read_voct_nearly_as_often_and_the_others_more_seldom(module):
     made = module(voct=1.25, cv1=-2.0)
     made.scan = Scan(made.board, SmbusOnly(made.bus), None, made.clock)
     made.run_to(300)
     before = [reader.readings for reader in made.scan.readers]
     made.run_to(800)
     voct, cv, pots = ((r.readings - n) / 0.5 for r, n in zip(made.scan.readers, before, strict=True))
-    assert (voct >= 780, cv / 4 >= 75, pots / 4 >= 40) == (True, True, True), (voct, cv / 4, pots / 4)
+    assert (voct >= 750, cv / 4 >= 75, pots / 4 >= 40) == (True, True, True), (voct, cv / 4, pots / 4)
     assert made.scan.volts[:2] == pytest.approx([1.25, -2.0], abs=2e-3)
     assert made.scan.i2c_errors == 0
 
