@@ -1,7 +1,7 @@
 """Hands gone mad: random events of encoder, gates, voltages, pots and faults on the virtual module, in simulated time.
 
-python tests/panel/test_storm.py 100000 [SEED]    as many events, and how long the panel took at most
-pytest tests/panel/test_storm.py --storm 100000   likewise, as a test
+PYTHONPATH=tests/support python tests/panel/test_storm.py 100000 [SEED]    as many events, and how long a step took
+pytest tests/panel/test_storm.py --storm 100000                          likewise, as a test
 """
 
 import sys
