@@ -171,9 +171,11 @@ def _chips(board: Any, run_dir: Path | None, missing: str) -> Iterator[Finding]:
     from neurorack.clock import MonotonicClock
     from neurorack.jacks.bus import HELD_LOW, open_bus
     from neurorack.jacks.twins import twins
-    from neurorack.rundir import default_run_dir, holder
+    from neurorack.remote.client import find_run_dir
+    from neurorack.rundir import holder
 
-    place = run_dir or default_run_dir()
+    place = find_run_dir(run_dir)  # the service's, too: whose converters play are left alone
+    plays = place.exists() and (not os.access(place, os.X_OK) or bool(holder(place / "jacks.lock")))
     chips = {
         "adc.voct": board.adc.voct,
         "adc.cv": board.adc.cv,
@@ -195,8 +197,7 @@ def _chips(board: Any, run_dir: Path | None, missing: str) -> Iterator[Finding]:
             where = f"{key}: {chip.kind} at {chip.address:#04x} on bus {name}"
             try:
                 opened.i2c_rdwr(i2c_msg.read(chip.address, 1))  # unlike read_byte it is not refused with EBUSY
-                idle = key.startswith("adc") and not holder(place / "jacks.lock")
-                doubled = idle and twins(opened, chip, MonotonicClock())
+                doubled = key.startswith("adc") and not plays and twins(opened, chip, MonotonicClock())
             except OSError as error:
                 if error.errno in HELD_LOW:
                     mend = "switch off for ten seconds, then unplug its chips one by one; look for a short"
@@ -242,11 +243,16 @@ def _jacks(board: Any, run_dir: Path | None) -> Iterator[Finding]:
     from neurorack.jacks.bus import open_bus
     from neurorack.jacks.rest import measure_rest
     from neurorack.jacks.scan import Scan
-    from neurorack.rundir import default_run_dir, holder
+    from neurorack.remote.client import find_run_dir
+    from neurorack.rundir import holder, stranger
     from neurorack.shared import VOLTS, Snapshot
     from neurorack.words import CV_JACKS
 
-    place, clock = run_dir or default_run_dir(), MonotonicClock()
+    place, clock = find_run_dir(run_dir), MonotonicClock()
+    if place.exists() and not os.access(place, os.X_OK):
+        strange = stranger(place)
+        yield Finding("jacks", NOTE, strange.what, strange.mend)
+        return
     if holder(place / "jacks.lock"):
         newest = Snapshot(place / "volts", VOLTS)
         newest.refresh()

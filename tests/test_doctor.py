@@ -137,6 +137,21 @@ def test_converters_that_are_at_work_are_not_disturbed(only, tmp_path, rack_boar
     assert all(message.flags for message in written)  # reads alone
 
 
+def test_a_module_that_one_may_not_look_into_is_not_disturbed_either(only, tmp_path, rack_board, monkeypatch):
+    """The service's own folder, to a user who is not in its group."""
+    only("_chips")
+    monkeypatch.setattr("neurorack.doctor.os.access", lambda path, mode: False)
+    monkeypatch.setattr("neurorack.jacks.twins.twins", lambda *_: pytest.fail("wrote to a converter"))
+    assert [f.state for f in told(examine(rack_board, tmp_path / "run"), "chips")] == [OK] * 5
+
+
+def test_whoever_may_not_look_into_a_module_is_told_how_to_get_in(only, tmp_path, rack_board, monkeypatch):
+    only("_jacks")
+    monkeypatch.setattr("neurorack.doctor.os.access", lambda path, mode: False)
+    (found,) = told(examine(rack_board, tmp_path / "run"), "jacks")
+    assert "group" in found.mend
+
+
 def test_jacks_that_nobody_reads_are_measured(models, tmp_path, rack_board):
     hands = RackControl(tmp_path / "run")
     for jack in CV_JACKS:

@@ -1,8 +1,8 @@
 """Open an I2C bus by name: a kernel device through smbus2, or one of the virtual rack's.
 
-Where an adapter of the kernel cannot carry plain messages, SMBus transfers do (`smbus`); the drivers see no difference.
-All take smbus2's calls and fail as it does, with OSError: ENXIO or EREMOTEIO where a chip does not acknowledge, one
-of `HELD_LOW` where the bus itself does not work.
+Where an adapter of the kernel cannot carry plain messages, SMBus transfers do (`smbus`), but for the display's, which
+are longer and refused. All take smbus2's calls and fail as it does, with OSError: ENXIO or EREMOTEIO where a chip does
+not acknowledge, one of `HELD_LOW` where the bus itself does not work.
 """
 
 from errno import EAGAIN, EBUSY, EIO, ETIMEDOUT

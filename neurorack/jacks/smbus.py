@@ -3,7 +3,7 @@
 The chips remember which register a bare read means; an adapter of SMBus names the register in every read. So the
 register that was written last is remembered here, and a transaction of joined messages becomes a transfer for each
 reading: the same registers in the same order, in more of the bus's time (48 bit times a reading instead of 28). At 400
-kHz `voct` is read as often as ever, each CV jack 80 to 125 times a second instead of 144 to 158.
+kHz `voct` is read 2 % less often, each CV jack 80 to 125 times a second instead of 144 to 158.
 """
 
 import os

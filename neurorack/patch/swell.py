@@ -45,7 +45,8 @@ class Swell:
         else:
             self._level = self._loud = math.exp(_DB * float(controls[-1, RMS]))
         if self._noted:
-            self._begins[:] = [False] * len(self._begins)
+            for hop in range(len(self._begins)):
+                self._begins[hop] = False
             self._noted = False
         self._row[:] = controls[-1]
         self._hz = float(f0_hz[-1])

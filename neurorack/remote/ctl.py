@@ -61,7 +61,7 @@ def add_commands(command: Command) -> None:
         _panic,
         "silence at once, then the sound of a module out of its box; works with the daemon dead",
         "neurorack ctl panic; neurorack ctl panic --undo",
-    ).add_argument("--undo", action="store_true", help="play again what played before the panic")
+    ).add_argument("--undo", action="store_true", help="play again what played before the panic (needs the daemon)")
     made(
         "metrics", _metrics, "print what was counted, in Prometheus' text format", "neurorack ctl metrics"
     ).add_argument(
@@ -94,7 +94,7 @@ def _get(options: argparse.Namespace) -> int:
         values = client.ask("get", paths=options.paths)["values"]
     if options.json:
         tell(json.dumps(values, indent=1))
-    elif list(values) == options.paths:
+    elif len(options.paths) == 1 and list(values) == options.paths:
         tell(plain(_text(values[options.paths[0]])))  # for $(…)
     else:
         _print(values)

@@ -29,6 +29,7 @@ def ctl(playing: Any, capsys: Any) -> Any:
 def test_one_value_is_printed_bare_and_several_with_their_paths(ctl):
     assert ctl("get", "depth") == (0, "1.0\n", "")
     assert ctl("get", "gate2") == (0, "freeze\n", "")
+    assert len(ctl("get", "depth", "gate2")[1].splitlines()) == 2
     status, out, _ = ctl("get", "knob.centroid")
     assert status == 0 and "knob.centroid.attenuverter.cv1\t-0.5" in out.splitlines()
     assert json.loads(ctl("get", "depth", "--json")[1]) == {"depth": 1.0}

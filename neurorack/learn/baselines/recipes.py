@@ -31,7 +31,7 @@ OURS = {
     "critic": Weights(critic=0.1),
     "bare": Weights(swap=0.0, cycle=0.0, adversary=0.0),
 }
-"""What ships, and what one ingredient less, or more, makes of it; `bare` is our decoder, conditioned and no more; from
+"""What ships, and what one ingredient less, or more, makes of it; `bare` has neither swap, cycle nor adversary; from
 `mild` to `strict` the latent tells less of the knobs, and keeps less of the source."""
 
 STRICTER = ("no-adversary", "mild", "ours", "strict")
