@@ -119,7 +119,7 @@ def test_a_gate_is_heard_a_constant_time_after_its_edge(
         np.array([click - sample for click, sample in zip(clicks, due, strict=True) if sample is not None]) / RATE_HZ
     )
     print(f"{len(delays)} gates: {delays.mean() * 1e3:.3f} ms after their edges, std {delays.std() * 1e3:.4f} ms")
-    assert len(delays) > 100
+    assert len(delays) > 50
     assert delays.std() <= 0.1e-3
     assert delays.mean() <= 0.006 + 3 * 128 / RATE_HZ
 

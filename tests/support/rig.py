@@ -70,7 +70,7 @@ class Capture:
     The engine plays to it with `--device capture`.
     """
 
-    def __init__(self, server: JackServer, seconds: float = 20.0) -> None:
+    def __init__(self, server: JackServer, seconds: float = 80.0) -> None:
         self.client = server.client("capture")
         port = self.client.inports.register("in")
         blocks = int(seconds * RATE_HZ / server.block)
