@@ -478,10 +478,11 @@ def test_one_that_does_not_stay_up_is_started_less_and_less_often(tmp_path, line
 
 def test_what_it_writes_is_passed_on_though_its_file_is_cut_again_and_again(tmp_path, lines, monkeypatch):
     monkeypatch.setattr("neurorack.keeper.LOG_BYTES_MAX", 4096)
-    code = "import time\nfor i in range(3000):\n  print('line', i, flush=True)\n  i % 50 or time.sleep(.005)"
+    code = "import time\nfor i in range(3000):\n  print('line', i, flush=True)\n  i % 50 or time.sleep(.005)\n"
+    code += "time.sleep(.5)\nprint('line', 3000)"  # no cut takes this one
     keeper = keep(tmp_path, lines, code)
     keeper.begin()
-    until(lambda: (keeper.tail(), any("line 2999" in line for line in lines))[1], "its last line")
+    until(lambda: (keeper.tail(), any("line 3000" in line for line in lines))[1], "its last line")
     said = [line for line in lines if line.startswith("part: line")]
     assert said == sorted(said, key=lambda line: int(line.split()[-1]))
     assert len(said) > 2500, "all but what a cut takes"
