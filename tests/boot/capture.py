@@ -1,7 +1,7 @@
 """Runs in the machine: what arrives at the card against what the engine says it has played.
 
-`python capture.py SECONDS` prints JSON: `seconds` captured, `exact` whether every sample of them is the tap's, in its
-order; `peak` of both.
+`python capture.py SECONDS` prints JSON: `seconds` captured, `exact` whether every sample of them is the tap's and what
+keeps the output open (`callback.REST`), in its order; `peak` of both.
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 import jack
 import numpy as np
 
+from neurorack.engine.callback import REST
 from neurorack.shared import AudioTap
 
 RATE_HZ, LEAD = 48_000, 4096
@@ -38,7 +39,7 @@ def main(seconds: float) -> None:
             played.append(tap.read())
             time.sleep(0.05)
         played.append(tap.read())
-    heard, said = blocks.reshape(-1), np.concatenate(played)
+    heard, said = blocks.reshape(-1), np.concatenate(played) + REST
     heard = heard[client.blocksize :]  # the graph may have changed within the first
     starts = [s for s in np.flatnonzero(said == heard[0]) if np.array_equal(said[s : s + LEAD], heard[:LEAD])]
     rest = said[starts[0] : starts[0] + len(heard)] if starts else said[:0]
