@@ -21,6 +21,10 @@ SWITCHED = ("systemd/system/", "udev/rules.d/")
 STARTED = ("neurorack.target", GUARD, SWITCH)
 """With the machine. `systemctl enable` would follow the links and name the version of that day for ever."""
 
+CHOICE = "[Install]\nWantedBy=neurorack.target\n"
+"""Of a unit that is the owner's to enable. So `systemctl enable` finds a file that says this and nothing else, and what
+the unit does is a drop-in of the version that plays, read before all others."""
+
 CONFFILES = ("signers", "environment")
 DEPENDS = (
     "python{python}",
@@ -62,7 +66,12 @@ def make(folder: Path, target: Target, out: Path) -> Path:
         if place.as_posix().startswith(SWITCHED):
             # The watch must come from a version that has proved itself: the one on trial may have broken its own.
             version = HOME / ("good" if file.name in (GUARD, SWITCH) else "current")
-            _link(tree / "usr/lib" / place, version / "systemd/lib" / place)
+            path = tree / "usr/lib" / place
+            if file.read_text().endswith(CHOICE):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(CHOICE)
+                path = path.with_name(f"{path.name}.d") / "0-version.conf"
+            _link(path, version / "systemd/lib" / place)
         else:
             _copy(file, tree / "usr/lib" / place)
     for name in STARTED:

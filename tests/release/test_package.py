@@ -51,6 +51,15 @@ def test_what_starts_with_the_machine_is_named_by_no_version(contents):
     assert "systemctl enable" not in (DEBIAN / "postinst").read_text()
 
 
+@pytest.mark.parametrize("unit", ["neurorack-midi.service", "neurorack-osc.service"])
+def test_what_the_owner_enables_outlives_the_version_of_that_day(contents, unit):
+    """`systemctl enable` follows links to their end and keeps the path it finds there."""
+    place = f"./usr/lib/systemd/system/{unit}"
+    assert contents.extractfile(place).read().decode() == package.CHOICE
+    link = contents.getmember(f"{place}.d/0-version.conf").linkname
+    assert link == f"/opt/neurorack/current/systemd/lib/systemd/system/{unit}"
+
+
 def test_what_a_unit_names_is_where_a_version_lies(tmp_path):
     version.copy_units(tmp_path / "systemd")
     named = set()
