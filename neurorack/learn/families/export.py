@@ -24,7 +24,7 @@ import numpy as np
 
 from neurorack.engine.excitation import F_TOP_HZ, HARMONICS
 from neurorack.learn.export import GraphWriter, add_mix
-from neurorack.learn.families.ddsp import ELEMENTS, Ddsp
+from neurorack.learn.families.ddsp import ELEMENTS, LEVEL_DB, Ddsp
 from neurorack.learn.families.export_wavenet import DELAY, export_wavenet
 from neurorack.learn.families.graphs import folded, save, weights
 from neurorack.learn.families.sing import HOP as FRAME
@@ -71,7 +71,11 @@ def export_ddsp(model: Ddsp, path: Path) -> None:
     of_pitch = g.linear("last_pitch", both, seen, of["last.0.bias"])
     x = g.add("Gemm", units, g.constant("last_0_weight", weight[: model.widths["recurrent"]]), of_pitch, out="last_0")
     x = _leaky(g, g.linear("last_1", _leaky(g, x), of["last.3.weight"].T, of["last.3.bias"]))
-    told = g.linear("told", x, of["out.weight"].T, of["out.bias"])
+    weight = of["out.weight"].T
+    level = np.zeros((columns, weight.shape[1]))
+    level[1] = weight[-1] / LEVEL_DB
+    asked = g.linear("asked", "controls", level, of["out.bias"])
+    told = g.add("Gemm", x, g.constant("told_weight", weight[:-1]), asked, out="told")
     add_mix(g, _gains(g, told, columns), ["harmonics", "noise"])
     inputs: dict[str, list] = {"controls": ["frames", columns], "harmonics": ["frames", HOP, HARMONICS]}
     inputs |= {"noise": ["frames", HOP, BANDS]}

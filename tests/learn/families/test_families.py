@@ -157,6 +157,18 @@ def test_ddsp_learns_levels_and_a_balance_of_harmonics():
     assert after < 0.2 * before and after < 0.2
 
 
+def test_ddsp_begins_at_the_level_that_is_asked_for():
+    """Were it one level for all, the faintest clips, with a hundred times the loss of others, would silence it for good."""
+    torch.manual_seed(0)
+    model = ddsp.Ddsp(latent=2)
+    controls = torch.zeros(2, 1, 8)
+    asked_db = torch.tensor([-70.0, -30.0])
+    controls[:, 0, 1] = asked_db
+    gains, _ = model.gains(controls, torch.zeros(2, model.widths["recurrent"]))
+    harmonics_db = 20 * torch.log10(gains[:, 0, : -ddsp.BANDS].sum(1))
+    assert (harmonics_db - asked_db).abs().max() < 8.0
+
+
 def learnt(model: torch.nn.Module, loss: Callable[[], torch.Tensor], steps: int) -> tuple[float, float]:
     """The loss before and after some steps."""
     descent = Descent(model, model, steps, 1e-2, (0.9, 0.99))
