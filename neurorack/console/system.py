@@ -31,6 +31,8 @@ class SystemPage(Page):
         chips = values.get("jack.chips_ok") or []
         silent = [chip for chip, ok in zip(("voct", "cv", "pots"), chips, strict=False) if not ok]
         line("chips", f"silent: {', '.join(silent)}" if silent else "all answer", BAD if silent else "")
+        if values.get("jack.reference_ok") is False:
+            line("reference", "not seen by voct's converter, it may drift: `neurorack doctor`", BAD)
         line("I2C errors", number(values.get("meters.i2c_errors"), "d"))
         line("sound", f"{values.get('system.device', '–')}, {number(values.get('system.sample_rate_hz'), '.0f')} Hz")
         line("real time", "granted" if values.get("system.realtime") else "refused: `neurorack doctor` says why")
@@ -44,7 +46,7 @@ class SystemPage(Page):
         line("says", str(values.get("system.notice") or "nothing"))
         text.append("\n")
         jacks = values.get("calibration.jacks") or []
-        line("calibration", f"{', '.join(jacks)} measured" if jacks else "none yet: up to 40 cents off")
+        line("calibration", f"{', '.join(jacks)} measured" if jacks else "none in force: c calibrates")
         for notice in (values.get("calibration.notices") or [])[:2]:
             line("", str(notice), WARM)
         text.append("\n")
