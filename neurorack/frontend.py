@@ -78,6 +78,7 @@ class Frontend:
         self._calibration, self._calibration_ns = calibration, 0
         self._file_seen: tuple[int, int, InForce] | None = None
         self._in_force: InForce | None = None
+        self._said: tuple[str, ...] = ()
         self._bus = open_bus(board.bus_of(board.adc.voct).device, clock, place or run_dir)
         self._lines = open_lines(board.gpio, clock, place or run_dir)
         self.scan = Scan(board, self._bus, self._lines, clock)
@@ -198,7 +199,9 @@ class Frontend:
         calibration = Calibration.load(self._calibration, now)
         self.scan.calibrate(calibration)
         for notice in calibration.notices:
-            print(f"jacks: {notice}", file=sys.stderr, flush=True)
+            if notice not in self._said:
+                print(f"jacks: {notice}", file=sys.stderr, flush=True)
+        self._said = calibration.notices
 
     def _find_note(self) -> None:
         """Look for whoever serves those who play from afar, who comes after us."""

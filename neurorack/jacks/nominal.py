@@ -63,7 +63,7 @@ class InForce:
             return f"its volts count in {_line(nominal)}, the board's in {_line(now)}"
         if nominal.reference_v == now.reference_v:
             return ""
-        if jack == CV_JACKS[0] and nominal.reference_v == self.unseen_v:
+        if jack == CV_JACKS[0] and nominal.reference_v == self.unseen_v > 0.0:
             # The wire is off, which is told. The correction without it is 28 cents off at most, none at all 50.
             return ""
         return f"measured {_beside(nominal)}, read {_beside(now)} now"
