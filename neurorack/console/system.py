@@ -1,5 +1,6 @@
 """The machine and its processes: who is alive, calibration, versions, diagnostics, logs."""
 
+from textwrap import wrap
 from typing import Any
 
 from rich.text import Text
@@ -7,6 +8,9 @@ from rich.text import Text
 import neurorack
 from neurorack.console.page import BAD, DIM, GOOD, HEIGHT, WARM, WIDTH, Page, Values, Wish, moved, number
 from neurorack.terminal import plain
+
+NOTICE_ROWS = 4
+"""Of the calibration's notices: one, whole, with a file of any usual length."""
 
 PROCESSES = ("engine", "jacks", "daemon", "remote", "crash")
 
@@ -47,8 +51,9 @@ class SystemPage(Page):
         text.append("\n")
         jacks = values.get("calibration.jacks") or []
         line("calibration", f"{', '.join(jacks)} measured" if jacks else "none in force: c calibrates")
-        for notice in (values.get("calibration.notices") or [])[:2]:
-            line("", str(notice), WARM)
+        notices = values.get("calibration.notices") or []
+        for told in [row for notice in notices for row in wrap(str(notice), WIDTH - 15)][:NOTICE_ROWS]:
+            line("", told, WARM)
         text.append("\n")
         plays = values.get("system.version", "–")
         line("version", str(plays))

@@ -171,7 +171,7 @@ class Wizard:
 
     def _accept(self, totals: Totals) -> None:
         if totals.nominals != self._nominals:
-            return self._refuse("the board file changed, or its reference came or went: leave, and begin again")
+            return self._refuse("the reference came or went: leave, and begin again")
         measured = {jack: Point(self.true_v, *m.estimate) for jack, m in self._running.items()}
         for jack, point in measured.items():
             if fault := self._point_fault(jack, point):

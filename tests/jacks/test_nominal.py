@@ -103,7 +103,7 @@ def test_a_file_that_does_not_fit_is_sound_and_becomes_the_generation_before(pla
 
 
 def test_to_trust_the_former_line_would_cost_more_than_a_module_is_off_by():
-    """Exact parts, measured on the shipped boards' former line: the correction says nothing, and the board is another."""
+    """Exact parts, measured on the former line: the correction says nothing, and the board is another."""
     former = Jack(input=0, gain=-0.3, offset_v=2.25, low_v=-3.0, high_v=7.0)
     pins_v = [BOARD.jacks.voct.pin_v(v) for v in (0.0, 1.0, 3.0)]
     measured = Correction([former.jack_v(pin_v) for pin_v in pins_v], [0.0, 1.0, 3.0], FORMER_LINE)

@@ -38,7 +38,7 @@ def test_the_worst_corner_of_one_percent_parts_is_plausible_and_no_more():
 
 
 def test_beside_the_reference_the_worst_corner_is_nearer_at_0_v_and_further_apart():
-    """Of what is read, all that the reference is off by is taken for the converter's: it lifts nothing, it stretches."""
+    """All that the reference is off by is taken for the converter's: it lifts nothing, and stretches."""
     wire, adc = JACKS[0]
     bound, alone = (limits(wire, adc, beside_reference=beside) for beside in (True, False))
     worst_v = worst_gain = 0.0
