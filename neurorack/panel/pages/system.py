@@ -95,7 +95,7 @@ class SystemPage(Wheel):
         self.say("turns reversed" if self._instrument.encoder_swapped else "turns as built")
 
     def _ask_undo(self) -> Page:
-        return Ask("undo panic", "Play what played before it? This sound is lost.", "yes", self._undo)
+        return Ask("undo panic", "Play what played before it? Undo again brings this back.", "yes", self._undo)
 
     def _undo(self) -> None:
         self._instrument.undo_panic()
