@@ -123,6 +123,12 @@ def test_a_correction_is_judged_anew_when_the_reference_is_seen(bench, monkeypat
     assert bench.volts.record.cv_v[0] == pytest.approx(seen_v, abs=1e-3)
 
 
+def test_one_that_does_not_fit_is_not_heard_even_at_the_start(bench):
+    Calibration({"voct": Correction([0.0, 2.0], [0.0, 1.95], ALONE)}).save(bench.run_dir / "calibration.toml")
+    bench.run_to(60)
+    assert bench.volts.record.cv_v[0] == pytest.approx(1.0, abs=1e-3)
+
+
 def test_a_reference_whose_wire_comes_off_is_told_and_its_gain_stays(bench, monkeypatch):
     bench.run_to(1_000)
     assert not bench.volts.record.reference_lost
