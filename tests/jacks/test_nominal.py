@@ -7,7 +7,8 @@ import pytest
 from neurorack.board import Jack, load_board
 from neurorack.jacks.calibration import Calibration, Correction, former_path
 from neurorack.jacks.nominal import InForce, Nominal
-from neurorack.jacks.tolerance import CENTS_PER_V
+from neurorack.jacks.report import PLAYED_V, uncalibrated_cents
+from neurorack.jacks.tolerance import ADC_GAIN, CENTS_PER_V, PITCH
 from neurorack.shared import VOLTS
 
 BOARD = load_board()
@@ -100,6 +101,12 @@ def test_a_file_that_does_not_fit_is_sound_and_becomes_the_generation_before(pla
     of(VOCT).save(place)
     assert Calibration.load(former_path(place)).corrections == of(None, None).corrections
     assert not place.with_name(f"{place.name}.damaged").exists()
+
+
+def test_a_correction_whose_reference_is_not_seen_is_off_by_less_than_none_would_be():
+    wire = BOARD.jacks.voct
+    between = max(CENTS_PER_V * (ADC_GAIN + PITCH.reference) * abs(wire.pin_v(v) / wire.gain) for v in PLAYED_V)
+    assert round(between) == 34 and round(uncalibrated_cents(BOARD, beside_reference=False)) == 50
 
 
 def test_to_trust_the_former_line_would_cost_more_than_a_module_is_off_by():
