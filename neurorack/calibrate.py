@@ -47,8 +47,8 @@ class Source(Protocol):
         """Put the voltage there, as far as that is not the player's to do."""
         ...
 
-    def totals(self, seconds: float) -> Totals:
-        """Wait so long, then look."""
+    def totals(self, seconds: float) -> Totals | None:
+        """Wait so long, then look; None where nothing has been read yet."""
         ...
 
 
@@ -61,11 +61,10 @@ class Running:
     def apply(self, jacks: tuple[str, ...], volts: float) -> None:
         """The player has."""
 
-    def totals(self, seconds: float) -> Totals:
+    def totals(self, seconds: float) -> Totals | None:
         time.sleep(seconds)
         self._volts.refresh()
-        record = self._volts.record
-        return Totals(time.monotonic_ns(), tuple(record.count.tolist()), tuple(record.sum_v.tolist()))
+        return Totals.of_record(time.monotonic_ns(), self._volts.record)
 
 
 def run(options: argparse.Namespace, *, asks: bool) -> int:
@@ -143,7 +142,8 @@ def _walk(
             source.apply(wizard.jacks, wizard.true_v)
             wizard.go_on()
         elif wizard.stage is Stage.MEASURE:
-            wizard.take(source.totals(LOOK_S))
+            if (totals := source.totals(LOOK_S)) is not None:
+                wizard.take(totals)
             player.measuring(wizard)
         elif wizard.stage is Stage.REFUSED:
             if not player.refused(wizard):

@@ -573,20 +573,28 @@ class Daemon:
         from neurorack.board import load_board
         from neurorack.clock import MonotonicClock
         from neurorack.jacks.calibration import Calibration
+        from neurorack.jacks.nominal import InForce
+        from neurorack.jacks.report import uncalibrated_cents
         from neurorack.panel.pages.system import Service
         from neurorack.panel.panel import Panel
 
         board = load_board(self._options.board, rack=self._options.rack is not None)
         until_s = time.monotonic() + NOTICE_S
-        self._notices += [(until_s, notice) for notice in Calibration.load(self._calibration).notices]
+        played = Calibration.load(self._calibration, InForce.of_board(board))
+        self._notices += [(until_s, notice) for notice in played.notices]
         service = Service(
             self._save_calibration,
             self._forget_calibration,
             self._shut_down,
             self._call_panic,
             lambda: crash.last(state_dir()),
+            lambda: uncalibrated_cents(board, beside_reference=self._beside_reference()),
         )
         return Panel(self.run_dir, board, MonotonicClock(), self._desk, service)
+
+    def _beside_reference(self) -> bool:
+        volts = self._newest_volts()
+        return volts is not None and bool(volts["reference_used"])
 
     def _save_calibration(self, calibration: "Calibration") -> None:
         calibration.save(self._calibration)

@@ -297,16 +297,26 @@ class Desk:
         return self._memory.settings.before_panic is not None
 
     def undo_panic(self) -> None:
-        """Play what played before the panic. Raises BadInput, and nothing changes, where its bundle is gone."""
+        """Play what played before the panic. Raises BadInput, and nothing changes, where its bundle is gone.
+
+        What was changed since takes its place: undone once more, that plays again. So nobody has to be asked, and a
+        player who wants the other one after all loses nothing, until the next panic.
+        """
         self._memory.remember(self._undone())
 
     def _undone(self) -> Settings:
         """The settings without the panic, not remembered yet; what played before it plays already."""
+        from neurorack.settings.playing import safe
+
         before = self._memory.settings.before_panic
         if before is None:
             raise BadInput("there is no panic to undo", "", "recall a preset")
+        assert self._playing is not None
+        since = self._memory.settings.playing if self.sheltered else self._playing.keeping()  # as the player left it
         self.play(before, recall=True, sheltered=False)
-        return msgspec.structs.replace(self._memory.settings, playing=self.sound, before_panic=None)
+        changed = since is not None and not _alike(since, safe(self._out_of_the_box))
+        settings = self._memory.settings
+        return msgspec.structs.replace(settings, playing=self.sound, before_panic=since if changed else None)
 
     def reset(self) -> None:
         """Play and remember what a module out of its box does, without a preset."""

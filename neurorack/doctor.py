@@ -102,7 +102,7 @@ def examine(board: Path | None = None, run_dir: Path | None = None) -> Report:
         ("sound", _sound),
         ("chips", lambda: _chips(loaded, run_dir, missing)),
         ("jacks", lambda: _jacks(loaded, run_dir)),
-        ("calibration", lambda: _calibration(run_dir)),
+        ("calibration", lambda: _calibration(loaded, run_dir)),
         ("lines", lambda: _lines(loaded, missing)),
         ("real time", _real_time),
         ("instruments", _instruments),
@@ -170,6 +170,7 @@ def _chips(board: Any, run_dir: Path | None, missing: str) -> Iterator[Finding]:
 
     from neurorack.clock import MonotonicClock
     from neurorack.jacks.bus import HELD_LOW, open_bus
+    from neurorack.jacks.smbus import SmbusOnly
     from neurorack.jacks.twins import twins
     from neurorack.remote.client import find_run_dir
     from neurorack.rundir import holder
@@ -207,7 +208,11 @@ def _chips(board: Any, run_dir: Path | None, missing: str) -> Iterator[Finding]:
                 mend = "check its supply and wires" + (f"; {STRAPS}" if key.startswith("adc") else "")
                 yield Finding("chips", missing, f"{where} does not answer ({error.strerror or error})", mend)
             else:
-                if doubled:
+                if key == "oled" and isinstance(opened, SmbusOnly):
+                    what = f"{where} stays dark: {bus.device} carries SMBus transfers alone, and no picture"
+                    mend = "hang it on an I2C bus of the processor's own (`oled.bus`), or look by `neurorack console`"
+                    yield Finding("chips", missing, what, mend)
+                elif doubled:
                     yield Finding("chips", missing, f"{where} is two chips, what it reads is a mixture", STRAPS)
                 else:
                     yield Finding("chips", OK, where)
@@ -258,6 +263,8 @@ def _jacks(board: Any, run_dir: Path | None) -> Iterator[Finding]:
         newest.refresh()
         for jack, volts, over in zip(CV_JACKS, newest.record.cv_v, newest.record.over, strict=True):
             yield _over(board, jack, int(over)) or Finding("jacks", OK, f"{jack} reads {volts:+.3f} V")
+        if newest.record.reference_lost:
+            yield _lost(float(newest.record.reference_v))
         newest.close()
         return
     try:
@@ -267,11 +274,8 @@ def _jacks(board: Any, run_dir: Path | None) -> Iterator[Finding]:
     scan = Scan(board, bus, None, clock)
     rests = measure_rest(scan, clock)
     bus.close()
-    if scan.reference is not None and scan.readers[0].ok and not scan.reference.known:
-        wire = board.reference
-        what = f"voct's converter does not see the {wire.volts:g} V at its input {wire.input}: its drift is heard"
-        mend = "check that wire, or leave [reference] out of the board file; then calibrate"
-        yield Finding("jacks", NOTE, what, mend)
+    if scan.reference_lost:
+        yield _lost(board.reference.volts)
     for rest, chip in zip(rests, (scan.readers[0], *[scan.readers[1]] * 4), strict=True):
         if not chip.ok:
             continue  # told with the chips
@@ -288,6 +292,12 @@ def _jacks(board: Any, run_dir: Path | None) -> Iterator[Finding]:
             yield Finding("jacks", OK, f"{what}, {rest.rate_hz:.0f} readings a second", data=data)
 
 
+def _lost(reference_v: float) -> Finding:
+    what = f"voct's converter does not see its reference of {reference_v:g} V: its own gain and drift are heard"
+    mend = "check the wire to its input, or leave [reference] out of the board file; then calibrate"
+    return Finding("jacks", NOTE, what, mend)
+
+
 def _over(board: Any, jack: str, over: int) -> Finding | None:
     """A jack over range. Its pin stands at a rail, whatever drove it there: only the cable can tell."""
     if not over:
@@ -297,16 +307,19 @@ def _over(board: Any, jack: str, over: int) -> Finding | None:
     return Finding("jacks", NOTE, f"{jack} is over range, beyond {limit_v:+g} V", mend, {"jack": jack, "over": over})
 
 
-def _calibration(run_dir: Path | None) -> Iterator[Finding]:
-    """The one in force: of the jacks that run, else of those that would."""
+def _calibration(board: Any, run_dir: Path | None) -> Iterator[Finding]:
+    """The one in force: of the jacks that run, else of those that would, with a reference where the board names one."""
     from neurorack.frontend import calibrated_by
     from neurorack.jacks.calibration import Calibration
-    from neurorack.jacks.report import PLAYED_V, before_cents
-    from neurorack.rundir import default_run_dir
+    from neurorack.jacks.nominal import InForce
+    from neurorack.jacks.report import PLAYED_V, before_cents, uncalibrated_cents
+    from neurorack.remote.client import find_run_dir
     from neurorack.statedir import calibration_path
 
-    path = calibrated_by(run_dir or default_run_dir()) or calibration_path()
-    calibration = Calibration.load(path)
+    place = find_run_dir(run_dir)
+    path = calibrated_by(place) or calibration_path()
+    now = _in_force(place) or InForce.of_board(board)
+    calibration = Calibration.load(path, now)
     for notice in calibration.notices:
         mend = "mend the file, or run `neurorack calibrate`: what is damaged is kept beside, as *.damaged"
         yield Finding("calibration", NOTE, notice, mend)
@@ -317,8 +330,27 @@ def _calibration(run_dir: Path | None) -> Iterator[Finding]:
         what = f"voct was measured at {points} V: takes back up to {off_cents:.1f} cents ({path})"
         yield Finding("calibration", OK, what, data={"path": str(path), "jacks": list(calibration.corrections)})
     elif not calibration.notices:
-        what = f"voct plays uncalibrated, up to 60 cents off (no {path})"
+        cents = uncalibrated_cents(board, beside_reference=now.nominals[0].reference_v > 0.0)
+        what = f"voct plays uncalibrated, up to {cents:.0f} cents off (no {path})"
         yield Finding("calibration", NOTE, what, "run `neurorack calibrate`, or hold the encoder for two seconds")
+
+
+def _in_force(place: Path) -> Any:
+    """What the readings of the jacks that run there count in; None where none run, or none whose record we can read."""
+    from neurorack.jacks.nominal import InForce
+    from neurorack.rundir import holder
+    from neurorack.shared import VOLTS, Snapshot
+
+    if not holder(place / "jacks.lock"):
+        return None
+    try:
+        newest = Snapshot(place / "volts", VOLTS)
+    except BadInput:
+        return None
+    newest.refresh()
+    now = InForce.of_record(newest.record)
+    newest.close()
+    return now
 
 
 def _lines(board: Any, missing: str) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ from neurorack.jacks.bus import open_bus
 from neurorack.jacks.calibration import Calibration
 from neurorack.jacks.hold import Hold
 from neurorack.jacks.lines import open_lines
+from neurorack.jacks.nominal import InForce
 from neurorack.jacks.scan import Scan
 from neurorack.notify import Progress
 from neurorack.patch.matrix import Matrix, default_patch
@@ -75,7 +76,9 @@ class Frontend:
     ) -> None:
         self._clock, self._run_dir = clock, run_dir
         self._calibration, self._calibration_ns = calibration, 0
-        self._file_seen: tuple[int, int] | None = None
+        self._file_seen: tuple[int, int, InForce] | None = None
+        self._in_force: InForce | None = None
+        self._said: tuple[str, ...] = ()
         self._bus = open_bus(board.bus_of(board.adc.voct).device, clock, place or run_dir)
         self._lines = open_lines(board.gpio, clock, place or run_dir)
         self.scan = Scan(board, self._bus, self._lines, clock)
@@ -91,7 +94,11 @@ class Frontend:
             before = self._volts.record
             self.scan.volts[:], self.scan.pots[:] = before.cv_v, before.pot
             self._pickup.resume(before.picked, before.waiting, int(before.recalled_ns))
-        self._volts.record.pid = os.getpid()
+        record = self._volts.record
+        record.pid = os.getpid()
+        record.gain = [jack.gain for jack in board.jacks.in_order()]
+        record.offset_v = [jack.offset_v for jack in board.jacks.in_order()]
+        record.reference_v = 0.0 if board.reference is None else board.reference.volts
         self._patch: Snapshot | None = None
         self._note: Snapshot | None = None
         self._gate1 = Gate1()
@@ -121,7 +128,7 @@ class Frontend:
             self._find_note()
             if self._find_patch():
                 self._play()
-            if now_ns >= self._calibration_ns:
+            if now_ns >= self._calibration_ns or scan.in_force is not self._in_force:
                 self._calibration_ns = now_ns + FILE_NS
                 self._find_calibration()
         return due_ns
@@ -162,7 +169,9 @@ class Frontend:
         scan, pickup, record = self.scan, self._pickup, self._volts.record
         record.t_ns = now_ns
         record.cv_v, record.over, record.pot, record.gate = scan.volts, scan.over, scan.pots, scan.gates
-        _, record.count, record.sum_v = scan.totals
+        _, record.count, record.sum_v, _ = scan.totals
+        record.reference_used = scan.reference is not None and scan.reference.used
+        record.reference_lost = scan.reference_lost
         record.picked, record.waiting, record.recalled_ns = pickup.pots, pickup.waiting, pickup.recalled_ns
         record.chip_ok = [reader.ok for reader in scan.readers]
         record.bus_low = scan.held_low
@@ -175,21 +184,24 @@ class Frontend:
             self._progress.made()
 
     def _find_calibration(self) -> None:
-        """Take up the calibration file where it is new, and say what is wrong with it."""
+        """Take up the calibration file where it, or what readings count in, is new, and say what is wrong with it."""
+        now = self._in_force = self.scan.in_force
         if self._calibration is None:
             return
         try:
             status = self._calibration.stat()
-            seen = status.st_ino, status.st_mtime_ns
+            seen = status.st_ino, status.st_mtime_ns, now
         except OSError:
-            seen = (0, 0)  # not there
+            seen = (0, 0, now)  # not there
         if seen == self._file_seen:
             return
         self._file_seen = seen
-        calibration = Calibration.load(self._calibration)
+        calibration = Calibration.load(self._calibration, now)
         self.scan.calibrate(calibration)
         for notice in calibration.notices:
-            print(f"jacks: {notice}", file=sys.stderr, flush=True)
+            if notice not in self._said:
+                print(f"jacks: {notice}", file=sys.stderr, flush=True)
+        self._said = calibration.notices
 
     def _find_note(self) -> None:
         """Look for whoever serves those who play from afar, who comes after us."""

@@ -31,9 +31,13 @@ def panic(run_dir: Path, bundle: str, silence_s: float) -> str:
     """
     if run_dir.is_dir() and not os.access(run_dir, os.X_OK):
         raise stranger(run_dir)
-    switch = Switch(run_dir / "panic")
     if not holder(run_dir / "engine.lock"):
-        raise BadInput("no engine plays", str(run_dir), "start the module, or give another --run-dir")
+        raise BadInput("no module plays there", str(run_dir), "start it, or give the --run-dir of one that plays")
+    try:
+        switch = Switch(run_dir / "panic")
+    except BadInput as error:
+        mend = "use the version that it runs, or start it again with this one"
+        raise BadInput("the module that plays there has no panic of this version", str(run_dir), mend) from error
     switch.on = True
     try:
         lock = Lock(run_dir / "daemon.lock")

@@ -43,6 +43,11 @@ VOLTS = np.dtype(
         ("over", "i1", len(CV_JACKS)),  # 1 above what the jack takes, −1 below, 0 within
         ("count", "u8", len(CV_JACKS)),  # readings since start…
         ("sum_v", "f8", len(CV_JACKS)),  # …and their nominal volts together, for who calibrates
+        ("gain", "f8", len(CV_JACKS)),  # what nominal volts count in: pin = offset_v + gain × jack…
+        ("offset_v", "f8", len(CV_JACKS)),
+        ("reference_v", "f8"),  # …and `voct`'s beside this reference; 0: the board has none
+        ("reference_used", "u1"),  # once it has been seen since the start
+        ("reference_lost", "u1"),  # the newest reading of it cannot be it
         ("pot", "f8", len(POTS)),  # 0…1
         ("picked", "f8", len(POTS)),  # where the knobs of the pots stand: at a recalled value until its pot passes it
         ("waiting", "u1", len(POTS)),  # pots that have not passed theirs yet

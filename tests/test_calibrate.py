@@ -18,14 +18,18 @@ from disk import Refusing
 from PIL import Image
 
 from neurorack import calibrate, cli, statedir
+from neurorack.board import load_board
 from neurorack.boards import DEFAULT_BOARD
 from neurorack.errors import BadInput
 from neurorack.jacks import calibration
 from neurorack.jacks.calibration import Calibration
+from neurorack.jacks.nominal import InForce
+from neurorack.jacks.reference import Reference
 from neurorack.rack.control import RackControl
 from neurorack.rack.world import World
 from neurorack.rundir import holder
 from neurorack.statedir import calibration_path
+from neurorack.words import CV_JACKS
 
 RACK = """
 name = "bench"
@@ -70,6 +74,29 @@ def test_a_virtual_module_is_in_tune_through_drivers_and_chips(place, capsys, sp
 def test_exact_parts_need_no_calibration(place, capsys):
     found = report(capsys, "--specimen", "0")
     assert max(map(abs, found["before_cents"].values())) < 0.3
+
+
+def test_the_report_goes_by_the_reference_that_was_seen_and_not_by_the_board_file(place, capsys, monkeypatch):
+    found = report(capsys)
+    assert found["reference"] == "seen"
+    assert cli.main(["calibrate", "--rack", "--points", "0,1,3"]) == 0
+    assert "reference is not seen" not in capsys.readouterr().out
+    monkeypatch.setattr(Reference, "take", lambda made, code: None)
+    alone = report(capsys)
+    assert alone["reference"] == "not seen"
+    assert alone["drift"]["worst_cents"] > found["drift"]["worst_cents"] + 5.0
+    assert alone["drift"]["causes_cents_at_0_v"]["converter's gain"] > 5.0
+    saved = [Calibration.load(calibration_path(1)).corrections[jack].nominal for jack in ("voct", "cv1")]
+    assert [nominal.reference_v for nominal in saved] == [0.0, 0.0]
+    assert cli.main(["calibrate", "--rack", "--points", "0,1,3"]) == 0
+    assert "reference is not seen" in capsys.readouterr().out
+
+
+def test_a_board_without_a_reference_is_told_nothing_of_one(place, capsys):
+    text = DEFAULT_BOARD.read_text()
+    (place / "board.toml").write_text(text.replace("[reference]\ninput = 1\nvolts = 2.5\n", ""))
+    found = report(capsys, "--board", "board.toml")
+    assert found["reference"] is None and found["drift"]["causes_cents_at_0_v"]["converter's gain"] > 5.0
 
 
 def test_more_points_are_welcome(place, capsys):
@@ -256,7 +283,8 @@ def test_a_module_that_plays_is_calibrated_as_it_plays(place, running):
     terminal.enter()
     terminal.expect("Saved")
     assert terminal.status() == 0
-    saved = Calibration.load(place / "state" / "calibration-rack-3.toml")
+    saved = Calibration.load(place / "state" / "calibration-rack-3.toml", InForce.of_board(load_board()))
+    assert set(saved.corrections) == set(CV_JACKS)
     assert saved.corrections["voct"].true_v == [0.0, 1.0, 3.0]
     assert holder(place / "run" / "jacks.lock"), "the module plays on"
 

@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 
 from neurorack import crash, mailbox
+from neurorack.board import load_board
 from neurorack.daemon import SHUT_DOWN, Daemon, add_options, to_arguments
 from neurorack.engine.guard import Rung
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.jacks.hold import HeldAtStart
+from neurorack.jacks.nominal import InForce
 from neurorack.keeper import LOG_BYTES_MAX, PAUSES_S, Keeper, Twice, Watcher, describe, end_path, open_log, take_end
 from neurorack.panel import screens
 from neurorack.panel.panel import SPLASH_S
@@ -430,7 +432,8 @@ def test_the_calibration_of_that_very_module_is_played_and_a_damaged_one_said(be
     until(lambda: b"playing uncalibrated" in (bench.run_dir / "jacks.err").read_bytes(), "a word about it")
     assert FileStore(bench.run_dir).read().specimen == 2
     volts = Snapshot(bench.run_dir / "volts", VOLTS)
-    Calibration({"voct": Correction([0.0], [-0.9])}).save(path)  # the demo's lowest note is -1.33 V
+    nominal = InForce.of_board(load_board()).nominals[0]
+    Calibration({"voct": Correction([0.0], [-0.9], nominal)}).save(path)  # the demo's lowest note is -1.33 V
     until(lambda: volts.refresh() and volts.record.cv_v[0] < -1.4, "the saved calibration")
 
 
@@ -442,6 +445,9 @@ def test_what_is_wrong_with_the_calibration_is_for_the_display_too(bench, tmp_pa
     daemon = Daemon(parser.parse_args(["--run-dir", str(bench.run_dir), "--rack"]), attached=False)
     daemon._make_panel()
     assert "playing uncalibrated" in daemon._notices[0][1]
+    Calibration({"voct": Correction([0.0], [0.1])}).save(tmp_path / "calibration-rack-0.toml")
+    daemon._make_panel()
+    assert "does not say what its volts count in" in daemon._notices[1][1]
     daemon._lock.release()
 
 

@@ -477,6 +477,48 @@ def test_a_second_panic_leaves_what_played_before_the_first(place):
     assert place.sound == before
 
 
+def test_what_was_changed_since_a_panic_is_not_lost_by_undoing_it(place, run_dir, state_dir):
+    before = played(place)
+    place.play_safe()
+    place.play(msgspec.structs.replace(place.sound, intonation=1.5))
+    since = place.sound
+    place.undo_panic()
+    assert place.sound == before and place.panicked
+    again = started_again(place, run_dir, state_dir)
+    again.undo_panic()
+    assert again.sound == since
+    again.undo_panic()
+    assert again.sound == before
+    again.close()
+
+
+def test_an_undo_out_of_shelter_keeps_what_was_the_players(place):
+    before = played(place)
+    place.play_safe()
+    place.play(msgspec.structs.replace(place.sound, intonation=1.5))
+    since = place.sound
+    place.shelter()
+    place.play(msgspec.structs.replace(place.sound, depth=2.0))
+    place.undo_panic()
+    assert place.sound == before and not place.sheltered
+    place.undo_panic()
+    assert place.sound == since
+
+
+def test_an_undo_whose_instrument_is_gone_leaves_all_as_it_was(place, tmp_path, monkeypatch, tiny_bundle):
+    for name in ("bells", "tiny"):
+        shutil.copytree(tiny_bundle, tmp_path / "models" / name)
+    monkeypatch.setenv("NEURORACK_MODELS", str(tmp_path / "models"))
+    place.play(safe("bells"))
+    place.play_safe()
+    place.play(msgspec.structs.replace(place.sound, intonation=1.5))
+    since, kept = place.sound, place._memory.settings.before_panic
+    shutil.rmtree(tmp_path / "models" / "bells")
+    with pytest.raises(BadInput, match="bells"):
+        place.undo_panic()
+    assert (place.sound, place._memory.settings.before_panic) == (since, kept)
+
+
 def test_a_panic_of_a_module_as_out_of_its_box_has_nothing_to_bring_back(place):
     place.reset()
     place.play_safe()

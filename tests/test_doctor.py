@@ -11,19 +11,25 @@ import numpy as np
 import pytest
 
 from neurorack import doctor
+from neurorack.board import load_board
 from neurorack.boards import BOARDS, DEFAULT_BOARD
 from neurorack.bundle import describe_network, read_card, write_card
 from neurorack.doctor import BROKEN, NOTE, OK, examine
 from neurorack.errors import BadInput
-from neurorack.jacks.bus import HELD_LOW
+from neurorack.jacks.bus import HELD_LOW, open_bus
 from neurorack.jacks.calibration import Calibration, Correction, former_path
+from neurorack.jacks.nominal import InForce
 from neurorack.jacks.reference import Reference
+from neurorack.jacks.report import uncalibrated_cents
+from neurorack.jacks.smbus import SmbusOnly
 from neurorack.rack.bus import RackBus
 from neurorack.rack.control import RackControl
 from neurorack.rundir import Lock
 from neurorack.shared import VOLTS, Snapshot
 from neurorack.statedir import calibration_path
 from neurorack.words import CV_JACKS
+
+VOCT = InForce.of_board(load_board()).nominals[0]
 
 
 @pytest.fixture
@@ -165,8 +171,21 @@ def test_jacks_that_nobody_reads_are_measured(models, tmp_path, rack_board):
 def test_a_reference_that_is_not_wired_is_named(models, tmp_path, rack_board, monkeypatch):
     monkeypatch.setattr(Reference, "take", lambda made, code: None)
     jacks = told(examine(rack_board, tmp_path / "run"), "jacks")
-    assert jacks[0].state == NOTE and "does not see the 2.5 V at its input 1" in jacks[0].what
+    assert jacks[0].state == NOTE and "does not see its reference of 2.5 V" in jacks[0].what
     assert "[reference]" in jacks[0].mend
+
+
+def test_a_reference_that_is_lost_is_told_by_the_module_that_runs(only, tmp_path, rack_board):
+    only("_jacks")
+    newest = Snapshot(tmp_path / "run" / "volts", VOLTS, create=True)
+    newest.record.reference_v = 2.5
+    for lost in (0, 1):
+        newest.record.reference_lost = lost
+        newest.publish()
+        with Lock(tmp_path / "run" / "jacks.lock"):
+            found = [f for f in told(examine(rack_board, tmp_path / "run"), "jacks") if f.state == NOTE]
+        assert len(found) == lost
+    assert "does not see its reference of 2.5 V" in found[0].what and "[reference]" in found[0].mend
 
 
 def test_a_jack_over_range_is_told_from_the_module_that_runs(models, tmp_path, rack_board):
@@ -270,8 +289,9 @@ def test_the_calibration_in_force_is_looked_at(only, tmp_path, monkeypatch):
     def said():
         return [(f.state, f.what) for f in told(examine(run_dir=tmp_path / "run"), "calibration")]
 
-    assert said() == [(NOTE, f"voct plays uncalibrated, up to 60 cents off (no {calibration_path()})")]
-    sound = Calibration({"voct": Correction([0.01, 1.01, 3.01], [0.0, 1.0, 3.0])})
+    cents = uncalibrated_cents(load_board(), beside_reference=True)
+    assert said() == [(NOTE, f"voct plays uncalibrated, up to {cents:.0f} cents off (no {calibration_path()})")]
+    sound = Calibration({"voct": Correction([0.01, 1.01, 3.01], [0.0, 1.0, 3.0], VOCT)})
     sound.save(calibration_path())
     where = f"voct was measured at 0, 1, 3 V: takes back up to 12.0 cents ({calibration_path()})"
     assert said() == [(OK, where)]
@@ -286,6 +306,57 @@ def test_the_calibration_in_force_is_looked_at(only, tmp_path, monkeypatch):
         (tmp_path / "run" / "calibration").symlink_to(tmp_path / "mine.toml")
         sound.save(tmp_path / "mine.toml")
         assert said() == [(OK, where.replace(str(calibration_path()), str(tmp_path / "mine.toml")))]
+
+
+def test_a_calibration_is_judged_by_what_the_module_that_runs_counts_in(only, tmp_path):
+    """Its board file may be another than the doctor was given."""
+    only("_calibration")
+    (tmp_path / "run").mkdir(mode=0o700)
+    board = load_board()
+    other = msgspec.structs.replace(VOCT, gain=-0.3)
+    Calibration({"voct": Correction([0.01, 1.01], [0.0, 1.0], other)}).save(calibration_path())
+    newest = Snapshot(tmp_path / "run" / "volts", VOLTS, create=True)
+    newest.record.t_ns, newest.record.reference_v, newest.record.reference_used = 1, 2.5, 1
+    newest.record.gain = [-0.3, *(jack.gain for jack in board.jacks.in_order()[1:])]
+    newest.record.offset_v = [jack.offset_v for jack in board.jacks.in_order()]
+    newest.publish()
+
+    def said():
+        return [(f.state, f.what) for f in told(examine(run_dir=tmp_path / "run"), "calibration")]
+
+    ((state, what),) = said()
+    assert state == NOTE and f"calibration {calibration_path()}, voct: its volts count in" in what
+    with Lock(tmp_path / "run" / "jacks.lock"):
+        assert [state for state, _ in said()] == [OK]
+        newest.record.gain = [jack.gain for jack in board.jacks.in_order()]
+        newest.publish()
+        assert [state for state, _ in said()] == [NOTE]
+
+
+def test_what_an_uncalibrated_module_may_be_off_by_depends_on_the_reference_in_force(only, tmp_path):
+    only("_calibration")
+    (tmp_path / "run").mkdir(mode=0o700)
+    newest = Snapshot(tmp_path / "run" / "volts", VOLTS, create=True)
+    newest.record.t_ns, newest.record.reference_v = 1, 2.5
+    said = []
+    for used in (0, 1):
+        newest.record.reference_used = used
+        newest.publish()
+        with Lock(tmp_path / "run" / "jacks.lock"):
+            said += [f.what for f in told(examine(run_dir=tmp_path / "run"), "calibration")]
+    assert ["up to 50 cents off" in said[0], "up to 20 cents off" in said[1]] == [True, True]
+
+
+def test_a_display_behind_an_adapter_of_smbus_alone_is_said_to_stay_dark(only, tmp_path, rack_board, monkeypatch):
+    """The other chips answer there as ever."""
+    only("_chips")
+
+    monkeypatch.setattr("neurorack.jacks.bus.open_bus", lambda *place: SmbusOnly(open_bus(*place)))
+    chips = told(examine(rack_board, tmp_path / "run"), "chips")
+    (dark,) = [finding for finding in chips if finding.state != OK]
+    assert "oled: ssd1306 at 0x3c on bus b stays dark" in dark.what and "SMBus transfers alone" in dark.what
+    assert "oled.bus" in dark.mend and "neurorack console" in dark.mend
+    assert len(chips) == 5
 
 
 def test_settings_that_cannot_be_read_come_with_a_mend_of_their_own(only, state_dir):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,6 +17,8 @@ from neurorack.boards import DEFAULT_BOARD
 from neurorack.clock import SimulatedClock
 from neurorack.frontend import Frontend
 from neurorack.jacks.calibration import Calibration, Correction
+from neurorack.jacks.nominal import InForce
+from neurorack.jacks.reference import Reference
 from neurorack.patch.matrix import assign, default_patch
 from neurorack.patch.note import STALE_NS
 from neurorack.patch.performance import VARIATION, at_rest
@@ -28,6 +31,9 @@ from neurorack.shared import CONTROLS, NOTE, PATCH, VOLTS, EdgeRing, Snapshot
 from neurorack.words import DESCRIPTORS, KNOBS
 
 CSV = "t,voct,cv1,gate1\n0,1.0,2.5,0\n0.1,1.0,2.5,0\n0.1,2.0,2.5,5\n0.2,2.0,2.5,5\n0.2,2.0,2.5,0\n9,2.0,2.5,0\n"
+
+VOCT = InForce.of_board(load_board()).nominals[0]
+ALONE = msgspec.structs.replace(VOCT, reference_v=0.0)
 
 
 class Bench:
@@ -85,9 +91,51 @@ def test_controls_carry_the_time_of_their_youngest_reading(bench):
 def test_a_calibration_that_is_saved_is_heard_within_a_second(bench):
     bench.run_to(1_000)
     assert bench.volts.record.cv_v[0] == pytest.approx(2.0, abs=1e-3)
-    Calibration({"voct": Correction([0.0, 2.0], [0.0, 1.95])}).save(bench.run_dir / "calibration.toml")
+    Calibration({"voct": Correction([0.0, 2.0], [0.0, 1.95], VOCT)}).save(bench.run_dir / "calibration.toml")
     bench.run_to(2_100)
     assert bench.volts.record.cv_v[0] == pytest.approx(1.95, abs=1e-3)
+
+
+def test_what_nominal_volts_count_in_is_published(bench):
+    bench.run_to(100)
+    assert InForce.of_record(bench.volts.record) == bench.frontend.scan.in_force == InForce.of_board(load_board())
+
+
+def test_a_calibration_of_another_line_is_said_once_and_plays_nominally(bench, capfd):
+    other = msgspec.structs.replace(VOCT, gain=-0.3)
+    Calibration({"voct": Correction([0.0, 2.0], [0.0, 1.95], other)}).save(bench.run_dir / "calibration.toml")
+    bench.run_to(2_500)
+    assert bench.volts.record.cv_v[0] == pytest.approx(2.0, abs=1e-3)
+    assert capfd.readouterr().err.count("voct: its volts count in 2.22772 V -0.3 × jack") == 1
+
+
+@pytest.mark.parametrize(("measured", "unseen_v", "seen_v"), [(VOCT, 1.95, 1.95), (ALONE, 1.95, 2.0)])
+def test_a_correction_is_judged_anew_when_the_reference_is_seen(bench, monkeypatch, measured, unseen_v, seen_v):
+    """One beside the reference plays while the wire is off, the best there is; one without it until the wire is on."""
+    Calibration({"voct": Correction([0.0, 2.0], [0.0, 1.95], measured)}).save(bench.run_dir / "calibration.toml")
+    with monkeypatch.context() as patch:
+        patch.setattr(Reference, "take", lambda made, code: None)
+        bench.run_to(1_000)
+        assert (bench.volts.record.reference_lost, bench.volts.record.reference_used) == (1, 0)
+        assert bench.volts.record.cv_v[0] == pytest.approx(unseen_v, abs=1e-3)
+    bench.run_to(8_000)
+    assert (bench.volts.record.reference_lost, bench.volts.record.reference_used) == (0, 1)
+    assert bench.volts.record.cv_v[0] == pytest.approx(seen_v, abs=1e-3)
+
+
+def test_one_that_does_not_fit_is_not_heard_even_at_the_start(bench):
+    Calibration({"voct": Correction([0.0, 2.0], [0.0, 1.95], ALONE)}).save(bench.run_dir / "calibration.toml")
+    bench.run_to(60)
+    assert bench.volts.record.cv_v[0] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_reference_whose_wire_comes_off_is_told_and_its_gain_stays(bench, monkeypatch):
+    bench.run_to(1_000)
+    assert not bench.volts.record.reference_lost
+    whole = Reference.take
+    monkeypatch.setattr(Reference, "take", lambda made, code: whole(made, 300))
+    bench.run_to(6_000)
+    assert (bench.volts.record.reference_lost, bench.volts.record.reference_used) == (1, 1)
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_text("[voct"), os.mkfifo], ids=["torn", "pipe"])
@@ -99,7 +147,7 @@ def test_a_damaged_calibration_is_said_once_and_plays_uncalibrated(bench, capfd,
 
 
 def test_who_calibrates_sees_every_reading_as_its_chip_gave_it(bench):
-    Calibration({"voct": Correction([0.0, 2.0], [0.0, 1.95])}).save(bench.run_dir / "calibration.toml")
+    Calibration({"voct": Correction([0.0, 2.0], [0.0, 1.95], VOCT)}).save(bench.run_dir / "calibration.toml")
     bench.run_to(1_000)
     record = bench.volts.record
     count, sum_v = record.count.copy(), record.sum_v.copy()

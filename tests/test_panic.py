@@ -21,11 +21,12 @@ from neurorack.panel import screens
 from neurorack.panel.panel import WARNED_S
 from neurorack.rack.chips.ssd1306 import OLED, pixels
 from neurorack.rack.control import RackControl
-from neurorack.rundir import holder
+from neurorack.rundir import Lock, holder
 from neurorack.settings.playing import sound_of
 from neurorack.shared import INTENT, METERS, PATCH, Snapshot, Switch
 
 PATIENCE_S = 120.0
+NOBODY = "neurorack: no module plays there ({}): start it, or give the --run-dir of one that plays\n"
 
 
 class Module:
@@ -160,5 +161,29 @@ def test_where_nothing_plays_it_says_so(run_dir: Path, capsys: Any):
             Switch(run_dir / "panic", create=True)
         assert cli.main(["ctl", "panic", "--run-dir", str(run_dir)]) == 2
         said = capsys.readouterr().err
-        assert said.count("\n") == 1 and str(run_dir) in said
+        assert (
+            said == f"neurorack: no module plays there ({run_dir}): start it, or give the --run-dir of one that plays\n"
+        )
     assert not Switch(run_dir / "panic").on, "the next engine is not silent"
+
+
+def test_a_place_that_is_no_run_directory_is_one_line_with_the_same_words(tmp_path: Path, capsys: Any):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "none", tmp_path / "file", tmp_path):
+        assert cli.main(["ctl", "panic", "--run-dir", str(place)]) == 2
+        said = capsys.readouterr().err
+        assert (
+            said == f"neurorack: no module plays there ({place}): start it, or give the --run-dir of one that plays\n"
+        )
+
+
+@pytest.mark.parametrize("switch", [None, b"of another version"])
+def test_a_module_without_a_switch_that_is_known_is_told_with_its_mend(
+    run_dir: Path, capsys: Any, switch: bytes | None
+):
+    if switch:
+        (run_dir / "panic").write_bytes(switch)
+    with Lock(run_dir / "engine.lock"):
+        assert cli.main(["ctl", "panic", "--run-dir", str(run_dir)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and f"no panic of this version ({run_dir}): use the version that it runs" in said

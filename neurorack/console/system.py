@@ -1,5 +1,6 @@
 """The machine and its processes: who is alive, calibration, versions, diagnostics, logs."""
 
+from textwrap import wrap
 from typing import Any
 
 from rich.text import Text
@@ -7,6 +8,9 @@ from rich.text import Text
 import neurorack
 from neurorack.console.page import BAD, DIM, GOOD, HEIGHT, WARM, WIDTH, Page, Values, Wish, moved, number
 from neurorack.terminal import plain
+
+NOTICE_ROWS = 4
+"""Of the calibration's notices: one, whole, with a file of any usual length."""
 
 PROCESSES = ("engine", "jacks", "daemon", "remote", "crash")
 
@@ -31,6 +35,8 @@ class SystemPage(Page):
         chips = values.get("jack.chips_ok") or []
         silent = [chip for chip, ok in zip(("voct", "cv", "pots"), chips, strict=False) if not ok]
         line("chips", f"silent: {', '.join(silent)}" if silent else "all answer", BAD if silent else "")
+        if values.get("jack.reference_ok") is False:
+            line("reference", "not seen by voct's converter, it may drift: `neurorack doctor`", BAD)
         line("I2C errors", number(values.get("meters.i2c_errors"), "d"))
         line("sound", f"{values.get('system.device', '–')}, {number(values.get('system.sample_rate_hz'), '.0f')} Hz")
         line("real time", "granted" if values.get("system.realtime") else "refused: `neurorack doctor` says why")
@@ -44,9 +50,10 @@ class SystemPage(Page):
         line("says", str(values.get("system.notice") or "nothing"))
         text.append("\n")
         jacks = values.get("calibration.jacks") or []
-        line("calibration", f"{', '.join(jacks)} measured" if jacks else "none yet: up to 40 cents off")
-        for notice in (values.get("calibration.notices") or [])[:2]:
-            line("", str(notice), WARM)
+        line("calibration", f"{', '.join(jacks)} measured" if jacks else "none in force: c calibrates")
+        notices = values.get("calibration.notices") or []
+        for told in [row for notice in notices for row in wrap(str(notice), WIDTH - 15)][:NOTICE_ROWS]:
+            line("", told, WARM)
         text.append("\n")
         plays = values.get("system.version", "–")
         line("version", str(plays))

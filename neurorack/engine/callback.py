@@ -81,11 +81,11 @@ class Player(Protocol):
         envelope: NDArray[np.float64] | None = None,
     ) -> None: ...
 
-    def set_gesture(self, index: int, depth: float, intonation: float, morph_to: int) -> None: ...
+    def set_gesture(self, index: int, depth: float, intonation: float, morph_to: int, takes: int) -> None: ...
 
     def set_task(self, gate2: str) -> None: ...
 
-    def offer_takes(self) -> None: ...
+    def offer_takes(self, number: int) -> None: ...
 
     def frames(self) -> NDArray[np.void]: ...
 
@@ -107,6 +107,8 @@ class Wishes:
     listen: bool = False
     morph_to: int = -1
     gate2: str = GATE2_TASKS[0]
+    takes: int = 0
+    """Of which offer of recorded gestures these numbers are (`Player.offer_takes`): both change in one assignment."""
 
 
 class AudioCallback:
@@ -297,7 +299,7 @@ class AudioCallback:
 
     def _tell(self, player: Player) -> None:
         wishes = self.wishes
-        player.set_gesture(wishes.gesture, wishes.depth, wishes.intonation, wishes.morph_to)
+        player.set_gesture(wishes.gesture, wishes.depth, wishes.intonation, wishes.morph_to, wishes.takes)
         player.set_task(wishes.gate2)
 
     def _read_edges(self) -> None:

@@ -77,6 +77,7 @@ class Player:
         self._sound = Ahead(bundle, hops, seed, noisy=noisy) if ahead else Live(bundle, hops, seed, noisy=noisy)
         self._voice = Voice(bundle, block, self._sound.controls, seed, tells_places=ahead)
         self._space = Space(bundle, self._voice.trajectories)
+        self._offered: tuple[int | None, Sequence[Trajectory]] = None, ()
         self._ways: tuple[int, Map | None] = 0, None  # the gesture, and what is to be found from it
         self._maps: deque[Map | None] = deque(maxlen=MAPS)
         for _ in range(2):  # touches every array; the noise so used up is given back by the reset
@@ -108,7 +109,7 @@ class Player:
         found, where what is kept is of another instrument."""
         way = None
         try:
-            played = self._voice.trajectories
+            played = [*self._voice.trajectories[: len(self.bundle.gestures)], *self._offered[1]]
             way = self._space.map(played[gesture % len(played)], seed, kept)
         finally:
             self._maps.append(way)
@@ -126,23 +127,32 @@ class Player:
         change = None if way is None else way.whole(*at)
         return Kept(at, NEW.change if change is None else change)
 
-    def set_gesture(self, index: int, depth: float, intonation: float = 1.0, morph_to: int = -1) -> None:
+    def set_gesture(
+        self, index: int, depth: float, intonation: float = 1.0, morph_to: int = -1, takes: int | None = None
+    ) -> None:
         """The gesture to play from the next gate on, the one to morph to, and how far they move knobs and pitch from
-        now on."""
+        now on; `takes` is the number of the offer that those of recorded gestures count in."""
+        number, offered = self._offered
+        if number is not None and number == takes:
+            self._voice.offer(offered)
         gesture, way = self._ways
         self._voice.choose(index, morph_to, way if gesture == index else None)
         self._voice.depth, self._voice.intonation = depth, intonation
 
-    def offer(self, takes: Sequence[Gesture]) -> None:
-        """Gestures behind the bundle's own from the next `set_gesture` on; from any thread. An instrument that is
+    def offer(self, takes: Sequence[Gesture], number: int | None = None) -> None:
+        """Gestures behind the bundle's own from the next `set_gesture` on, with a `number` from the next that says it:
+        until then one that is chosen anew is not a neighbour of what was meant. From any thread. An instrument that is
         rendered ahead has none: it cannot follow what they do to the knobs."""
-        if not self.bundle.card.ahead:
-            self._voice.offer([Trajectory(take) for take in takes])
+        if self.bundle.card.ahead:
+            return
+        self._offered = number, [Trajectory(take) for take in takes]
+        if number is None:
+            self._voice.offer(self._offered[1])
 
-    def offer_takes(self) -> None:
+    def offer_takes(self, number: int | None = None) -> None:
         """Those that were recorded with this bundle, as they lie in the state directory; who records them tells of what
         is wrong there."""
-        self.offer(load(state_dir(), self.bundle.card).gestures)
+        self.offer(load(state_dir(), self.bundle.card).gestures, number)
 
     def frames(self) -> np.ndarray:
         """FRAMES [hops]: what the newest block asked of the decoder."""

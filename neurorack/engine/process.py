@@ -334,7 +334,7 @@ class Engine:
             if self._takes != (takes := int(self._intent.record["takes"])):
                 self._takes, others = takes, True
                 with computing():
-                    self._newest.offer_takes()
+                    self._newest.offer_takes(takes)
             if (others or self._finding != finding) and chosen in ("", self._asked):
                 with computing():
                     self._let_find(self._newest)
@@ -390,6 +390,7 @@ class Engine:
             bool(record["listen"]) and self._guard.rung is Rung.OWN,
             int(record["morph_to"]),
             GATE2_TASKS[int(record["gate2"]) % len(GATE2_TASKS)],
+            int(record["takes"]),
         )
         size = min(max(int(record["found_size"]), 0), POINTS_MAX)
         first, second = record["found_at"].tolist() if size else (0.5, 0.5)

@@ -55,7 +55,7 @@ class TestTone:
     ) -> None:
         pass
 
-    def set_gesture(self, index: int, depth: float, intonation: float, morph_to: int) -> None:
+    def set_gesture(self, index: int, depth: float, intonation: float, morph_to: int, takes: int = 0) -> None:
         pass
 
     def set_task(self, gate2: str) -> None:
@@ -64,7 +64,7 @@ class TestTone:
     def find(self, gesture: int, seed: int, kept: Kept) -> None:
         pass
 
-    def offer_takes(self) -> None:
+    def offer_takes(self, number: int) -> None:
         pass
 
     def listen(self) -> None:

@@ -6,9 +6,11 @@ nominally converted, where the true voltage is known:
     [voct]
     read_v = [-2.98, 0.013, 3.04]
     true_v = [-3.0, 0.0, 3.0]
+    nominal = {gain = -0.29703, offset_v = 2.22772, reference_v = 2.5}
 
 Between points the correction is linear; outside it goes on with the slope from the first point to the last, since a
-piece of one volt would carry its converter's bow five volts far. A single point shifts.
+piece of one volt would carry its converter's bow five volts far. A single point shifts. `nominal` is what `read_v`
+counts in (`jacks.nominal`), and `load` leaves out what does not fit the module that runs: that jack plays nominally.
 
 `save` writes a checksum into the first line and keeps the file before as a second generation, a damaged one as
 `*.damaged`. What cannot be used is named in `notices`: a damaged file leaves the generation before, else those jacks
@@ -27,6 +29,7 @@ from typing import Annotated
 import msgspec
 
 from neurorack.errors import BadInput
+from neurorack.jacks.nominal import InForce, Nominal
 from neurorack.jacks.tolerance import gain_limit
 from neurorack.statedir import mend_of, read_plain, replace_file, set_aside
 from neurorack.words import CV_JACKS
@@ -51,10 +54,17 @@ _Points = Annotated[list[_Point], msgspec.Meta(min_length=1, max_length=MOST_POI
 
 
 class Correction(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Points of one jack: nominal reading and truth, both in volts, both rising."""
+    """Points of one jack: nominal reading and truth, both in volts, both rising; and what the readings count in, None
+    where an older version wrote them."""
 
     read_v: _Points
     true_v: _Points
+    nominal: Nominal | None = None
+
+    @property
+    def beside_reference(self) -> bool:
+        """Whether the converter saw its reference when this was measured."""
+        return self.nominal is not None and self.nominal.reference_v > 0.0
 
     def fault(self) -> str:
         """Why it cannot be used, or ""."""
@@ -69,7 +79,7 @@ class Correction(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         zero = min(range(len(self.true_v)), key=lambda point: abs(self.true_v[point]))  # where the wizard begins
         for read, true in zip(self.read_v, self.true_v, strict=True):
             asked_v, read_v = true - self.true_v[zero], read - self.read_v[zero]
-            if abs(read_v - asked_v) > gain_limit() * abs(asked_v):
+            if abs(read_v - asked_v) > gain_limit(beside_reference=self.beside_reference) * abs(asked_v):
                 return f"{asked_v:+g} V more read as {read_v:+.3f} V are not plausible"
         return ""
 
@@ -95,10 +105,19 @@ class Calibration:
         """What of the file could not be used, one line each."""
 
     @classmethod
-    def load(cls, path: Path | None) -> "Calibration":
-        """Read a file, or the generation before it where it is damaged or missing. No file is no error."""
+    def load(cls, path: Path | None, now: InForce | None = None) -> "Calibration":
+        """Read a file, or the generation before it where it is damaged or missing. No file is no error.
+
+        `now` is what the module's readings count in: corrections that do not fit that are left out.
+        """
         if path is None:
             return cls()
+        found = cls._newest(path)
+        return found if now is None else found._fitting(path, now)
+
+    @classmethod
+    def _newest(cls, path: Path) -> "Calibration":
+        """The newest generation that can be read."""
         try:
             return cls._parse(path)
         except FileNotFoundError:
@@ -140,6 +159,18 @@ class Calibration:
                 corrections[jack] = correction
         return cls(corrections, tuple(notices))
 
+    def _fitting(self, path: Path, now: InForce) -> "Calibration":
+        """What of it counts in the same as the module does `now`."""
+        faults: dict[str, list[str]] = {}
+        for jack, correction in self.corrections.items():
+            faults.setdefault(now.fault(jack, correction.nominal), []).append(jack)
+        fitting = faults.pop("", [])
+        notices = [
+            f"calibration {path}, {', '.join(jacks)}: {fault}; played nominally: run `neurorack calibrate`"
+            for fault, jacks in faults.items()
+        ]
+        return Calibration({jack: self.corrections[jack] for jack in fitting}, (*self.notices, *notices))
+
     def save(self, path: Path) -> None:
         """Write it to `path`, whole; a sound file there becomes the generation before, a damaged one is set aside.
 
@@ -147,7 +178,9 @@ class Calibration:
         """
         lines = []
         for jack, correction in self.corrections.items():
-            lines += [f"[{jack}]", f"read_v = {_row(correction.read_v)}", f"true_v = {_row(correction.true_v)}", ""]
+            lines += [f"[{jack}]", f"read_v = {_row(correction.read_v)}", f"true_v = {_row(correction.true_v)}"]
+            lines += [f"nominal = {_table(correction.nominal)}"] if correction.nominal is not None else []
+            lines.append("")
         content = "\n".join(lines).encode()
         seal = b"# neurorack calibration, crc32 %08x\n" % zlib.crc32(content)
         with contextlib.suppress(FileNotFoundError):
@@ -186,6 +219,11 @@ def check_calibration(path: Path) -> None:
     if not jacks:
         mend = f"give a FILE with a table of {', '.join(CV_JACKS[:-1])} or {CV_JACKS[-1]}"
         raise BadInput("this is no calibration", str(path), mend)
+
+
+def _table(nominal: Nominal) -> str:
+    """Every digit: it is compared for equality."""
+    return "{" + ", ".join(f"{key} = {value!r}" for key, value in msgspec.to_builtins(nominal).items()) + "}"
 
 
 def _row(volts: list[float]) -> str:

@@ -6,9 +6,11 @@ gives the confidence. A converter's own noise of a third of a step leaves 0.04 s
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from neurorack.jacks.nominal import InForce, Nominal
 
 BATCH_NS = 100_000_000
 
@@ -31,11 +33,21 @@ VOCT_LIMIT_V, CV_LIMIT_V = 0.15 / 1_200, 0.5e-3
 
 
 class Totals(NamedTuple):
-    """Readings of all jacks since the converters were set up, in the order of `CV_JACKS`, nominally converted."""
+    """Readings of all jacks since the converters were set up, in the order of `CV_JACKS`, nominally converted: in what
+    that is, `nominals` says."""
 
     t_ns: int
     counts: tuple[int, ...]
     sums_v: tuple[float, ...]
+    nominals: tuple[Nominal, ...]
+
+    @classmethod
+    def of_record(cls, t_ns: int, volts: Any) -> "Totals | None":
+        """Those of a record of `shared.VOLTS`, looked at at `t_ns`; None where the jacks have never written one."""
+        now = InForce.of_record(volts)
+        if now is None:
+            return None
+        return cls(t_ns, tuple(volts["count"].tolist()), tuple(volts["sum_v"].tolist()), now.nominals)
 
 
 class Estimate(NamedTuple):

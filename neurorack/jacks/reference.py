@@ -27,6 +27,11 @@ class Reference:
         self._code = wire.volts / lsb_v
         self._mean, self._count = 0.0, 0
 
+    @property
+    def used(self) -> bool:
+        """Whether `gain` comes of readings: there has been a plausible one."""
+        return self._count > 0
+
     def take(self, code: int) -> None:
         """One more reading of the reference."""
         self.known = abs(code / self._code - 1.0) <= MOST_OFF

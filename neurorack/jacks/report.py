@@ -1,15 +1,23 @@
-"""What a calibration found, what it leaves, and what a change of temperature makes of it, in cents."""
+"""What a module is off by uncalibrated; what a calibration found, leaves, and what warmth makes of it, in cents."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from neurorack.board import Board
 from neurorack.jacks.calibration import Calibration, Correction
-from neurorack.jacks.tolerance import CENTS_PER_V, ROOM_C, bow_v, drift_cents
+from neurorack.jacks.tolerance import CENTS_PER_V, ROOM_C, bow_v, drift_cents, new_cents
 from neurorack.jacks.wizard import Point
 
 PLAYED_V = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
 """C2 to C8."""
+
+
+def uncalibrated_cents(board: Board, *, beside_reference: bool) -> float:
+    """The most that `voct` may be off by from C2 to C8 where nobody has calibrated it, by the parts' data sheets and an
+    exact source."""
+    wire, adc = board.jacks.voct, board.adc.voct
+    errors = [new_cents(wire, adc, v, beside_reference=beside_reference).worst for v in PLAYED_V]
+    return max(errors) + CENTS_PER_V * bow_v(wire, adc)
 
 
 def before_cents(correction: Correction, jack_v: float) -> float:
@@ -33,7 +41,7 @@ def report(board: Board, points: Sequence[Point], calibration: Calibration) -> d
     low_v, high_v = correction.true_v[0], correction.true_v[-1]
     slope = (correction.read_v[-1] - correction.read_v[0]) / (high_v - low_v)
     half_c = (ROOM_C[1] - ROOM_C[0]) / 2
-    beside = board.reference is not None
+    beside = correction.beside_reference
     voct = board.jacks.voct, board.adc.voct
     drifts = {v: drift_cents(*voct, v, half_c, beside_reference=beside) for v in PLAYED_V}
     return {
@@ -50,6 +58,7 @@ def report(board: Board, points: Sequence[Point], calibration: Calibration) -> d
         "offset_mv": {
             jack: round(1e3 * (c.read_v[c.true_v.index(0.0)]), 3) for jack, c in calibration.corrections.items()
         },
+        "reference": None if board.reference is None else "seen" if beside else "not seen",
         "before_cents": {f"{v:+g}": round(before_cents(correction, v), 2) for v in PLAYED_V},
         "left_cents": {f"{v:+g}": round(left_cents(board, points, v), 2) for v in PLAYED_V},
         "drift": {
@@ -86,4 +95,6 @@ def describe(report: dict[str, Any]) -> str:
         f"up to {drift['likely_cents']:.1f} cents where every part is as bad as its data sheet allows",
         "  (the root of the causes' squares).",
     ]
+    if report["reference"] == "not seen":
+        lines.append("  The board's reference is not seen, so the converter's own drift counts: `neurorack doctor`.")
     return "\n".join(lines)

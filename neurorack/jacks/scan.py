@@ -9,6 +9,7 @@ from neurorack.jacks.bus import I2cBus
 from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.jacks.lines import Edge, Lines
 from neurorack.jacks.measure import Totals
+from neurorack.jacks.nominal import InForce
 from neurorack.jacks.readers import POLL_BITS, START_BITS, Follower, Multiplexer, Reader
 from neurorack.jacks.reference import Reference
 from neurorack.jacks.smoothing import Smoother
@@ -66,6 +67,7 @@ class Scan:
         inputs = board.jacks.in_order()
         self.reference = None if board.reference is None else Reference(board.reference, voct.lsb_v)
         """What `voct`'s converter reads of its reference; None where the board has none there."""
+        self._unseen, self._seen = (InForce.of_board(board, seen=seen) for seen in (False, True))
         self._voct = Follower(voct, inputs[0].input, clock, self._take_voct, self.reference)
         self._cv = Multiplexer(cv, tuple(jack.input for jack in inputs[1:]), clock, self._take_cv)
         pot_inputs = tuple(pot.input for pot in board.pots.in_order())
@@ -91,8 +93,18 @@ class Scan:
     def totals(self) -> Totals:
         """Every reading since start as its chip gave it (`voct`'s beside the reference), neither calibrated nor clamped
         nor smoothed."""
-        jacks = self._jacks
-        return Totals(self._clock.now_ns(), tuple(j.count for j in jacks), tuple(j.sum_v for j in jacks))
+        counts, sums_v = tuple(jack.count for jack in self._jacks), tuple(jack.sum_v for jack in self._jacks)
+        return Totals(self._clock.now_ns(), counts, sums_v, self.in_force.nominals)
+
+    @property
+    def in_force(self) -> InForce:
+        """What readings count in now."""
+        return self._seen if self.reference is None or self.reference.used else self._unseen
+
+    @property
+    def reference_lost(self) -> bool:
+        """Whether the board names a reference that `voct`'s converter, which answers, does not see."""
+        return self.reference is not None and self.readers[0].ok and not self.reference.known
 
     def calibrate(self, calibration: Calibration) -> None:
         """Correct readings by another calibration from now on."""

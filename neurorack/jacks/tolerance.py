@@ -10,6 +10,7 @@ Everything counts at the jack: 1 % of the converter's gain is 1 % of the pin's v
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from neurorack.board import Adc, Jack
 
@@ -95,40 +96,7 @@ def _stage(wire: Jack) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How far an input may be off before something is wrong: `gain` relative, `offset_v` at the jack at 0 V."""
-
-    gain: float
-    offset_v: float
-
-    def reading_v(self, true_v: float) -> float:
-        """Largest plausible error of a reading at `true_v`."""
-        return self.offset_v + self.gain * abs(true_v)
-
-
-def limits(wire: Jack, adc: Adc, parts: Parts = ANY) -> Limits:
-    """Every error at its largest and in the same direction, and a source of 1 kΩ."""
-    errors = _offset_errors_v(wire, adc, parts.resistor, parts.reference, parts.opamp_v, ADC_GAIN, ADC_OFFSET_LSB)
-    return Limits(gain_limit(parts), sum(errors.values()))
-
-
-def gain_limit(parts: Parts = ANY) -> float:
-    """How far an input's gain may be off, relative; the same for every board."""
-    return 2 * (2 - PASSED) * parts.resistor + ADC_GAIN + SOURCE_OHM / INPUT_OHM
-
-
-def bow_v(wire: Jack, adc: Adc) -> float:
-    """The converter's integral nonlinearity at the jack, at most."""
-    return ADC_INL_LSB * lsb_v(adc) / abs(wire.gain)
-
-
-def lsb_v(adc: Adc) -> float:
-    """A step of the converter at its pin."""
-    return adc.range_v / (0x8000 if adc.kind == "ads1115" else 0x800)
-
-
-@dataclass(frozen=True)
-class Drift:
+class Errors:
     """Cents by cause, each at its data sheet's most. The causes are independent: `likely` is the root of their squares,
     what to expect of a bad module, `worst` their sum, which none exceeds."""
 
@@ -143,52 +111,98 @@ class Drift:
         return sum(self.causes.values())
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How far an input may be off before something is wrong: `gain` relative, `offset_v` at the jack at 0 V."""
+
+    gain: float
+    offset_v: float
+
+    def reading_v(self, true_v: float) -> float:
+        """Largest plausible error of a reading at `true_v`."""
+        return self.offset_v + self.gain * abs(true_v)
+
+
+def limits(wire: Jack, adc: Adc, parts: Parts = ANY, *, beside_reference: bool) -> Limits:
+    """Every error at its largest and in the same direction, and a source of 1 kΩ.
+
+    `beside_reference`, here and below: the converter sees the reference, and takes its own gain from it (`reference`).
+    """
+    errors_v = _errors_v(wire, adc, 0.0, _new(parts), beside_reference=beside_reference)
+    return Limits(gain_limit(parts, beside_reference=beside_reference), sum(errors_v.values()))
+
+
+def gain_limit(parts: Parts = ANY, *, beside_reference: bool) -> float:
+    """How far an input's gain may be off, relative; the same for every board. Beside the reference that one's error
+    stands in for the converter's."""
+    converter = parts.reference if beside_reference else ADC_GAIN
+    return 2 * (2 - PASSED) * parts.resistor + converter + SOURCE_OHM / INPUT_OHM
+
+
+def new_cents(wire: Jack, adc: Adc, jack_v: float, parts: Parts = PITCH, *, beside_reference: bool) -> Errors:
+    """The error at `jack_v` out of the box, by an exact source."""
+    return _cents(_errors_v(wire, adc, jack_v, _new(parts), beside_reference=beside_reference))
+
+
+def bow_v(wire: Jack, adc: Adc) -> float:
+    """The converter's integral nonlinearity at the jack, at most."""
+    return ADC_INL_LSB * lsb_v(adc) / abs(wire.gain)
+
+
+def lsb_v(adc: Adc) -> float:
+    """A step of the converter at its pin."""
+    return adc.range_v / (0x8000 if adc.kind == "ads1115" else 0x800)
+
+
 def drift_cents(
     wire: Jack, adc: Adc, jack_v: float, span_c: float, parts: Parts = PITCH, *, beside_reference: bool
-) -> Drift:
-    """The error at `jack_v` that `span_c` degrees away from where the module was calibrated make.
-
-    `beside_reference`: the converter reads the reference too, and takes its own gain from it (`reference`).
-    """
-    volts = _offset_errors_v(
-        wire,
-        adc,
+) -> Errors:
+    """The error at `jack_v` that `span_c` degrees away from where the module was calibrated make."""
+    off = _Off(
         parts.resistor_per_c * span_c,
         parts.reference_per_c * span_c,
         parts.opamp_v_per_c * span_c,
-        0.0,
+        ADC_GAIN_PER_C * span_c,
         ADC_OFFSET_LSB_PER_C * span_c,
     )
-    # Both resistors of the gain turn the line around the jack voltage that puts the bias on the pin.
-    volts["filter and bleed"] = 2 * (1 - PASSED) * parts.resistor_per_c * span_c * abs(wire.pin_v(jack_v) / wire.gain)
-    volts["gain resistors"] = 2 * parts.resistor_per_c * span_c * abs(_unmoved_v(wire) - jack_v)
-    if beside_reference:  # both stand beside the same reference: of its drift only the jack's own volts are left
-        volts["reference"] = parts.reference_per_c * span_c * abs(jack_v)
-        volts["converter's gain"] = 0.0
-        read_v = ADC_OFFSET_LSB_PER_C * span_c * lsb_v(adc) / REFERENCE_V  # the offset counts in that reading, too
-        volts["converter's offset"] += read_v * abs(wire.pin_v(jack_v) / wire.gain)
-    else:
-        volts["converter's gain"] = ADC_GAIN_PER_C * span_c * abs(wire.pin_v(jack_v) / wire.gain)
-    return Drift({cause: CENTS_PER_V * error_v for cause, error_v in volts.items()})
+    return _cents(_errors_v(wire, adc, jack_v, off, beside_reference=beside_reference))
 
 
-def _unmoved_v(wire: Jack) -> float:
-    """Jack volts equal to the bias: no current flows through the gain's resistors, so their ratio does not matter."""
-    return _stage(wire)[1]
+class _Off(NamedTuple):
+    """By how much parts and converter are off, as in `Parts`; the converter's gain relative, its offset in steps."""
+
+    resistor: float
+    reference: float
+    opamp_v: float
+    adc_gain: float
+    adc_offset_lsb: float
 
 
-def _offset_errors_v(
-    wire: Jack, adc: Adc, resistor: float, reference: float, opamp_v: float, adc_gain: float, adc_offset_lsb: float
-) -> dict[str, float]:
-    """Largest errors at the jack with 0 V in it, in volts, by cause: the partial derivatives of the circuit above."""
+def _cents(errors_v: dict[str, float]) -> Errors:
+    return Errors({cause: CENTS_PER_V * error_v for cause, error_v in errors_v.items()})
+
+
+def _new(parts: Parts) -> _Off:
+    return _Off(parts.resistor, parts.reference, parts.opamp_v, ADC_GAIN, ADC_OFFSET_LSB)
+
+
+def _errors_v(wire: Jack, adc: Adc, jack_v: float, off: _Off, *, beside_reference: bool) -> dict[str, float]:
+    """Largest errors at the jack with `jack_v` in it, in volts, by cause: partial derivatives of the circuit above."""
     gain, bias_v = _stage(wire)
-    at_jack_v = wire.offset_v / abs(wire.gain)
-    return {
-        "reference": at_jack_v * reference,
-        "divider": at_jack_v * 2 * (1 - bias_v / REFERENCE_V) * resistor,
-        "gain resistors": at_jack_v * 2 * gain / (1 + gain) * resistor,
-        "filter and bleed": at_jack_v * 2 * (1 - PASSED) * resistor,
-        "op-amp": opamp_v * (1 + gain) / gain,
-        "converter's gain": at_jack_v * adc_gain,
-        "converter's offset": adc_offset_lsb * lsb_v(adc) / abs(wire.gain),
+    lift_v, pin_v = wire.offset_v / abs(wire.gain), abs(wire.pin_v(jack_v) / wire.gain)  # both as volts at the jack
+    offset_v = off.adc_offset_lsb * lsb_v(adc)
+    errors_v = {
+        "reference": lift_v * off.reference,
+        "divider": lift_v * 2 * (1 - bias_v / REFERENCE_V) * off.resistor,
+        # They turn the line around the jack voltage that equals the bias: no current flows through them there.
+        "gain resistors": 2 * off.resistor * abs(bias_v - jack_v),
+        "filter and bleed": 2 * (1 - PASSED) * off.resistor * pin_v,
+        "op-amp": off.opamp_v * (1 + gain) / gain,
+        "converter's gain": pin_v * off.adc_gain,
+        "converter's offset": offset_v / abs(wire.gain),
     }
+    if beside_reference:  # both stand beside the same reference: of its error only the jack's own volts are left
+        errors_v["reference"] = off.reference * abs(jack_v)
+        errors_v["converter's gain"] = 0.0
+        errors_v["converter's offset"] += offset_v / REFERENCE_V * pin_v  # it counts in that reading, too
+    return errors_v

@@ -19,6 +19,7 @@ from neurorack.board import Board
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import MOST_POINTS, Calibration, Correction
 from neurorack.jacks.measure import CV_LIMIT_V, VOCT_LIMIT_V, Estimate, Measurement, Totals
+from neurorack.jacks.nominal import Nominal
 from neurorack.jacks.tolerance import CENTS_PER_V, gain_limit, limits
 from neurorack.words import CV_JACKS
 
@@ -93,6 +94,7 @@ class Wizard:
         self._zeros: dict[str, Point] = {}
         self._running: dict[str, Measurement] = {}
         self._since: Totals | None = None  # when this step began to be measured
+        self._nominals: tuple[Nominal, ...] = ()  # what readings counted in when the first step began
 
     @property
     def true_v(self) -> float:
@@ -127,8 +129,9 @@ class Wizard:
     def calibration(self) -> Calibration:
         """What has been measured, complete from RESULT on."""
         rising = sorted(self.points, key=lambda point: point.true_v)
-        voct = Correction([p.read_v for p in rising], [p.true_v for p in rising])
-        others = {jack: Correction([zero.read_v], [zero.true_v]) for jack, zero in self._zeros.items()}
+        nominals = dict(zip(CV_JACKS, self._nominals, strict=True))
+        voct = Correction([p.read_v for p in rising], [p.true_v for p in rising], nominals[CV_JACKS[0]])
+        others = {jack: Correction([zero.read_v], [zero.true_v], nominals[jack]) for jack, zero in self._zeros.items()}
         return Calibration({CV_JACKS[0]: voct, **others})
 
     def go_on(self) -> None:
@@ -154,7 +157,9 @@ class Wizard:
         """Look at the newest readings."""
         if self.stage is not Stage.MEASURE:
             return
-        self._since = self._since or totals
+        if self._since is None:
+            self._since = totals
+            self._nominals = self._nominals if self.points else totals.nominals
         for jack, measurement in self._running.items():
             index = CV_JACKS.index(jack)
             measurement.take(totals.t_ns, totals.counts[index], totals.sums_v[index])
@@ -165,6 +170,8 @@ class Wizard:
         return None
 
     def _accept(self, totals: Totals) -> None:
+        if totals.nominals != self._nominals:
+            return self._refuse("the reference came or went: leave, and begin again")
         measured = {jack: Point(self.true_v, *m.estimate) for jack, m in self._running.items()}
         for jack, point in measured.items():
             if fault := self._point_fault(jack, point):
@@ -183,11 +190,16 @@ class Wizard:
 
     def _point_fault(self, jack: str, point: Point) -> str:
         """A reading further off than parts can make it."""
-        wire, adc = getattr(self._board.jacks, jack), self._board.adc
-        bound_v = limits(wire, adc.voct if jack == CV_JACKS[0] else adc.cv).reading_v(point.true_v)
+        wire = getattr(self._board.jacks, jack)
+        adc = self._board.adc.voct if jack == CV_JACKS[0] else self._board.adc.cv
+        bound_v = limits(wire, adc, beside_reference=self._beside(jack)).reading_v(point.true_v)
         if abs(point.read_v - point.true_v) <= bound_v:
             return ""
         return f"{jack} reads {point.read_v:+.2f} V, not {point.true_v:g} V"
+
+    def _beside(self, jack: str) -> bool:
+        """Whether its converter sees the reference."""
+        return self._nominals[CV_JACKS.index(jack)].reference_v > 0.0
 
     def _wrong_jack(self, totals: Totals) -> str:
         """Where the cable is instead, if that can be seen."""
@@ -204,7 +216,7 @@ class Wizard:
         """Points in the wrong order, too far apart or too near for the parts, or not on a line."""
         for after in points[1:]:
             asked_v, read_v = after.true_v - points[0].true_v, after.read_v - points[0].read_v
-            if abs(read_v / asked_v - 1) > gain_limit():
+            if abs(read_v / asked_v - 1) > gain_limit(beside_reference=self._beside(CV_JACKS[0])):
                 return f"{asked_v:g} V more read as {read_v:+.3f} V: check the voltage"
         if len(points) > 2:
             trues, reads = np.array([p.true_v for p in points]), np.array([p.read_v for p in points])

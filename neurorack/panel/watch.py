@@ -34,6 +34,9 @@ CHIP_NOTICES = {
 }
 """Chips in the order of `VOLTS.chip_ok`."""
 
+REFERENCE_NOTICE = "voct's reference is not seen: it may drift"
+"""Its converter goes on by what it last knew of its gain, or by its own."""
+
 BUS_NOTICE = "I2C bus held low: all jacks held"
 
 OVER_S = 2.0
@@ -149,8 +152,7 @@ class Watch:
         volts = self._volts.get()
         if volts is None:
             return None
-        record = volts.record
-        return Totals(self._clock.now_ns(), tuple(record.count.tolist()), tuple(record.sum_v.tolist()))
+        return Totals.of_record(self._clock.now_ns(), volts.record)
 
     def _with_engine(self, state: PanelState, now_ns: int) -> PanelState:
         meters = self._meters.get()
@@ -214,6 +216,7 @@ class Watch:
             notices=(
                 *state.notices,
                 *((BUS_NOTICE,) if v.bus_low else (CHIP_NOTICES[chip] for chip in silent)),
+                *((REFERENCE_NOTICE,) if v.reference_lost else ()),
                 *self._over.follow(state.t_s, v.over),
             ),
             i2c_errors=int(v.i2c_errors),

@@ -61,7 +61,11 @@ def add_commands(command: Command) -> None:
         _panic,
         "silence at once, then the sound of a module out of its box; works with the daemon dead",
         "neurorack ctl panic; neurorack ctl panic --undo",
-    ).add_argument("--undo", action="store_true", help="play again what played before the panic (needs the daemon)")
+    ).add_argument(
+        "--undo",
+        action="store_true",
+        help="play again what played before the panic; once more, what was changed since (needs the daemon)",
+    )
     made(
         "metrics", _metrics, "print what was counted, in Prometheus' text format", "neurorack ctl metrics"
     ).add_argument(
@@ -135,7 +139,7 @@ def _panic(options: argparse.Namespace) -> int:
     if options.undo:
         with _client(options, read_only=False) as client:
             client.ask("panic", undo=True)
-        done = "plays what played before the panic"
+        done = "plays what played before the panic; what was changed since plays again with --undo once more"
     else:
         done = panic(find_run_dir(options.run_dir), BUNDLE, PANIC_S)
     tell(json.dumps({"done": done}) if options.json else done)

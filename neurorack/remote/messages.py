@@ -75,7 +75,7 @@ class Gestures(_Asked, frozen=True, tag="gesture"):
 
 
 class Panic(_Asked, frozen=True, tag="panic"):
-    """With `undo`, of version 2, what played before the last one plays again."""
+    """With `undo`, of version 2, what played before the last one plays again; once more, what was changed since."""
 
     undo: bool = False
 

@@ -20,6 +20,7 @@ from neurorack.bundle import find, installed, read_card
 from neurorack.engine.meters import BINS_PER_OCTAVE, percentile_s
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration
+from neurorack.jacks.nominal import InForce
 from neurorack.panel.host import supply, warmest_c
 from neurorack.patch.scale import scale_text
 from neurorack.presets import Row
@@ -62,7 +63,7 @@ class Tree:
         self._slow: dict[str, Leaf] = {}
         self._slow_due_s = 0.0
         self._card: tuple[str, str, tuple[str, ...]] = ("", "", ())  # bundle, its kind and its gestures
-        self._calibration: tuple[tuple[str, int, int], dict[str, Leaf]] = (("", 0, 0), {})
+        self._calibration: tuple[tuple[str, int, int, InForce | None], dict[str, Leaf]] = (("", 0, 0, None), {})
 
     def read(self) -> dict[str, Leaf]:
         """All paths and what stands there now."""
@@ -116,7 +117,7 @@ class Tree:
                 "system.daemon": bool(holder(self.run_dir / "daemon.lock")),
                 "system.temperature_c": _rounded(warmest_c(), 1),
                 "system.bundles": [folder.name for folder in installed()],
-                **self._calibrated(),
+                **self._calibrated(volts),
             }
         values |= {"system.version": neurorack.__version__, **self._slow}
         values["system.panic"] = self._panics()
@@ -141,16 +142,17 @@ class Tree:
         switch.close()
         return on
 
-    def _calibrated(self) -> dict[str, Leaf]:
-        """From the file that the jacks are calibrated by, read anew where it has changed."""
+    def _calibrated(self, volts: Any) -> dict[str, Leaf]:
+        """From the file that the jacks are calibrated by, read anew where it, or what readings count in, changed."""
+        now = None if volts is None else InForce.of_record(volts)
         try:
             path = Path(os.readlink(self.run_dir / "calibration"))
             status = path.stat()
-            seen = str(path), status.st_ino, status.st_mtime_ns
+            seen = str(path), status.st_ino, status.st_mtime_ns, now
         except OSError:
             return {"calibration.jacks": [], "calibration.notices": []}
         if self._calibration[0] != seen:
-            loaded = Calibration.load(path)
+            loaded = Calibration.load(path, now)
             found = {
                 "calibration.jacks": sorted(loaded.corrections),
                 "calibration.notices": list(loaded.notices),
@@ -206,6 +208,7 @@ class Tree:
                 values[f"pot.{pot}.position"] = _rounded(volts["pot"][row], 3)
                 values[f"pot.{pot}.waiting"] = bool(volts["waiting"][row])
             values["jack.chips_ok"] = volts["chip_ok"].tolist()
+            values["jack.reference_ok"] = not volts["reference_lost"] if volts["reference_v"] else None
             for name in PATCHABLE:  # where a pot is the base, it is what the pot, or what stands in for it, says
                 if (base := values.get(f"knob.{name}.pot")) is not None:
                     values[f"knob.{name}.base"] = _rounded(volts["picked"][POTS.index(base)], 3)

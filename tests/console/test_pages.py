@@ -107,6 +107,18 @@ def test_the_display_comes_through_pixel_by_pixel():
     assert not display({"panel.page0": base64.b64encode(b"short").decode()}).any()
 
 
+def test_a_reference_that_is_lost_and_a_calibration_that_does_not_count_are_told_whole():
+    fault = "it does not say what its volts count in, as older versions had it; played nominally"
+    notice = f"calibration /var/lib/neurorack/calibration.toml, voct, cv1: {fault}: run `neurorack calibrate`"
+    known = values() | {"jack.reference_ok": False, "calibration.jacks": [], "calibration.notices": [notice]}
+    known |= {"system.panic": True, "system.sheltered": True}
+    page = SystemPage().draw(known).plain
+    assert "reference    not seen" in page and "none in force" in page
+    assert "".join(notice.split()) in "".join(page.split())
+    assert page.count("\n") <= HEIGHT and max(map(len, page.split("\n"))) <= WIDTH
+    assert "reference" not in SystemPage().draw(values() | {"jack.reference_ok": None}).plain
+
+
 def test_a_plot_shows_low_and_high_on_its_edges_and_the_newest_on_the_right():
     from collections import deque
 

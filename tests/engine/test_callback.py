@@ -171,9 +171,10 @@ def test_a_level_told_twice_is_no_second_edge(card: Card, run_dir: Path):
 
 def test_wishes_are_taken_up(card: Card, run_dir: Path):
     card.play(50)
-    card.callback.wishes = Wishes(gain_db=-20.0, gesture=3, depth=0.5, intonation=0.25)
+    card.callback.wishes = Wishes(gain_db=-20.0, gesture=3, depth=0.5, intonation=0.25, takes=7)
     assert np.abs(card.play(40)[-BLOCK * 10 :]).max() == pytest.approx(0.025, rel=0.01)
     assert card.callback._player.gesture == (3, 0.5, 0.25) and read(run_dir)["gesture"] == 3
+    assert card.callback._player.takes == 7
     card.callback.wishes = Wishes(muted=True)
     assert not card.play(20)[-BLOCK * 5 :].any() and card.callback.silent
     card.callback.wishes = Wishes()

@@ -69,6 +69,33 @@ def test_gestures_offered_while_it_plays_change_nothing_until_one_is_chosen(inst
     np.testing.assert_array_equal(other._voice._walk._next.rows, one._voice._walk._next.rows)
 
 
+def test_a_number_chosen_before_a_take_was_removed_never_means_its_neighbour(instrument: bundle.Bundle) -> None:
+    hold, own = instrument.gestures[0], len(instrument.gestures)
+    first, second = (
+        dataclasses.replace(hold, name=name, descriptors=hold.descriptors + np.float32([db, 0, 0, 0, 0]))
+        for name, db in (("first", 1), ("second", 2))
+    )
+    made = player(instrument)
+
+    def chosen() -> float:
+        return float(made._voice._walk._next.rows[0, 1] - made._voice.trajectories[0].rows[0, 1])
+
+    made.offer([first, second], 7)
+    made.set_gesture(own, 1.0, takes=6)
+    assert chosen() == 0.0, "the offer has another number: it is not there yet"
+    made.set_gesture(own, 1.0, takes=7)
+    assert chosen() == pytest.approx(1.0)
+    made.offer([second], 8)  # the first was removed, and the callback has not heard which number is meant now
+    made.set_gesture(own, 0.5, takes=7)
+    assert chosen() == pytest.approx(1.0)
+    made.set_gesture(own, 0.5, takes=8)
+    assert chosen() == pytest.approx(2.0)
+    made.offer([], 9)
+    made.find(own)
+    made.set_gesture(0, 0.5, takes=9)
+    assert len(made._voice.trajectories) == own
+
+
 def test_one_seed_gives_one_sound_bit_for_bit(instrument: bundle.Bundle) -> None:
     first, second, other = (play(player(instrument, seed=seed, noisy=True), 60, gates={0: 1}) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, second)

@@ -7,7 +7,9 @@ from neurorack.jacks.tolerance import (
     ADC_GAIN_PER_C,
     ANY,
     CENTS_PER_V,
+    INPUT_OHM,
     PITCH,
+    SOURCE_OHM,
     conditioning,
     drift_cents,
     limits,
@@ -24,7 +26,7 @@ def test_exact_parts_make_the_boards_own_line(wire, adc):
 
 def test_the_worst_corner_of_one_percent_parts_is_plausible_and_no_more():
     wire, adc = JACKS[0]
-    bound = limits(wire, adc)
+    bound = limits(wire, adc, beside_reference=False)
     worst_v = worst_gain = 0.0
     for signs in range(32):
         feedback, source, upper, lower, reference = (0.01 * (1 if signs >> bit & 1 else -1) for bit in range(5))
@@ -33,6 +35,20 @@ def test_the_worst_corner_of_one_percent_parts_is_plausible_and_no_more():
         worst_gain = max(worst_gain, abs(gain / wire.gain - 1))
     assert 0.8 * bound.offset_v < worst_v < bound.offset_v
     assert worst_gain < bound.gain < 2 * worst_gain
+
+
+def test_beside_the_reference_the_worst_corner_is_nearer_at_0_v_and_further_apart():
+    """All that the reference is off by is taken for the converter's: it lifts nothing, and stretches."""
+    wire, adc = JACKS[0]
+    bound, alone = (limits(wire, adc, beside_reference=beside) for beside in (True, False))
+    worst_v = worst_gain = 0.0
+    for signs in range(32):
+        feedback, source, upper, lower, reference = (0.01 * (1 if signs >> bit & 1 else -1) for bit in range(5))
+        gain, offset_v = conditioning(wire, source, feedback, upper, lower, reference, ANY.opamp_v)
+        worst_v = max(worst_v, abs(wire.jack_v(offset_v / (1 + reference))))
+        worst_gain = max(worst_gain, abs(gain / (1 + reference) / wire.gain - 1))
+    assert 0.8 * bound.offset_v < worst_v < bound.offset_v < 0.6 * alone.offset_v
+    assert alone.gain < worst_gain + SOURCE_OHM / INPUT_OHM < bound.gain + 1e-3
 
 
 @pytest.mark.parametrize("jack_v", [-2.0, 0.0, 1.0, 4.0])

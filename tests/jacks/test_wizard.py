@@ -5,19 +5,21 @@ import pytest
 from neurorack.board import load_board
 from neurorack.errors import BadInput
 from neurorack.jacks.measure import Totals
+from neurorack.jacks.nominal import InForce
 from neurorack.jacks.wizard import Stage, Wizard, parse_points
 from neurorack.words import CV_JACKS
 
 BOARD = load_board()
+SEEN, UNSEEN = (InForce.of_board(BOARD, seen=seen).nominals for seen in (True, False))
 
 
 class Hand:
     """A player with an exact source, and a module that reads `gain` · volts + `offset_v` on every jack."""
 
-    def __init__(self, points=(0.0, 1.0, 3.0), gain=1.003, offset_v=0.02, save=None) -> None:
+    def __init__(self, points=(0.0, 1.0, 3.0), gain=1.003, offset_v=0.02, save=None, nominals=SEEN) -> None:
         self.saved = []
         self.wizard = Wizard(BOARD, save or self.saved.append, points)
-        self.gain, self.offset_v = gain, offset_v
+        self.gain, self.offset_v, self.nominals = gain, offset_v, nominals
         self.plugged_v = dict.fromkeys(CV_JACKS, 0.0)
         self.touched_s = None
         self._t_s, self._count, self._sums = 0.0, 0, [0.0] * len(CV_JACKS)
@@ -29,12 +31,15 @@ class Hand:
         for _ in range(600):
             if self.wizard.stage is not Stage.MEASURE:
                 break
-            self._t_s += 0.05
-            self._count += 40
-            for index, name in enumerate(CV_JACKS):
-                self._sums[index] += 40 * (self.gain * self.plugged_v[name] + self.offset_v)
-            self.wizard.take(Totals(round(self._t_s * 1e9), (self._count,) * 5, tuple(self._sums)))
+            self._tick()
         return self.wizard
+
+    def _tick(self) -> None:
+        self._t_s += 0.05
+        self._count += 40
+        for index, name in enumerate(CV_JACKS):
+            self._sums[index] += 40 * (self.gain * self.plugged_v[name] + self.offset_v)
+        self.wizard.take(Totals(round(self._t_s * 1e9), (self._count,) * 5, tuple(self._sums), self.nominals))
 
     def all(self) -> Wizard:
         for volts in self.wizard.steps_v:
@@ -53,6 +58,41 @@ def test_three_voltages_make_a_correction_that_hits_them_and_shift_the_other_jac
     assert [voct.true(1.003 * v + 0.02) for v in (-2, 0, 1, 2, 3, 4)] == pytest.approx([-2, 0, 1, 2, 3, 4], abs=1e-6)
     assert cv.true(0.02) == pytest.approx(0.0, abs=1e-9)
     assert set(calibration.corrections) == set(CV_JACKS)
+
+
+@pytest.mark.parametrize("nominals", [SEEN, UNSEEN], ids=["seen", "unseen"])
+def test_every_jack_keeps_what_its_readings_counted_in(nominals):
+    corrections = Hand(nominals=nominals).all().calibration.corrections
+    assert [corrections[jack].nominal for jack in CV_JACKS] == list(nominals)
+    assert corrections["voct"].beside_reference == (nominals is SEEN)
+
+
+def test_the_reference_takes_the_converters_gain_out_of_what_is_plausible_and_puts_its_own_error_in():
+    """7.5 V at the jack by 0.25 % and by 1 % make 94 mV of the 199; and a span may be off by what the reference is."""
+    assert Hand(offset_v=0.15, nominals=UNSEEN).measure(0.0).stage is Stage.ASK
+    hand = Hand(gain=1.036, nominals=SEEN)
+    hand.measure(0.0)
+    assert hand.measure(1.0).stage is Stage.ASK
+
+
+def test_a_reference_that_comes_in_the_middle_is_said_and_nothing_is_mixed():
+    hand = Hand(nominals=UNSEEN)
+    hand.measure(0.0)
+    hand.nominals = SEEN
+    assert "reference came or went" in hand.measure(1.0).fault
+    assert "begin again" in hand.measure(1.0).fault
+    assert hand.wizard.stage is Stage.REFUSED and len(hand.wizard.points) == 1
+
+
+def test_one_that_comes_during_the_first_voltage_costs_another_try():
+    hand = Hand(nominals=UNSEEN)
+    hand.wizard.go_on()
+    hand.wizard.take(Totals(0, (0,) * 5, (0.0,) * 5, UNSEEN))
+    hand.nominals = SEEN
+    for _ in range(600):
+        hand._tick()
+    assert hand.wizard.stage is Stage.REFUSED
+    assert hand.measure(0.0).stage is Stage.ASK
 
 
 def test_points_below_zero_come_after_it_and_are_sorted_in_the_end():
@@ -81,6 +121,8 @@ def test_only_the_first_step_asks_for_all_jacks():
         ((0.0, 1.0), {"gain": 0.95}, "1 V more read as +0.950 V"),
         ((0.0,), {"offset_v": 0.3}, ", not 0 V"),
         ((0.0,), {"offset_v": -0.3}, ", not 0 V"),
+        ((0.0,), {"offset_v": 0.15}, "voct reads +0.15 V, not 0 V"),
+        ((0.0, 1.0), {"gain": 1.036, "nominals": UNSEEN}, "1 V more read as +1.036 V"),
         ((0.0, 1.0, 3.06), {}, "off a line"),
     ],
 )

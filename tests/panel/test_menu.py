@@ -23,7 +23,7 @@ from neurorack.panel.pages.home import HomePage
 from neurorack.panel.pages.meters import MetersPage
 from neurorack.panel.pages.presets import LETTERS, NamePage
 from neurorack.panel.pages.sounds import LOAD_S
-from neurorack.panel.pages.system import CalibrationPage, CrashPage, Service
+from neurorack.panel.pages.system import CalibrationPage, CrashPage, Service, SystemPage
 from neurorack.panel.panel import menu_rows
 from neurorack.panel.state import PanelState
 from neurorack.patch.matrix import CURVES, Matrix, default_patch
@@ -633,6 +633,13 @@ def test_a_reset_is_asked_for_twice_and_leaves_the_calibration(player: Player) -
 def test_calibration_is_forgotten_by_its_own_row_alone(player: Player) -> None:
     player.open("system", turn(5), PRESS, turn(1), PRESS, turn(1), PRESS)
     assert player.done == ["forget"]
+
+
+def test_who_forgets_it_is_told_what_this_module_may_then_be_off_by(texts: list[str]) -> None:
+    for service, cents in ((Service(uncalibrated_cents=lambda: 41.6), 42), (Service(), 20)):
+        texts.clear()
+        SystemPage(Shown(), service)._ask_forget().draw(PLAYING)
+        assert f"up to {cents} cents off?" in " ".join(texts)
 
 
 def test_panic_has_a_row_and_is_undone_by_another(player: Player) -> None:

@@ -51,6 +51,7 @@ class Module:
     jacks_alive: bool = True
     chip_ok: tuple[int, int, int] = (1, 1, 1)
     bus_low: bool = False
+    reference_lost: bool = False
     over: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
     pots: tuple[float, ...] = (0.5, 0.5, 0.5, 0.5)
     meters: dict[str, object] = field(default_factory=dict)
@@ -103,7 +104,7 @@ class Module:
         if self.jacks_alive:
             v = self._volts.record
             v.t_ns, v.chip_ok, v.bus_low, v.over = now_ns, self.chip_ok, self.bus_low, self.over
-            v.picked = self.pots
+            v.picked, v.reference_lost = self.pots, self.reference_lost
             self._volts.publish()
             self._controls.record.descriptors = 0.5
             self._controls.publish()
@@ -431,6 +432,13 @@ def test_a_jack_that_stays_over_range_is_one_line(module: Module, over: tuple, l
     module.over = (0, 0, 0, 0, 0)
     module.run(0.1)
     assert notices(module) == ()
+
+
+def test_a_reference_that_is_lost_is_one_line(module: Module) -> None:
+    module.run(1.5)
+    module.reference_lost = True
+    module.run(0.1)
+    assert notices(module) == ("voct's reference is not seen: it may drift",)
 
 
 def test_a_bus_held_low_is_one_line_not_three(module: Module) -> None:

@@ -33,7 +33,7 @@ def test_no_module_is_off_by_more_than_its_parts_allow(rng):
     wire, adc = BOARD.jacks.voct, BOARD.adc.voct
     gain, offset_v = Conditionings(wire, PITCH, rng, COUNT).line()
     zero_v = (Converters(adc, rng, COUNT).convert(offset_v[:, None])[:, 0] - wire.offset_v) / wire.gain
-    bound = limits(wire, adc, PITCH)
+    bound = limits(wire, adc, PITCH, beside_reference=False)
     assert 0.5 * bound.offset_v < np.max(np.abs(zero_v)) < bound.offset_v
     assert np.max(np.abs(gain / wire.gain - 1)) < 2 * PITCH.resistor * 1.001
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from neurorack.board import load_board
+from neurorack.jacks.report import uncalibrated_cents
 from neurorack.jacks.tolerance import drift_cents
 from neurorack.rack import tuning
 
@@ -38,6 +39,12 @@ def test_uncalibrated_they_are_within_fifteen_cents(thousand):
 
 def test_without_the_reference_at_the_converter_they_are_within_sixty_uncalibrated(without):
     assert 20.0 < without.figures()["before_worst_cents"] <= 60.0
+
+
+def test_what_is_told_of_an_uncalibrated_module_bounds_them_and_no_more(thousand, without):
+    for tuning_, beside in ((thousand, True), (without, False)):
+        worst = tuning_.figures()["before_worst_cents"]
+        assert worst < uncalibrated_cents(load_board(), beside_reference=beside) < 2.0 * worst
 
 
 def test_what_is_left_is_the_converters_bow_and_noise(thousand):

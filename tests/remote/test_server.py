@@ -18,6 +18,8 @@ from rig import wait_for
 from neurorack import cli
 from neurorack.bundle import find, read_card
 from neurorack.errors import BadInput
+from neurorack.jacks.calibration import Calibration, Correction
+from neurorack.jacks.nominal import Nominal
 from neurorack.mailbox import short_path
 from neurorack.remote import server as module
 from neurorack.remote.client import Client
@@ -98,6 +100,28 @@ def test_values_are_read_by_path_and_by_branch(playing: Module, client: Client):
     assert everything.keys() >= jacks.keys() and "knob.centroid.attenuverter.cv1" in everything
     with pytest.raises(BadInput, match="no such value"):
         client.ask("get", paths=["knob.centroyd"])
+
+
+def test_whether_the_reference_is_seen_can_be_read(playing: Module, client: Client):
+    assert value(client, "jack.reference_ok") is None
+    playing.play(reference_v=2.5)
+    until(lambda: value(client, "jack.reference_ok") is True)
+    playing.play(reference_lost=1)
+    until(lambda: value(client, "jack.reference_ok") is False)
+
+
+def test_only_what_plays_corrected_counts_as_calibrated(playing: Module, client: Client):
+    line = Nominal(-0.3, 2.25)
+    path = playing.run_dir / "calibration.toml"
+    Calibration({"voct": Correction([0.0], [0.1], line), "cv1": Correction([0.0], [0.1])}).save(path)
+    (playing.run_dir / "calibration").symlink_to(path)
+    playing.play(gain=-0.3, offset_v=2.25)
+    until(lambda: value(client, "calibration.jacks") == ["voct"])
+    (notice,) = value(client, "calibration.notices")
+    assert "cv1: it does not say" in notice
+    playing.play(gain=-0.29703)
+    until(lambda: value(client, "calibration.jacks") == [])
+    assert len(value(client, "calibration.notices")) == 2
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ class TonePlayer:
         if performance is not None and envelope is not None:
             self.performed.append((performance.copy(), envelope.copy()))
 
-    def set_gesture(self, index: int, depth: float, intonation: float, morph_to: int) -> None:
-        self.gesture = (index, depth, intonation)
+    def set_gesture(self, index: int, depth: float, intonation: float, morph_to: int, takes: int = 0) -> None:
+        self.gesture, self.takes = (index, depth, intonation), takes
 
     def find(self, gesture: int, seed: int, kept: Kept) -> None:
         self.found = kept
@@ -66,7 +66,7 @@ class TonePlayer:
     def set_task(self, gate2: str) -> None:
         self.task = gate2
 
-    def offer_takes(self) -> None:
+    def offer_takes(self, number: int) -> None:
         """It is heard that it was asked for: half as loud."""
         self.level /= 2
 

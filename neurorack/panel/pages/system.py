@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 import neurorack
-from neurorack.board import Board
+from neurorack.board import Board, load_board
 from neurorack.crash import Kept
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration
 from neurorack.jacks.measure import Totals
+from neurorack.jacks.report import uncalibrated_cents
 from neurorack.panel import font, layout, screens
 from neurorack.panel.calibrating import Calibrating
 from neurorack.panel.canvas import WIDTH, Canvas
@@ -24,6 +25,10 @@ def _nothing() -> None:
     pass
 
 
+def _shipped_cents() -> float:
+    return uncalibrated_cents(load_board(), beside_reference=True)
+
+
 @dataclass(frozen=True)
 class Service:
     """What the panel may ask of the daemon beyond what plays. The first two may raise OSError."""
@@ -33,6 +38,8 @@ class Service:
     shut_down: Callable[[], None] = _nothing
     panic: Callable[[], None] = _nothing
     last_crash: Callable[[], Kept | None] = lambda: None
+    uncalibrated_cents: Callable[[], float] = _shipped_cents
+    """What the module may be off by without a calibration; of a shipped board where there is no daemon to ask."""
 
 
 class CalibrationPage(Page):
@@ -88,7 +95,7 @@ class SystemPage(Wheel):
         self.say("turns reversed" if self._instrument.encoder_swapped else "turns as built")
 
     def _ask_undo(self) -> Page:
-        return Ask("undo panic", "Play what played before it? This sound is lost.", "yes", self._undo)
+        return Ask("undo panic", "Play what played before it? Undo again brings this back.", "yes", self._undo)
 
     def _undo(self) -> None:
         self._instrument.undo_panic()
@@ -112,7 +119,7 @@ class SystemPage(Wheel):
         self.say("as out of its box")
 
     def _ask_forget(self) -> Page:
-        question = "Play uncalibrated, up to 60 cents off?"
+        question = f"Play uncalibrated, up to {self._service.uncalibrated_cents():.0f} cents off?"
         return Ask("calibration", question, "yes", lambda: self._ask_again("calibration", self._forget))
 
     def _forget(self) -> None:
