@@ -158,7 +158,7 @@ def test_ddsp_learns_levels_and_a_balance_of_harmonics():
 
 
 def test_ddsp_begins_at_the_level_that_is_asked_for():
-    """Were it one level for all, the faintest clips, with a hundred times the loss of others, would silence it for good."""
+    """Were it one level for all, the faintest clips, whose loss is a hundred times the others', would silence it."""
     torch.manual_seed(0)
     model = ddsp.Ddsp(latent=2)
     controls = torch.zeros(2, 1, 8)
