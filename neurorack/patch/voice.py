@@ -32,7 +32,7 @@ from neurorack.patch.frozen import Rows
 from neurorack.patch.gate2 import Gate2
 from neurorack.patch.gestures import LATENT, PITCH, RMS, Stage, Trajectory, Walk
 from neurorack.patch.glide import Glide
-from neurorack.patch.knobs import Scales, read
+from neurorack.patch.knobs import Scales
 from neurorack.patch.performance import (
     FAR,
     FIND1,
@@ -135,10 +135,6 @@ class Voice:
         self._vca = Vca(block)
         self.gain = self._vca.gain
         self._scales = Scales.from_card(bundle.card)
-        rms = bundle.card.knobs[0]
-        self._rms_db = rms.location[0] + max(rms.spread[0], rms.spread_floor) * np.array(rms.quantiles)
-        self._rms_table_db: list[float] = self._rms_db.tolist()
-        self._rms_steps = np.linspace(0.0, 1.0, len(rms.quantiles))
         self._delay = bundle.card.delay_samples
         self._percussive = bundle.card.kind == "percussive"
         self._open_samples = STRIKE_SAMPLES if self._percussive else OPEN_SAMPLES
@@ -450,13 +446,13 @@ class Voice:
 
     def _place_each(self, rows: np.ndarray, bent_oct: np.ndarray, positions: np.ndarray) -> None:
         """Pitch and descriptors, a hop at a time: in short blocks plain numbers are faster than arrays."""
-        placed, f0_hz = [], []
+        placed, f0_hz, level_db = [], [], self._scales.level_db.at
         hops = zip(rows[:, :LATENT].tolist(), bent_oct.tolist(), positions.tolist(), strict=True)
         for (moved_oct, moved_db, *moved), by_oct, (level, *knobs) in hops:
             moved_oct = moved_oct * self.intonation + by_oct
             f0_hz.append(min(max(self._pitch_hz * 2.0**moved_oct, LOWEST_HZ), HIGHEST_HZ))
             pitch_oct = min(max(self._pitch_oct + moved_oct, _LOWEST_OCT), _HIGHEST_OCT)
-            rms_db = min(max(read(self._rms_table_db, level) + moved_db, RMS_MIN_DB), RMS_MAX_DB)
+            rms_db = min(max(level_db(level) + moved_db, RMS_MIN_DB), RMS_MAX_DB)
             u = [level, *map(add, knobs, moved)]  # the scales hold positions within 0…1
             placed.append((pitch_oct, *self._scales.physical(pitch_oct, u, rms_db)))
         self.f0_hz[:] = f0_hz
@@ -466,7 +462,7 @@ class Voice:
         moved_oct = rows[:, PITCH] * self.intonation + bent_oct
         np.clip(self._pitch_hz * np.exp2(moved_oct), LOWEST_HZ, HIGHEST_HZ, out=self.f0_hz)
         pitch_oct = np.clip(self._pitch_oct + moved_oct, _LOWEST_OCT, _HIGHEST_OCT)
-        rms_db = np.interp(positions[:, 0], self._rms_steps, self._rms_db) + rows[:, RMS]
+        rms_db = self._scales.level_db.at_all(positions[:, 0]) + rows[:, RMS]
         np.minimum(np.maximum(rms_db, RMS_MIN_DB, out=rms_db), RMS_MAX_DB, out=rms_db)
         positions += rows[:, 1:LATENT]  # the scales hold positions within 0…1
         self.controls[:, PITCH] = pitch_oct
