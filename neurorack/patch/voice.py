@@ -144,12 +144,13 @@ class Voice:
         self._forget_in = 0  # samples until then
         self._events: list[tuple[int, str, int]] = []
         self._pitch_hz, self._pitch_oct = C4_HZ, 0.0
-        self._targets = np.full(_FIVE, 0.5)
-        self._knobs: np.ndarray | None = None  # slewed, at the end of the last block
-        self._lag = np.exp(-HOP / SAMPLE_RATE_HZ / SLEW_S) ** np.arange(1, hops + 1)[:, None]
+        self._knobs_and_targets = np.full((2, _FIVE), 0.5)
+        self._knobs, self._targets = self._knobs_and_targets  # the first as it was at the end of the last block
+        lag = np.exp(-HOP / SAMPLE_RATE_HZ / SLEW_S) ** np.arange(1, hops + 1)[:, None]
+        self._shares = np.hstack([lag, 1.0 - lag])  # of these, in every hop's
         self._positions = np.zeros((hops, _FIVE))
         self._closed_in = 0  # samples until an ended gesture has faded out
-        self._slewed = Slewed(hops, self._lag)
+        self._slewed = Slewed(hops, lag)
         self._played = self._slewed.rows
         self._with_envelope = np.zeros_like(self._played)
         self._envelope = np.zeros(PLAYED)  # what the gesture's own does to each at its loudest
@@ -225,12 +226,12 @@ class Voice:
         if envelope is not None:
             self._envelope[:] = envelope
             self._enveloped = bool(envelope.any())
-        if self._knobs is not None:
+        if self._sample > 0:
             self._glide.jump(pitch_oct - self._pitch_oct)
+        else:  # nothing has been heard yet
+            self._knobs[:] = descriptors
         self._pitch_hz, self._pitch_oct = pitch_hz, pitch_oct
         self._targets[:] = descriptors
-        if self._knobs is None:  # nothing has been heard yet
-            self._knobs = self._targets.copy()
 
     def render(self, heard: np.ndarray | None = None) -> None:
         """The next block of `controls`, `f0_hz`, `gain` and `strikes`.
@@ -420,12 +421,8 @@ class Voice:
         return rows
 
     def _fill_controls(self, rows: np.ndarray) -> None:
-        controls, positions = self.controls, self._positions
-        if self._knobs is None:
-            self._knobs = self._targets.copy()
-        np.subtract(self._knobs, self._targets, out=self._knobs)
-        np.multiply(self._lag, self._knobs, out=positions)
-        np.add(positions, self._targets, out=positions)
+        positions = self._positions
+        np.dot(self._shares, self._knobs_and_targets, out=positions)
         self._knobs[:] = positions[-1]
         descriptors = rows[:, 1:LATENT]
         if self.depth != 1.0:
@@ -437,26 +434,24 @@ class Voice:
         if self._enveloped:
             positions += self._loudnesses * self._envelope[1 : len(KNOBS)]
             bent_oct = bent_oct + self._loudnesses[:, 0] * self._envelope[PITCH]
+        self.controls[:] = rows
         if self._hops < _MANY:
             self._place_each(rows, bent_oct, positions)
         else:
             self._place_all(rows, bent_oct, positions)
-        controls[:, LATENT:] = rows[:, LATENT:]
-        self._swell.pass_on(controls, self.f0_hz, self._lowest)
+        self._swell.pass_on(self.controls, self.f0_hz, self._lowest)
 
     def _place_each(self, rows: np.ndarray, bent_oct: np.ndarray, positions: np.ndarray) -> None:
         """Pitch and descriptors, a hop at a time: in short blocks plain numbers are faster than arrays."""
-        placed, f0_hz, level_db = [], [], self._scales.level_db.at
+        level_db, physical = self._scales.level_db.at, self._scales.physical
         hops = zip(rows[:, :LATENT].tolist(), bent_oct.tolist(), positions.tolist(), strict=True)
-        for (moved_oct, moved_db, *moved), by_oct, (level, *knobs) in hops:
+        for hop, ((moved_oct, moved_db, *moved), by_oct, (level, *knobs)) in enumerate(hops):
             moved_oct = moved_oct * self.intonation + by_oct
-            f0_hz.append(min(max(self._pitch_hz * 2.0**moved_oct, LOWEST_HZ), HIGHEST_HZ))
-            pitch_oct = min(max(self._pitch_oct + moved_oct, _LOWEST_OCT), _HIGHEST_OCT)
-            rms_db = min(max(level_db(level) + moved_db, RMS_MIN_DB), RMS_MAX_DB)
-            u = [level, *map(add, knobs, moved)]  # the scales hold positions within 0…1
-            placed.append((pitch_oct, *self._scales.physical(pitch_oct, u, rms_db)))
-        self.f0_hz[:] = f0_hz
-        self.controls[:, :LATENT] = placed
+            self.f0_hz[hop] = _within(LOWEST_HZ, self._pitch_hz * 2.0**moved_oct, HIGHEST_HZ)
+            pitch_oct = _within(_LOWEST_OCT, self._pitch_oct + moved_oct, _HIGHEST_OCT)
+            rms_db = _within(RMS_MIN_DB, level_db(level) + moved_db, RMS_MAX_DB)
+            u = level, *map(add, knobs, moved)  # the scales hold positions within 0…1
+            self.controls[hop, :LATENT] = pitch_oct, *physical(pitch_oct, u, rms_db)
 
     def _place_all(self, rows: np.ndarray, bent_oct: np.ndarray, positions: np.ndarray) -> None:
         moved_oct = rows[:, PITCH] * self.intonation + bent_oct
@@ -467,6 +462,10 @@ class Voice:
         positions += rows[:, 1:LATENT]  # the scales hold positions within 0…1
         self.controls[:, PITCH] = pitch_oct
         self.controls[:, 1:LATENT] = self._scales.physical_frames(pitch_oct, positions, rms_db)
+
+
+def _within(low: float, value: float, high: float) -> float:
+    return low if value < low else high if value > high else value
 
 
 def _offset(event: tuple[int, str, int]) -> int:
