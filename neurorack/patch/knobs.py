@@ -159,7 +159,7 @@ class Scales:
         return cls(card.knobs)
 
     def physical(self, pitch_oct: float, u: Sequence[float], rms_db: float | None = None) -> list[float]:
-        """Knob positions u [5] at a pitch in octaves from C4 → y [5] in the card's units. About 6 µs.
+        """Knob positions u [5] at a pitch in octaves from C4 → y [5] in the card's units. About 5 µs.
 
         `rms_db`, where given, is the level in force instead of the first knob's: a gesture moves it in dB.
         """

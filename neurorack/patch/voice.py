@@ -30,7 +30,7 @@ from neurorack.bundle import Bundle
 from neurorack.patch.found import Map
 from neurorack.patch.frozen import Rows
 from neurorack.patch.gate2 import Gate2
-from neurorack.patch.gestures import LATENT, PITCH, RMS, Stage, Trajectory, Walk
+from neurorack.patch.gestures import LATENT, PITCH, Stage, Trajectory, Walk
 from neurorack.patch.glide import Glide
 from neurorack.patch.knobs import Scales
 from neurorack.patch.performance import (
@@ -91,8 +91,6 @@ class Place(NamedTuple):
 
 _TICK = "tick"
 _GOING = (Stage.HELD, Stage.LEFT)
-_MANY = 8
-"""Hops in a block from which on arrays are faster: 16 take 60 µs, one by one 160."""
 
 _LOG_C4 = math.log2(C4_HZ)
 _LOWEST_OCT, _HIGHEST_OCT = (math.log2(hz) - _LOG_C4 for hz in (LOWEST_HZ, HIGHEST_HZ))
@@ -435,14 +433,12 @@ class Voice:
             positions += self._loudnesses * self._envelope[1 : len(KNOBS)]
             bent_oct = bent_oct + self._loudnesses[:, 0] * self._envelope[PITCH]
         self.controls[:] = rows
-        if self._hops < _MANY:
-            self._place_each(rows, bent_oct, positions)
-        else:
-            self._place_all(rows, bent_oct, positions)
+        self._place(rows, bent_oct, positions)
         self._swell.pass_on(self.controls, self.f0_hz, self._lowest)
 
-    def _place_each(self, rows: np.ndarray, bent_oct: np.ndarray, positions: np.ndarray) -> None:
-        """Pitch and descriptors, a hop at a time: in short blocks plain numbers are faster than arrays."""
+    def _place(self, rows: np.ndarray, bent_oct: np.ndarray, positions: np.ndarray) -> None:
+        """Pitch and descriptors, a hop at a time: for 8 hops, a block of 512, plain numbers are still faster than
+        arrays."""
         level_db, physical = self._scales.level_db.at, self._scales.physical
         hops = zip(rows[:, :LATENT].tolist(), bent_oct.tolist(), positions.tolist(), strict=True)
         for hop, ((moved_oct, moved_db, *moved), by_oct, (level, *knobs)) in enumerate(hops):
@@ -452,16 +448,6 @@ class Voice:
             rms_db = _within(RMS_MIN_DB, level_db(level) + moved_db, RMS_MAX_DB)
             u = level, *map(add, knobs, moved)  # the scales hold positions within 0…1
             self.controls[hop, :LATENT] = pitch_oct, *physical(pitch_oct, u, rms_db)
-
-    def _place_all(self, rows: np.ndarray, bent_oct: np.ndarray, positions: np.ndarray) -> None:
-        moved_oct = rows[:, PITCH] * self.intonation + bent_oct
-        np.clip(self._pitch_hz * np.exp2(moved_oct), LOWEST_HZ, HIGHEST_HZ, out=self.f0_hz)
-        pitch_oct = np.clip(self._pitch_oct + moved_oct, _LOWEST_OCT, _HIGHEST_OCT)
-        rms_db = self._scales.level_db.at_all(positions[:, 0]) + rows[:, RMS]
-        np.minimum(np.maximum(rms_db, RMS_MIN_DB, out=rms_db), RMS_MAX_DB, out=rms_db)
-        positions += rows[:, 1:LATENT]  # the scales hold positions within 0…1
-        self.controls[:, PITCH] = pitch_oct
-        self.controls[:, 1:LATENT] = self._scales.physical_frames(pitch_oct, positions, rms_db)
 
 
 def _within(low: float, value: float, high: float) -> float:
