@@ -179,11 +179,11 @@ class Excitation(Source):
         np.multiply(out, _RADIANS, out=out)
         np.cos(out, out=out)
         if not every:
+            weights = self._weights
             np.divide(F_TOP_HZ, self._f32.reshape(-1, 1), out=self._r32)
-            np.subtract(self._r32, self._numbers_less_1, out=self._weights)
-            np.maximum(self._weights, 0.0, out=self._weights)
-            np.minimum(self._weights, 1.0, out=self._weights)
-            np.multiply(out, self._weights, out=out)
+            np.subtract(self._r32, self._numbers_less_1, out=weights)
+            weights.clip(0.0, 1.0, out=weights)
+            np.multiply(out, weights, out=out)
 
 
 class _Train:
