@@ -217,13 +217,12 @@ class Voice:
         """What knobs and jacks ask for from now on: pitch, positions 0…1 of descriptors [5] and of performance [11],
         and what the gesture's envelope adds to these at its loudest [17]; None: as before."""
         pitch_oct = math.log2(pitch_hz) - _LOG_C4
-        if performance is not None:
-            self._slewed.set(performance)
+        if performance is not None and self._slewed.set(performance):
             self._glide.set(float(performance[GLIDE]))
             self._rows_heard.length = freeze_hops(performance[FREEZE])
         if envelope is not None:
             self._envelope[:] = envelope
-            self._enveloped = bool(envelope.any())
+            self._enveloped = np.count_nonzero(envelope) > 0
         if self._sample > 0:
             self._glide.jump(pitch_oct - self._pitch_oct)
         else:  # nothing has been heard yet
