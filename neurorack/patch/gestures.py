@@ -365,7 +365,7 @@ class _Places:
         self._lines = [np.zeros((2, width), np.float32)] * hops
         self._shares = np.ones((hops, 2), np.float32)  # of a line's row, and of its rise
         self._values = np.zeros((hops, width), np.float32)
-        self._hops = list(zip(self._shares, self._values, strict=True))
+        self._by_hop = list(zip(self._shares, self._values, strict=True))
 
     def set(self, hop: int, gesture: Trajectory, position: float, *, held: bool) -> None:
         self._lines[hop], self._shares[hop, 1] = gesture.line(position, held=held)
@@ -375,6 +375,6 @@ class _Places:
 
     def values(self) -> np.ndarray:
         """[hops, 6 + latent]; overwritten by the next call."""
-        for line, (shares, values) in zip(self._lines, self._hops, strict=True):
+        for line, (shares, values) in zip(self._lines, self._by_hop, strict=True):
             shares.dot(line, out=values)
         return self._values

@@ -99,7 +99,7 @@ class _Rung(NamedTuple):
 
 
 class _Ladder:
-    """The polynomials of knobs as plain Python numbers: for a hop or two that is faster than arrays.
+    """The polynomials of knobs as plain Python numbers: for up to 8 hops that is faster than arrays.
 
     What one knob has made of pitch and descriptors, clamped conditions and products of them, the next ones build on:
     half of all there is to compute.
