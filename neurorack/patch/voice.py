@@ -222,7 +222,7 @@ class Voice:
             self._rows_heard.length = freeze_hops(performance[FREEZE])
         if envelope is not None:
             self._envelope[:] = envelope
-            self._enveloped = np.count_nonzero(envelope) > 0
+            self._enveloped = bool(np.count_nonzero(envelope))
         if self._sample > 0:
             self._glide.jump(pitch_oct - self._pitch_oct)
         else:  # nothing has been heard yet
