@@ -342,11 +342,12 @@ class AudioCallback:
             record = controls.record
             pitch_hz, descriptors = float(record["pitch_hz"]), record["descriptors"]
             performance, envelope = record["performance"], record["envelope"]
-            if pitch_hz > 0.0 and isfinite(pitch_hz + descriptors.sum() + performance.sum() + envelope.sum()):
+            squares = descriptors.dot(descriptors) + performance.dot(performance) + envelope.dot(envelope)
+            if pitch_hz > 0.0 and isfinite(pitch_hz + squares):
                 self._pitch_hz = pitch_hz
-                np.clip(descriptors, 0.0, 1.0, out=self._descriptors)
-                np.clip(performance, RUNNING, 1.0, out=self._performance)
-                np.clip(envelope, -FARTHEST_V, FARTHEST_V, out=self._envelope)
+                descriptors.clip(0.0, 1.0, out=self._descriptors)
+                performance.clip(RUNNING, 1.0, out=self._performance)
+                envelope.clip(-FARTHEST_V, FARTHEST_V, out=self._envelope)
                 targets = pitch_hz, self._descriptors, self._performance, self._envelope
                 self._player.set_targets(*targets)
                 if self._next is not None:

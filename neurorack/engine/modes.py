@@ -18,6 +18,10 @@ from neurorack.words import HOP, SAMPLE_RATE_HZ
 FADE = 0.2
 """A mode fades over the last fifth below F_TOP_HZ."""
 
+_TURN_RADIANS = np.array(2 * np.pi, np.float32)
+_HIGHEST = np.array(1.0 / FADE, np.float32)
+"""What the weight of a mode falls from as its frequency rises."""
+
 
 class Modes(Source):
     """Modes and noise, hop after hop, with no allocation.
@@ -56,7 +60,7 @@ class Modes(Source):
         self._glide(f0_hz)
         ends_hz = self._ends_hz
         self._lines[:] = [(begin, end - begin) for begin, end in self._lines_hz]
-        np.dot(self._lines, RAMP, out=self._f_hz)
+        self._lines.dot(RAMP, out=self._f_hz)
         self.partials[:] = self._octaves
         for offset, _ in self._strikes:
             hop = offset // HOP
@@ -85,20 +89,19 @@ class Modes(Source):
         phase, turns, whole = self._phase[begin:end], self._turns[begin:end], self._round[begin:end]
         out = self._harmonics[begin:end]
         phase[0] += self._cycle
-        np.cumsum(phase, out=phase)
+        np.add.accumulate(phase, out=phase)
         self._cycle = float(phase[-1])
         np.multiply(phase[:, None], self._ratios, out=turns)
         np.rint(turns, out=whole)
         np.subtract(turns, whole, out=out, casting="same_kind")  # reduced in float64, then float32 is enough
-        out *= np.float32(2 * np.pi)
+        out *= _TURN_RADIANS
         np.sin(out, out=out)
         if max(self._begins_hz[0], *self._ends_hz) * self._ratios[-1] > (1.0 - FADE) * F_TOP_HZ:
             f32, weights = self._f32[begin:end], self._weights[begin:end]
             np.copyto(f32[:, 0], self._f[begin:end], casting="same_kind")
             np.multiply(f32, self._slopes, out=weights)
-            np.subtract(np.float32(1.0 / FADE), weights, out=weights)
-            np.maximum(weights, 0.0, out=weights)
-            np.minimum(weights, 1.0, out=weights)
+            np.subtract(_HIGHEST, weights, out=weights)
+            weights.clip(0.0, 1.0, out=weights)
             out *= weights
 
 

@@ -44,8 +44,8 @@ class DcBlock:
         """Take the mean away from `samples` [block], in place."""
         work = self._work
         np.multiply(samples, self._grow, out=work)
-        np.cumsum(work, out=work)
-        np.add(work, self._pole * self._mean, out=work)
+        work[0] += self._pole * self._mean
+        np.add.accumulate(work, out=work)
         np.multiply(work, self._decay, out=work)
         self._mean = float(work[-1])
         np.subtract(samples, work, out=samples)
@@ -71,7 +71,7 @@ class SoftLimit:
         """Limit `samples` [block] in place; the peak after it, 0…1."""
         work = self._work
         np.abs(samples, out=work)
-        peak = float(work.max())
+        peak = float(np.maximum.reduce(work))
         self.bent = 0
         if peak <= THRESHOLD:
             return peak
@@ -183,8 +183,8 @@ class OutputStage:
     def process(self, audio: NDArray[np.float32], out: NDArray[np.float32]) -> bool:
         """`audio` [block] to `out` [block], both float32; they may be the same array."""
         work = self._work
-        np.copyto(work, audio)
-        energy = float(np.dot(work, work))
+        work[:] = audio
+        energy = float(work.dot(work))
         if not energy < 1e30:  # not a number, infinite, or so wild that it soon will be
             self._recover(out)
             return False
@@ -195,14 +195,14 @@ class OutputStage:
         if self._fade.value != 1.0 or self._fade.target != 1.0:
             self._fade.process(work)
             self.peak = float(max(work.max(), -work.min()))
-        self.rms = (float(np.dot(work, work)) / self._block) ** 0.5
+        self.rms = (float(work.dot(work)) / self._block) ** 0.5
         self._last = float(work[-1])
-        np.copyto(out, work, casting="same_kind")
+        out[:] = work
         return True
 
     def _recover(self, out: NDArray[np.float32]) -> None:
         np.multiply(self._slide, self._last, out=self._work)
-        np.copyto(out, self._work, casting="same_kind")
+        out[:] = self._work
         self.peak, self.rms, self.bent, self._last = abs(self._last), abs(self._last) * 0.6, 0, 0.0
         self._fade.jump(0.0)
         self._dc.reset()

@@ -166,8 +166,9 @@ class Player:
         """The next block into `out` [block] float32; `heard` [hops, 6 + latent] in place of the gesture."""
         voice = self._voice
         voice.render(heard)
-        np.multiply(self._sound.run(voice), voice.gain, out=out)
-        self.finite = math.isfinite(float(np.add.reduce(out)))
+        sound = self._sound.run(voice)
+        np.multiply(sound, voice.gain, out=out)
+        self.finite = math.isfinite(sound.dot(voice.gain))
 
     @property
     def complete(self) -> bool:

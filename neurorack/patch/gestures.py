@@ -92,6 +92,10 @@ class Trajectory:
             beyond = self.rows[self.release].copy()
             share = np.arange(length, dtype=np.float32)[:, None] / length
             self.rows[self.loop_start : self.loop_end] -= share * (beyond - self.rows[self.loop_start])
+        self._lines = np.stack([self.rows, np.diff(self.rows, axis=0, append=self.rows[-1:])], axis=1)
+        self._closing = self._lines[self.loop_end - 1].copy()  # from the loop's last row to its first
+        if not self.is_one_shot:
+            self._closing[1] = self.rows[self.loop_start] - self._closing[0]
         self.marks = Marks(self.loop_start, self.loop_end, self.release, self.last)
         loudest = int(np.argmax(self.rows[:, RMS]))
         self.peak_db = float(self.rows[loudest, RMS])
@@ -101,21 +105,19 @@ class Trajectory:
         middle = self.tail if self.is_one_shot or turns else float(self.loop_start)
         self.stages = Stages(middle, self.tail, float(self.last), turns, self.is_one_shot)
 
-    def place(self, position: float, *, held: bool) -> tuple[int, int, float]:
-        """Rows on either side of a position, and how far it is between them."""
+    def line(self, position: float, *, held: bool) -> tuple[np.ndarray, float]:
+        """The row before a position and what it rises by to the next one, [2, 6 + latent], and how far it is there."""
         row = min(int(position), self.last)
-        if held and row >= self.loop_end > self.loop_start:  # by rounding
-            row, position = self.loop_start, float(self.loop_start)
-        if held and row + 1 == self.loop_end:
-            following = self.loop_start
-        else:
-            following = min(row + 1, self.last)
-        return row, following, position - row
+        if held and row + 1 >= self.loop_end > self.loop_start:
+            if row + 1 > self.loop_end:  # by rounding
+                return self._lines[self.loop_start], 0.0
+            return self._closing, position - row
+        return self._lines[row], position - row
 
     def at(self, position: float, *, held: bool) -> np.ndarray:
         """The row [6 + latent] at a position."""
-        row, following, fraction = self.place(position, held=held)
-        between: np.ndarray = self.rows[row] + np.float32(fraction) * (self.rows[following] - self.rows[row])
+        (row, rise), share = self.line(position, held=held)
+        between: np.ndarray = row + np.float32(share) * rise
         return between
 
 
@@ -137,7 +139,7 @@ class Walk:
         self._marks = self._now.marks
         self._leaving = False
         width = self._now.rows.shape[1]
-        self._here, self._there = _Places(hops, self._now), _Places(hops, self._other)
+        self._here, self._there = _Places(hops, width), _Places(hops, width)
         self._mix = np.zeros((hops, 1), np.float32)
         self._mixed = False
         self._offset = np.zeros(width, np.float32)  # of the place that was left from the release's first row
@@ -357,29 +359,22 @@ class Walk:
 
 
 class _Places:
-    """Of every hop: rows of a gesture on either side, and how far it is between them."""
+    """Of every hop: which line of a gesture it is on, and how far along."""
 
-    def __init__(self, hops: int, gesture: Trajectory) -> None:
-        width = gesture.rows.shape[1]
-        self._row, self._following = np.zeros(hops, np.intp), np.zeros(hops, np.intp)
-        self._fraction = np.zeros((hops, 1), np.float32)
-        self._of: list[Trajectory] = [gesture] * hops
-        self._values, self._ahead = np.zeros((hops, width), np.float32), np.zeros((hops, width), np.float32)
+    def __init__(self, hops: int, width: int) -> None:
+        self._lines = [np.zeros((2, width), np.float32)] * hops
+        self._shares = np.ones((hops, 2), np.float32)  # of a line's row, and of its rise
+        self._values = np.zeros((hops, width), np.float32)
+        self._by_hop = list(zip(self._shares, self._values, strict=True))
 
     def set(self, hop: int, gesture: Trajectory, position: float, *, held: bool) -> None:
-        self._row[hop], self._following[hop], self._fraction[hop, 0] = gesture.place(position, held=held)
-        self._of[hop] = gesture
+        self._lines[hop], self._shares[hop, 1] = gesture.line(position, held=held)
 
     def rms_db(self, hop: int) -> float:
-        return float(self._of[hop].rows[self._row[hop], RMS])
+        return float(self._lines[hop][0, RMS])
 
     def values(self) -> np.ndarray:
         """[hops, 6 + latent]; overwritten by the next call."""
-        values, ahead = self._values, self._ahead
-        for hop, gesture in enumerate(self._of):
-            values[hop] = gesture.rows[self._row[hop]]
-            ahead[hop] = gesture.rows[self._following[hop]]
-        ahead -= values
-        ahead *= self._fraction
-        values += ahead
-        return values
+        for line, (shares, values) in zip(self._lines, self._by_hop, strict=True):
+            shares.dot(line, out=values)
+        return self._values

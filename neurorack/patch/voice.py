@@ -30,9 +30,9 @@ from neurorack.bundle import Bundle
 from neurorack.patch.found import Map
 from neurorack.patch.frozen import Rows
 from neurorack.patch.gate2 import Gate2
-from neurorack.patch.gestures import LATENT, PITCH, RMS, Stage, Trajectory, Walk
+from neurorack.patch.gestures import LATENT, PITCH, Stage, Trajectory, Walk
 from neurorack.patch.glide import Glide
-from neurorack.patch.knobs import Scales, read
+from neurorack.patch.knobs import Scales
 from neurorack.patch.performance import (
     FAR,
     FIND1,
@@ -91,8 +91,6 @@ class Place(NamedTuple):
 
 _TICK = "tick"
 _GOING = (Stage.HELD, Stage.LEFT)
-_MANY = 8
-"""Hops in a block from which on arrays are faster: 16 take 60 µs, one by one 160."""
 
 _LOG_C4 = math.log2(C4_HZ)
 _LOWEST_OCT, _HIGHEST_OCT = (math.log2(hz) - _LOG_C4 for hz in (LOWEST_HZ, HIGHEST_HZ))
@@ -135,10 +133,6 @@ class Voice:
         self._vca = Vca(block)
         self.gain = self._vca.gain
         self._scales = Scales.from_card(bundle.card)
-        rms = bundle.card.knobs[0]
-        self._rms_db = rms.location[0] + max(rms.spread[0], rms.spread_floor) * np.array(rms.quantiles)
-        self._rms_table_db: list[float] = self._rms_db.tolist()
-        self._rms_steps = np.linspace(0.0, 1.0, len(rms.quantiles))
         self._delay = bundle.card.delay_samples
         self._percussive = bundle.card.kind == "percussive"
         self._open_samples = STRIKE_SAMPLES if self._percussive else OPEN_SAMPLES
@@ -148,12 +142,13 @@ class Voice:
         self._forget_in = 0  # samples until then
         self._events: list[tuple[int, str, int]] = []
         self._pitch_hz, self._pitch_oct = C4_HZ, 0.0
-        self._targets = np.full(_FIVE, 0.5)
-        self._knobs: np.ndarray | None = None  # slewed, at the end of the last block
-        self._lag = np.exp(-HOP / SAMPLE_RATE_HZ / SLEW_S) ** np.arange(1, hops + 1)[:, None]
+        self._knobs_and_targets = np.full((2, _FIVE), 0.5)
+        self._knobs, self._targets = self._knobs_and_targets  # the first as it was at the end of the last block
+        lag = np.exp(-HOP / SAMPLE_RATE_HZ / SLEW_S) ** np.arange(1, hops + 1)[:, None]
+        self._shares = np.hstack([lag, 1.0 - lag])  # of these, in every hop's
         self._positions = np.zeros((hops, _FIVE))
         self._closed_in = 0  # samples until an ended gesture has faded out
-        self._slewed = Slewed(hops, self._lag)
+        self._slewed = Slewed(hops, lag)
         self._played = self._slewed.rows
         self._with_envelope = np.zeros_like(self._played)
         self._envelope = np.zeros(PLAYED)  # what the gesture's own does to each at its loudest
@@ -222,19 +217,18 @@ class Voice:
         """What knobs and jacks ask for from now on: pitch, positions 0…1 of descriptors [5] and of performance [11],
         and what the gesture's envelope adds to these at its loudest [17]; None: as before."""
         pitch_oct = math.log2(pitch_hz) - _LOG_C4
-        if performance is not None:
-            self._slewed.set(performance)
+        if performance is not None and self._slewed.set(performance):
             self._glide.set(float(performance[GLIDE]))
             self._rows_heard.length = freeze_hops(performance[FREEZE])
         if envelope is not None:
             self._envelope[:] = envelope
-            self._enveloped = bool(envelope.any())
-        if self._knobs is not None:
+            self._enveloped = bool(np.count_nonzero(envelope))
+        if self._sample > 0:
             self._glide.jump(pitch_oct - self._pitch_oct)
+        else:  # nothing has been heard yet
+            self._knobs[:] = descriptors
         self._pitch_hz, self._pitch_oct = pitch_hz, pitch_oct
         self._targets[:] = descriptors
-        if self._knobs is None:  # nothing has been heard yet
-            self._knobs = self._targets.copy()
 
     def render(self, heard: np.ndarray | None = None) -> None:
         """The next block of `controls`, `f0_hz`, `gain` and `strikes`.
@@ -424,12 +418,8 @@ class Voice:
         return rows
 
     def _fill_controls(self, rows: np.ndarray) -> None:
-        controls, positions = self.controls, self._positions
-        if self._knobs is None:
-            self._knobs = self._targets.copy()
-        np.subtract(self._knobs, self._targets, out=self._knobs)
-        np.multiply(self._lag, self._knobs, out=positions)
-        np.add(positions, self._targets, out=positions)
+        positions = self._positions
+        np.dot(self._shares, self._knobs_and_targets, out=positions)
         self._knobs[:] = positions[-1]
         descriptors = rows[:, 1:LATENT]
         if self.depth != 1.0:
@@ -441,36 +431,26 @@ class Voice:
         if self._enveloped:
             positions += self._loudnesses * self._envelope[1 : len(KNOBS)]
             bent_oct = bent_oct + self._loudnesses[:, 0] * self._envelope[PITCH]
-        if self._hops < _MANY:
-            self._place_each(rows, bent_oct, positions)
-        else:
-            self._place_all(rows, bent_oct, positions)
-        controls[:, LATENT:] = rows[:, LATENT:]
-        self._swell.pass_on(controls, self.f0_hz, self._lowest)
+        self.controls[:] = rows
+        self._place(rows, bent_oct, positions)
+        self._swell.pass_on(self.controls, self.f0_hz, self._lowest)
 
-    def _place_each(self, rows: np.ndarray, bent_oct: np.ndarray, positions: np.ndarray) -> None:
-        """Pitch and descriptors, a hop at a time: in short blocks plain numbers are faster than arrays."""
-        placed, f0_hz = [], []
+    def _place(self, rows: np.ndarray, bent_oct: np.ndarray, positions: np.ndarray) -> None:
+        """Pitch and descriptors, a hop at a time: for 8 hops, a block of 512, plain numbers are still faster than
+        arrays."""
+        level_db, physical = self._scales.level_db.at, self._scales.physical
         hops = zip(rows[:, :LATENT].tolist(), bent_oct.tolist(), positions.tolist(), strict=True)
-        for (moved_oct, moved_db, *moved), by_oct, (level, *knobs) in hops:
+        for hop, ((moved_oct, moved_db, *moved), by_oct, (level, *knobs)) in enumerate(hops):
             moved_oct = moved_oct * self.intonation + by_oct
-            f0_hz.append(min(max(self._pitch_hz * 2.0**moved_oct, LOWEST_HZ), HIGHEST_HZ))
-            pitch_oct = min(max(self._pitch_oct + moved_oct, _LOWEST_OCT), _HIGHEST_OCT)
-            rms_db = min(max(read(self._rms_table_db, level) + moved_db, RMS_MIN_DB), RMS_MAX_DB)
-            u = [level, *map(add, knobs, moved)]  # the scales hold positions within 0…1
-            placed.append((pitch_oct, *self._scales.physical(pitch_oct, u, rms_db)))
-        self.f0_hz[:] = f0_hz
-        self.controls[:, :LATENT] = placed
+            self.f0_hz[hop] = _within(LOWEST_HZ, self._pitch_hz * 2.0**moved_oct, HIGHEST_HZ)
+            pitch_oct = _within(_LOWEST_OCT, self._pitch_oct + moved_oct, _HIGHEST_OCT)
+            rms_db = _within(RMS_MIN_DB, level_db(level) + moved_db, RMS_MAX_DB)
+            u = level, *map(add, knobs, moved)  # the scales hold positions within 0…1
+            self.controls[hop, :LATENT] = pitch_oct, *physical(pitch_oct, u, rms_db)
 
-    def _place_all(self, rows: np.ndarray, bent_oct: np.ndarray, positions: np.ndarray) -> None:
-        moved_oct = rows[:, PITCH] * self.intonation + bent_oct
-        np.clip(self._pitch_hz * np.exp2(moved_oct), LOWEST_HZ, HIGHEST_HZ, out=self.f0_hz)
-        pitch_oct = np.clip(self._pitch_oct + moved_oct, _LOWEST_OCT, _HIGHEST_OCT)
-        rms_db = np.interp(positions[:, 0], self._rms_steps, self._rms_db) + rows[:, RMS]
-        np.minimum(np.maximum(rms_db, RMS_MIN_DB, out=rms_db), RMS_MAX_DB, out=rms_db)
-        positions += rows[:, 1:LATENT]  # the scales hold positions within 0…1
-        self.controls[:, PITCH] = pitch_oct
-        self.controls[:, 1:LATENT] = self._scales.physical_frames(pitch_oct, positions, rms_db)
+
+def _within(low: float, value: float, high: float) -> float:
+    return low if value < low else high if value > high else value
 
 
 def _offset(event: tuple[int, str, int]) -> int:
