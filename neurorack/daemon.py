@@ -28,6 +28,7 @@ from neurorack.keeper import Keeper, Twice, Watcher, describe, end_path, log_pat
 from neurorack.notify import Progress
 from neurorack.parts import calibration_of, engine_command, jacks_command, listens, remote_command, sheet_of
 from neurorack.patch.scale import scale_of, scale_text
+from neurorack.realtime import give_back_large
 from neurorack.rundir import FALLS, Held, Lock, holder, in_the_way, open_run_dir
 from neurorack.statedir import state_dir
 from neurorack.terminal import complain
@@ -673,6 +674,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_options(parser)
     parser.add_argument("--attached", action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
+    give_back_large()
     try:
         return Daemon(options, attached=options.attached).run()
     except BadInput as error:

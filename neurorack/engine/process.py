@@ -36,7 +36,7 @@ from neurorack.errors import BadInput
 from neurorack.notify import Progress
 from neurorack.patch.found import ROOM, Kept
 from neurorack.patch.voice import DEEPEST, FARTHEST
-from neurorack.realtime import WATCH_PRIORITY, computing, lock_memory, make_fifo, settle
+from neurorack.realtime import WATCH_PRIORITY, computing, give_back_large, lock_memory, make_fifo, settle
 from neurorack.rundir import Held, Lock, default_run_dir, open_run_dir
 from neurorack.shared import CONTROLS, FOUND, INTENT, METERS, VOLTS, AudioTap, EdgeRing, FrameTap, Snapshot, Switch
 from neurorack.words import BLOCKS, BUNDLE, GATE2_TASKS, GATE_JACKS, POINTS_MAX, SAMPLE_RATE_HZ
@@ -544,6 +544,7 @@ def main(arguments: Sequence[str], make_player: MakePlayer = make_player) -> int
     signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT}
     )  # before any thread: `watch` waits for them
+    give_back_large()
     try:
         engine = Engine(parse(arguments), make_player)
         engine.start()
