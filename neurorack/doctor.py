@@ -332,7 +332,7 @@ def _calibration(board: Any, run_dir: Path | None) -> Iterator[Finding]:
     elif not calibration.notices:
         cents = uncalibrated_cents(board, beside_reference=now.nominals[0].reference_v > 0.0)
         what = f"voct plays uncalibrated, up to {cents:.0f} cents off (no {path})"
-        yield Finding("calibration", NOTE, what, "run `neurorack calibrate`, or hold the encoder for two seconds")
+        yield Finding("calibration", NOTE, what, "run `neurorack calibrate`, or calibrate in the panel's menu")
 
 
 def _in_force(place: Path) -> Any:

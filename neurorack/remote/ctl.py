@@ -116,6 +116,8 @@ def _set(options: argparse.Namespace) -> int:
 def _watch(options: argparse.Namespace) -> int:
     if not 0.1 <= options.every <= 60.0:
         raise BadInput(f"cannot look every {options.every:g} s", "--every", "give 0.1…60")
+    if options.seconds is not None and not options.seconds >= 0.0:
+        raise BadInput(f"cannot end after {options.seconds:g} s", "--seconds", "give 0 or more")
     ends_s = None if options.seconds is None else time.monotonic() + options.seconds
     with _client(options) as client:
         values = client.ask("watch", paths=options.paths, every_s=options.every)["values"]
@@ -139,7 +141,7 @@ def _panic(options: argparse.Namespace) -> int:
     if options.undo:
         with _client(options, read_only=False) as client:
             client.ask("panic", undo=True)
-        done = "plays what played before the panic; what was changed since plays again with --undo once more"
+        done = "plays what played before the panic; until the next, --undo once more plays what was changed since"
     else:
         done = panic(find_run_dir(options.run_dir), BUNDLE, PANIC_S)
     tell(json.dumps({"done": done}) if options.json else done)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from neurorack.errors import BadInput
+from neurorack.statedir import mend_of, read_plain
 
 NAMESPACE = "neurorack-update"
 """Signed along: what the key has signed for another purpose is no update."""
@@ -24,6 +25,7 @@ OWNERS = Path("/etc/neurorack/signers")
 BYTES_MAX = 4096
 """That of Ed25519 has 165; one made by a security key some more."""
 
+_SIGNERS_BYTES_MAX = 1 << 16
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 
 
@@ -38,11 +40,17 @@ def sign(message: bytes, key: Path) -> bytes:
 
 
 def signers(version: Path) -> bytes:
-    """Lines of all who may sign, for the version in this folder."""
+    """Lines of all who may sign, for the version in this folder. BadInput where they stand in what cannot be read."""
     found = b""
     for path in (version / "signers", OWNERS):
-        if path.exists():
-            found += path.read_bytes() + b"\n"
+        try:
+            found += read_plain(path, _SIGNERS_BYTES_MAX) + b"\n"
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise BadInput(f"cannot read who may sign: {error.strerror}", str(path), mend_of(error)) from error
+        except ValueError as error:
+            raise BadInput(f"cannot read who may sign: {error}", str(path), "one key a line, in a file") from error
     return found
 
 

@@ -58,6 +58,7 @@ def test_what_is_set_is_got(ctl, path: str, text: str, after: str):
         (["get", "nothing"], "no such value"),
         (["get", "x\x1b]0;owned\x07"], r"\x1b"),
         (["watch", "jack", "--every", "0"], "0.1…60"),
+        (["watch", "jack", "--seconds", "nan"], "0 or more"),
         (["metrics", "--history"], "--json"),
         (["log", "kernel"], "invalid choice"),
         (["set", "depth"], "VALUE"),

@@ -180,3 +180,11 @@ def test_what_cannot_be_signed_leaves_no_update(tmp_path, key):
     with pytest.raises(BadInput, match="cannot sign"):
         pack(tmp_path / "made", tmp_path / "it.update", tmp_path / "none")
     assert not (tmp_path / "it.update").exists()
+
+
+def test_signers_that_cannot_be_read_are_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(signature, "OWNERS", tmp_path / "owners")
+    assert signature.signers(tmp_path) == b""
+    (tmp_path / "owners").mkdir()
+    with pytest.raises(BadInput, match="cannot read who may sign: it is not a plain file"):
+        signature.signers(tmp_path)
