@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from threadpoolctl import ThreadpoolController
 
 from neurorack.bundle import Knob
 from neurorack.ears.descriptors import WINDOW
@@ -124,7 +123,6 @@ class Training:
         self.objective.to(device)
         shipped = Joined({"decoder": self.objective.decoder, "encoder": self.objective.encoder})
         self._descent = Descent(self.objective, shipped, recipe.steps, recipe.rate, (0.9, 0.99))
-        self._blas = ThreadpoolController().select(user_api="blas")
         self._world, self._rows = world, slice(rank, None, world)
         self._elements = Elements(CLIP_HOPS, recipe.seed, device)
         self._spread: torch.nn.Module = self.objective
@@ -149,9 +147,7 @@ class Training:
     def advance(self) -> dict[str, float]:
         """One step; its weighted losses, over all processes. FloatingPointError names one that is no number."""
         random = np.random.default_rng((self.recipe.seed, self.step))
-        with self._blas.limit(limits=1):  # numpy's second thread spins where torch's wants to work: 125 ms, not 55
-            lesson = self.lesson(random)
-        losses = self._spread(lesson, self._descent.ramp)
+        losses = self._spread(self.lesson(random), self._descent.ramp)
         said = self._said(losses)
         self._descent.take(losses)
         return said

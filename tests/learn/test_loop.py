@@ -13,6 +13,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from threadpoolctl import threadpool_info  # noqa: E402
+
 from neurorack.bundle import Knob  # noqa: E402
 from neurorack.errors import BadInput  # noqa: E402
 from neurorack.learn import checkpoint, loop  # noqa: E402
@@ -266,6 +268,15 @@ def test_a_full_disk_keeps_the_old_checkpoint_and_training_goes_on_later(tmp_pat
     again = Line()
     run(again, tmp_path / "full")
     assert torch.equal(again.net.weight, through.net.weight)
+
+
+def test_numpy_multiplies_on_one_thread_while_something_trains_and_not_after(tmp_path):
+    def threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["internal_api"] == "openblas"]
+
+    before, during = threads(), []
+    run(Line(Recipe(steps=1)), tmp_path, watch=lambda: during.append(threads()))
+    assert during == [[1] * len(before)] and threads() == before
 
 
 def test_the_one_who_watches_sees_every_step(tmp_path):
