@@ -127,9 +127,10 @@ def _fall(dense: Result, result: Result) -> float:
 def _ships(ships: Sequence[Shipped]) -> str:
     rows = []
     for number, each in enumerate(ships):
-        cells = (str(number), str(each.nodes), f"{each.file_bytes / 1e3:.0f}", *microcontroller.described(each.bounds))
+        sizes = f"{each.file_bytes / 1e3:.0f}", f"{each.memory_bytes / 1e6:.1f}"
+        cells = (str(number), str(each.nodes), *sizes, *microcontroller.described(each.bounds))
         rows.append("".join(f"<td>{cell}</td>" for cell in cells))
-    return _rows(("round", "nodes", "file, kB", *microcontroller.HEADS), rows)
+    return _rows(("round", "nodes", "file, kB", "memory, MB", *microcontroller.HEADS), rows)
 
 
 def _fits(fits: Sequence[Fit]) -> str:

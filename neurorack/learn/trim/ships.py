@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from neurorack.engine.footprint import nodes
+from neurorack.engine.footprint import footprint
 from neurorack.learn.trim.microcontroller import SIZES, Bounds, bounds, largest
 
 SOUGHT = ("256 KB", "1 MB")
@@ -24,8 +24,10 @@ class Shipped:
     """A round's decoder."""
 
     nodes: int
-    """That ONNX Runtime runs in a call for one frame."""
+    """That ONNX Runtime runs in a call at block 64."""
     file_bytes: int
+    memory_bytes: int
+    """By which a process that opens and calls it grows at most."""
     bounds: Bounds
 
 
@@ -43,7 +45,9 @@ class Fit:
 
 
 def shipped(graph: bytes) -> Shipped:
-    return Shipped(nodes(graph, 1), len(graph), bounds(graph))
+    """Measured in a process of its own, about 2 s."""
+    taken = footprint(graph)
+    return Shipped(taken.nodes, taken.file_bytes, taken.memory_bytes, bounds(graph))
 
 
 def fitting(kit: Ships, model: Callable[[int], Any], graphs: Sequence[bytes], folder: Path) -> list[Fit]:

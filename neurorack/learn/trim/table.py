@@ -6,7 +6,8 @@ thread. "Faster ÷ fewer" are the two columns before it, one over the other; "fa
 MACs fell by, as shares of dense: half is asked for. Scores and cuts are a share of their round: 5 % are allowed.
 
 Of the decoder alone, as exported: its weights (our own instrument has an encoder besides), the nodes that ONNX Runtime
-runs in a call for one frame, and the memory that it takes of a microcontroller at most, with float32 and int8 weights.
+runs in a call at block 64, its file, the memory by which a process grows that opens and calls it, and the most that it
+takes of a microcontroller, with float32 and int8 weights.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ COLUMNS = (
         "fall ÷ fall",
         "loss ÷ dense",
     ),
-    *("scores and cuts", "decoder kept", "nodes", "memory, KB", "in int8"),
+    *("scores and cuts", "decoder kept", "nodes", "file, kB", "memory, MB", "bound, KB", "in int8"),
 )
 
 Result = dict[str, Any]
@@ -119,6 +120,8 @@ def _row(
         over_seeds(lambda one, _: _scoring(one), ".1%") if "scoring_s" in pairs[0][0] else "",
         over_seeds(lambda one, whole: _weights(one) / _weights(whole), ".1%"),
         over_seeds(lambda one, _: one["ships"]["nodes"], ".0f"),
+        over_seeds(lambda one, _: one["ships"]["file_bytes"] / 1e3, ".0f"),
+        over_seeds(lambda one, _: one["ships"]["memory_bytes"] / 1e6, ".1f"),
         over_seeds(lambda one, _: _memory(one, "float32") / 1024, ".0f"),
         over_seeds(lambda one, _: _memory(one, "int8") / 1024, ".0f"),
     ]

@@ -76,8 +76,9 @@ def test_one_command_gives_one_table_and_one_figure(tmp_path, monkeypatch, capsy
         cells = dict(zip(("criterion", "round", *table.COLUMNS), (cell.strip(" |") for cell in dense), strict=True))
         assert cells["parameters kept"] == cells["MACs kept"] == cells["decoder kept"] == "100.0%"
         assert cells["faster ÷ fewer"] == cells["fall ÷ fall"] == "1.00" and cells["loss ÷ dense"] == "1.000"
-        assert int(cells["nodes"]) > 2 and cells["scores and cuts"].count("%") == 3
-        assert rows[-1][-5].strip() == "", "the rival is not scored"
+        assert int(cells["nodes"]) > 2 and int(cells["file, kB"]) > 0 and float(cells["memory, MB"].split()[0]) > 0
+        assert cells["scores and cuts"].count("%") == 3
+        assert rows[-1][-7].strip() == "", "the rival is not scored"
         assert fits.count("| 256 KB | magnitude | ") == fits.count("| 1 MB | magnitude | ") == 2
 
 
