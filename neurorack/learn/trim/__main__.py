@@ -8,7 +8,7 @@ from neurorack.errors import BadInput
 from neurorack.learn.commands.ending import resumable
 from neurorack.learn.trim import estimate, sweep, table
 from neurorack.learn.trim.criteria import CRITERIA
-from neurorack.learn.trim.rounds import BEGINNINGS
+from neurorack.learn.trim.rounds import BEGINNINGS, REWIND
 from neurorack.terminal import complain, tell
 
 EPILOG = """\
@@ -43,6 +43,9 @@ def main() -> int:
     parser.add_argument("--by", choices=("macs", "parameters", "time"), default="macs")
     parser.add_argument("--rounds", type=int, default=6, metavar="N")
     parser.add_argument("--begin", choices=BEGINNINGS, default="rewind")
+    parser.add_argument(
+        "--rewind", type=float, default=REWIND, metavar="SHARE", help=f"of its steps that a round leaves out ({REWIND})"
+    )
     parser.add_argument("--local", action="store_true", help="keep the same share of every layer")
     parser.add_argument("--steps", type=int, metavar="N", help="of one training (default: the family's)")
     parser.add_argument("--source", default="fluid", metavar="BUNDLE", help="whose encoder families use (fluid)")
@@ -65,7 +68,7 @@ def main() -> int:
 
 def _run(options: argparse.Namespace) -> int:
     shared = {"keep": options.keep, "rounds": options.rounds, "by": options.by}
-    shared |= {"beginning": options.begin, "local": options.local}
+    shared |= {"beginning": options.begin, "local": options.local, "rewind": options.rewind}
     wanted = sweep.cells(options.families, options.criteria, options.seeds, options.source, options.steps, **shared)
     status = 0
     options.out.mkdir(parents=True, exist_ok=True)

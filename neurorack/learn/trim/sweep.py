@@ -65,14 +65,16 @@ def cells(
     seeds: Sequence[int],
     source: str,
     steps: int | None = None,
+    rewind: float = REWIND,
     **shared: Any,
 ) -> list[Cell]:
     """All of a sweep, in the order in which they are worth having: every family and criterion once before the next
-    seed. `steps` of one training are the family's own by default; `shared` are further fields of every plan."""
+    seed. `steps` of one training are the family's own by default, and its share `rewind` is what rounds go back to;
+    `shared` are further fields of every plan."""
     made = []
     for seed, family, criterion in itertools.product(seeds, families, criteria):
         each = steps or STEPS.get(family, INSTRUMENT_STEPS)
-        plan = Plan(family, each, round(each * REWIND), seed=seed, **shared)
+        plan = Plan(family, each, round(each * rewind), seed=seed, **shared)
         scratch = criterion == SCRATCH
         made.append(Cell(plan if scratch else replace(plan, criterion=criterion), scratch, source))
     return made

@@ -133,7 +133,7 @@ def test_interrupted_in_a_cell_it_goes_on_to_the_same_result(tmp_path, monkeypat
     told = [json.loads((tmp_path / each / "ddsp-magnitude-0" / RESULT).read_text()) for each in ("whole", "torn")]
     for each in told:
         for row in each["rounds"]:
-            del row["training_s"], row["scoring_s"]
+            del row["training_s"], row["scoring_s"], row["ships"]["memory_bytes"]
     assert told[0] == told[1]
 
 
@@ -146,6 +146,11 @@ def test_the_rival_is_as_small_and_has_all_rounds_steps(tmp_path):
     dense = macs_per_s(Named("sing").run(WIDTHS, 1, 0).average)(WIDTHS)
     assert 0.15 * dense < told["macs_per_s"] <= 0.3 * dense
     assert len({told["widths"][group] / WIDTHS[group] for group in WIDTHS}) <= 2  # alike, but for rounding
+
+
+def test_rounds_leave_out_the_share_of_a_training_that_is_asked_for_and_so_do_their_rivals():
+    for cell in cells(["sing"], ["magnitude", SCRATCH], [0], "any", STEPS, rewind=0.5, keep=0.3, rounds=ROUNDS):
+        assert cell.plan.rewind_step == STEPS // 2 and cell.plan.steps == STEPS + ROUNDS * STEPS // 2
 
 
 def test_a_cell_that_fails_stops_no_other(tmp_path, monkeypatch, capsys):
