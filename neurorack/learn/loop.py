@@ -87,7 +87,7 @@ def run(
     seconds = _resume(training, folder, say if team.leads else lambda _: None)
     team.wait()  # nobody writes while another still reads
     keeper = _Keeper(training, folder, team, seconds)
-    with _signals() as asked, _numpy_on_one_thread(), keeper, _bar(training, team) as bar:
+    with _signals() as asked, numpy_on_one_thread(), keeper, _bar(training, team) as bar:
         while training.step < training.recipe.steps:
             losses = keeper.advance()
             bar.update()
@@ -103,6 +103,13 @@ def run(
             if team.leads:
                 watch()
     return keeper.seconds
+
+
+def numpy_on_one_thread() -> contextlib.AbstractContextManager[Any]:
+    """numpy multiplies on one thread. Its others go on spinning where torch, or another training, wants to work: a step
+    of our instrument took 125 ms so on two cores, not 55, and one of SING 90, not 40."""
+    limited: contextlib.AbstractContextManager[Any] = ThreadpoolController().select(user_api="blas").limit(limits=1)
+    return limited
 
 
 def describe(training: Trains, seconds: float) -> dict[str, Any]:
@@ -293,13 +300,6 @@ def _finite(part: Any) -> bool:
     if isinstance(part, dict):
         part = list(part.values())
     return all(map(_finite, part)) if isinstance(part, (list, tuple)) else True
-
-
-def _numpy_on_one_thread() -> contextlib.AbstractContextManager[Any]:
-    """numpy multiplies on one thread. Its others go on spinning where torch, or another training, wants to work: a step
-    of our instrument took 125 ms so on two cores, not 55, and one of SING 90, not 40."""
-    limited: contextlib.AbstractContextManager[Any] = ThreadpoolController().select(user_api="blas").limit(limits=1)
-    return limited
 
 
 @contextlib.contextmanager

@@ -31,8 +31,8 @@ from neurorack.learn.trim.streaming import OnnxTimer, Stream
 from neurorack.onnx_graph import read_graph
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
-STEPS = {"ddsp": 1500, "sing": 3000, "wavenet": 500}
-"""Of one dense training: minutes of two cores, at 0.17, 0.06 and some 0.7 s of one core a step."""
+STEPS = {"ddsp": 3000, "sing": 6000, "wavenet": 2000}
+"""Of one dense training: minutes, at 0.10, 0.04 and 0.25 s of one core a step."""
 
 
 LIVE_SHARE = 0.5

@@ -24,7 +24,8 @@ HOP = 64
 STEPS = 256
 """Of µ-law."""
 SILENCE = STEPS // 2
-DILATIONS = tuple(1 << i for i in range(10)) * 2
+DILATIONS = tuple(1 << i for i in range(10))
+"""One stack, 64 ms: of two of them, the module has no time for a sample, however few channels are left (`limit`)."""
 
 States = dict[str, torch.Tensor]
 
@@ -32,7 +33,7 @@ States = dict[str, torch.Tensor]
 def dense_widths(
     layers: int = len(DILATIONS), residual: int = 64, gate: int = 64, skip: int = 128, head: int = 128
 ) -> dict[str, int]:
-    """0.7 M parameters, by default."""
+    """0.4 M parameters, by default."""
     return {"residual": residual, "skip": skip, "head": head, **{f"gate{i}": gate for i in range(layers)}}
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from neurorack.errors import BadInput
 from neurorack.learn.commands.ending import resumable
 from neurorack.learn.trim import estimate, sweep, table
+from neurorack.learn.trim.cost import BY
 from neurorack.learn.trim.criteria import CRITERIA
-from neurorack.learn.trim.rounds import BEGINNINGS, REWIND
+from neurorack.learn.trim.rounds import BEGINNINGS
 from neurorack.terminal import complain, tell
 
 EPILOG = """\
@@ -28,23 +29,23 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints, results, table, figure")
     parser.add_argument("--families", nargs="+", choices=sweep.FAMILIES, default=sweep.FAMILIES, metavar="NAME")
-    criteria = ("gradient", "random", sweep.SCRATCH)
+    criteria = ("gradient", *sweep.RIVALS)
     parser.add_argument(
         "--criteria",
         nargs="+",
-        choices=(*CRITERIA, sweep.SCRATCH),
+        choices=(*CRITERIA, *sweep.RIVALS),
         default=criteria,
         metavar="NAME",
-        help=f"{', '.join(CRITERIA)}, or {sweep.SCRATCH}: a small network that is not trimmed "
-        f"(default {' '.join(criteria)})",
+        help=f"{', '.join(CRITERIA)}; for as many steps and not trimmed, {sweep.SCRATCH}: a small network, "
+        f"{sweep.LONGER}: the dense one (default {' '.join(criteria)})",
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2), metavar="N")
-    parser.add_argument("--keep", type=float, default=0.03, metavar="SHARE", help="that the last round keeps (0.03)")
-    parser.add_argument("--by", choices=("macs", "parameters", "time"), default="macs")
+    parser.add_argument("--keep", type=float, default=0.01, metavar="SHARE", help="that the last round keeps (0.01)")
+    parser.add_argument("--by", choices=BY, default="parameters", help="the cost that --keep is of")
     parser.add_argument("--rounds", type=int, default=6, metavar="N")
-    parser.add_argument("--begin", choices=BEGINNINGS, default="rewind")
+    parser.add_argument("--begin", choices=BEGINNINGS, default="fine-tune", help="how a round begins (fine-tune)")
     parser.add_argument(
-        "--rewind", type=float, default=REWIND, metavar="SHARE", help=f"of its steps that a round leaves out ({REWIND})"
+        "--rewind", type=float, default=0.6, metavar="SHARE", help="of steps, that rounds go back to (0.6)"
     )
     parser.add_argument("--local", action="store_true", help="keep the same share of every layer")
     parser.add_argument("--steps", type=int, metavar="N", help="of one training (default: the family's)")

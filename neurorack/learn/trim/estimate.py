@@ -1,7 +1,7 @@
 """How long a sweep is going to take: the time of a step here, times the steps that are left.
 
-Of every family some steps of its dense network are timed, and of its smallest, the rival's. Rounds in between are taken
-to lie between the two as their costs do. Sounds to be heard, scores and timings come on top: minutes.
+Of every family some steps of its dense network are timed, and of the one from scratch, its smallest. Rounds in between
+are taken to lie between the two as their costs do. Sounds to be heard, scores and timings come on top: minutes.
 """
 
 import itertools
@@ -13,9 +13,10 @@ from typing import Any
 import torch
 
 from neurorack.learn.families.kits import Kit
+from neurorack.learn.loop import numpy_on_one_thread
 from neurorack.learn.trim.rounds import Plan
 from neurorack.learn.trim.select import share_left
-from neurorack.learn.trim.sweep import THREADS, Cell, Scratch
+from neurorack.learn.trim.sweep import LONGER, SCRATCH, THREADS, Cell, Rival, narrowed
 
 _WARM_STEPS, _STEPS = 1, 3
 
@@ -47,15 +48,18 @@ def told(left: Sequence[Cell], kit: Callable[[Cell], Kit]) -> Iterator[str]:
 def measured(kit: Kit, plan: Plan) -> Pace:
     """Of the family that `kit` is of."""
     torch.set_num_threads(THREADS)
-    dense = _step_s(kit.task.run(kit.task.widths, plan.round_steps, plan.seed))
-    return Pace(dense, _step_s(Scratch(kit, plan)))
+    with numpy_on_one_thread():
+        dense = _step_s(kit.task.run(kit.task.widths, plan.round_steps, plan.seed))
+        return Pace(dense, _step_s(Rival(kit, plan, narrowed(kit, plan))))
 
 
 def seconds(cell: Cell, pace: Pace) -> float:
     """Of a cell's steps."""
     plan = cell.plan
-    if cell.scratch:
+    if cell.criterion == SCRATCH:
         return plan.steps * pace.smallest_s
+    if cell.criterion == LONGER:
+        return plan.steps * pace.dense_s
     slope = (pace.dense_s - pace.smallest_s) / (1.0 - plan.keep)
     rounds_s = [
         pace.smallest_s + slope * (share_left(plan.keep, number, plan.rounds) - plan.keep)

@@ -1,8 +1,11 @@
 """Many trimmings, each in a folder of its own: families × criteria × seeds, and small networks trained from scratch.
 
-A cell is one trimming, or for its rival a network that is as small as the last round's from the beginning: all layers
-narrowed alike, weights drawn anew, trained for as many steps as all rounds together. A cell that is done has a
-`result.json`; one that was interrupted goes on from its checkpoint.
+A cell is one trimming, or one of its rivals, which are never cut and trained for as many steps as all rounds together:
+
+    scratch   as small as the last round's from the beginning: all layers narrowed alike, weights drawn anew
+    longer    the dense network: what of a trimming's gain the steps alone would have brought
+
+A cell that is done has a `result.json`; one that was interrupted goes on from its checkpoint.
 """
 
 import itertools
@@ -26,11 +29,12 @@ from neurorack.learn.families.kits import STEPS, FamilyKit, InstrumentKit, Kit
 from neurorack.learn.train import LATENT, Recipe
 from neurorack.learn.trim import select, ships
 from neurorack.learn.trim.cost import macs_per_s, parameters, share
+from neurorack.learn.trim.groups import Widths
 from neurorack.learn.trim.rounds import REWIND, Lottery, Plan
 from neurorack.learn.trim.sounds import shipped
 
-SCRATCH = "scratch"
-"""In place of a criterion: the rival."""
+SCRATCH, LONGER = RIVALS = ("scratch", "longer")
+"""In place of a criterion."""
 INSTRUMENT = "instrument"
 FAMILIES = (INSTRUMENT, *STEPS)
 DENSE, DENSE_ENCODER, INSTRUMENT_STEPS = (680, 680, 680), (256, 256), 3000
@@ -46,13 +50,10 @@ Result = dict[str, Any]
 @dataclass(frozen=True)
 class Cell:
     plan: Plan
-    scratch: bool
+    criterion: str
+    """The plan's, or one of RIVALS."""
     source: str
     """Bundle whose encoder and gestures families use."""
-
-    @property
-    def criterion(self) -> str:
-        return SCRATCH if self.scratch else self.plan.criterion
 
     @property
     def name(self) -> str:
@@ -75,8 +76,7 @@ def cells(
     for seed, family, criterion in itertools.product(seeds, families, criteria):
         each = steps or STEPS.get(family, INSTRUMENT_STEPS)
         plan = Plan(family, each, round(each * rewind), seed=seed, **shared)
-        scratch = criterion == SCRATCH
-        made.append(Cell(plan if scratch else replace(plan, criterion=criterion), scratch, source))
+        made.append(Cell(plan if criterion in RIVALS else replace(plan, criterion=criterion), criterion, source))
     return made
 
 
@@ -136,8 +136,8 @@ def work(cell: Cell, kit: Kit, folder: Path) -> Result:
     """Go through a cell to its end, with checkpoints in `folder`."""
     torch.set_num_threads(THREADS)
     task, plan = kit.task, cell.plan
-    if cell.scratch:
-        rival = Scratch(kit, plan)
+    if cell.criterion in RIVALS:
+        rival = Rival(kit, plan, kit.task.widths if cell.criterion == LONGER else narrowed(kit, plan))
         loop.run(rival, folder)
         rounds, models = [rival.told()], [rival.model]
     else:
@@ -153,17 +153,21 @@ def work(cell: Cell, kit: Kit, folder: Path) -> Result:
     return {"family": plan.task, "criterion": cell.criterion, "seed": plan.seed, "rounds": rounds, "fits": fits}
 
 
-class Scratch:
-    """The rival of a trimming by `plan`, as a training for `learn.loop.run`."""
+def narrowed(kit: Kit, plan: Plan) -> Widths:
+    """All layers alike, until no more is left than of the last round."""
+    dense = kit.task.run(kit.task.widths, 1, plan.seed).average
+    cost = share(plan.by, dense, dense.widths, kit.timer)
+    alike = {group: np.ones(width) for group, width in dense.widths.items()}
+    return {group: len(units) for group, units in select.locally(alike, cost, plan.keep, plan.floor).items()}
 
-    def __init__(self, kit: Kit, plan: Plan) -> None:
+
+class Rival:
+    """Of a trimming by `plan`, as a training for `learn.loop.run`."""
+
+    def __init__(self, kit: Kit, plan: Plan, widths: Widths) -> None:
         self.recipe, self.knobs = plan, list[Knob]()
         self._kit = kit
-        dense = kit.task.run(kit.task.widths, 1, plan.seed).average
-        cost = share(plan.by, dense, dense.widths, kit.timer)
-        alike = {group: np.ones(width) for group, width in dense.widths.items()}
-        keep = select.locally(alike, cost, plan.keep, plan.floor)
-        self._run = kit.task.run({group: len(units) for group, units in keep.items()}, plan.steps, plan.seed)
+        self._run = kit.task.run(widths, plan.steps, plan.seed)
 
     @property
     def step(self) -> int:
@@ -198,6 +202,10 @@ class Scratch:
 
 
 def gather(out: Path) -> list[Result]:
-    """All results there are, sorted."""
+    """All results there are, sorted, rivals last."""
     found = [json.loads(path.read_text()) for path in out.glob(f"*/{RESULT}")]
-    return sorted(found, key=lambda each: (FAMILIES.index(each["family"]), each["criterion"], each["seed"]))
+    return sorted(found, key=_rank)
+
+
+def _rank(told: Result) -> tuple[Any, ...]:
+    return FAMILIES.index(told["family"]), told["criterion"] in RIVALS, told["criterion"], told["seed"]

@@ -19,7 +19,7 @@ import numpy as np
 from neurorack.learn.evaluate import pictures
 from neurorack.learn.trim.rounds import fall_share
 from neurorack.learn.trim.ships import SOUGHT
-from neurorack.learn.trim.sweep import SCRATCH, gather
+from neurorack.learn.trim.sweep import RIVALS, gather
 
 COLUMNS = (
     *(
@@ -62,10 +62,10 @@ def table(results: Sequence[Result]) -> str:
         dense = _dense(own)
         for criterion in dict.fromkeys(each["criterion"] for each in own):
             runs = [each for each in own if each["criterion"] == criterion and each["seed"] in dense]
-            if runs and criterion != SCRATCH:
+            if runs and criterion not in RIVALS:
                 lines.append(_row(criterion, "smallest as good", runs, dense, smallest_as_good))
             for number in range(len(runs[0]["rounds"]) if runs else 0):
-                name = "trained so" if criterion == SCRATCH else str(number)
+                name = "trained so" if criterion in RIVALS else str(number)
                 lines.append(_row(criterion, name, runs, dense, _nth(number)))
         lines += ["", *_fits(own)]
     return "\n".join(lines)
@@ -90,7 +90,7 @@ def _dense(own: Sequence[Result]) -> dict[int, Result]:
     """The dense network of every seed. All criteria's are the same one, trained again: the first is as good as any."""
     found: dict[int, Result] = {}
     for each in own:
-        if each["criterion"] != SCRATCH:
+        if each["criterion"] not in RIVALS:
             found.setdefault(each["seed"], each["rounds"][0])
     return found
 
@@ -148,7 +148,7 @@ def _memory(one: Result, weights: str) -> float:
 
 def _fits(own: Sequence[Result]) -> list[str]:
     """A table of the largest round of every trimming that fits a memory in float32."""
-    rows = [(run, fit) for run in own if run["criterion"] != SCRATCH for fit in run["fits"]]
+    rows = [(run, fit) for run in own if run["criterion"] not in RIVALS for fit in run["fits"]]
     lines = ["Largest round that fits, in float32, and how far ONNX Runtime plays it from torch:", ""]
     lines += [
         "| memory | criterion | seed | round | decoder's weights | free | apart | test loss ÷ dense |",
@@ -180,11 +180,12 @@ def draw(results: Sequence[Result]) -> bytes:
             )
             middle = np.median(loss, 0)
             apart = [middle - loss.min(0), loss.max(0) - middle]
-            style = "s" if criterion == SCRATCH else "o-"
+            style = "s" if criterion in RIVALS else "o-"
             axis.errorbar(np.median(kept, 0), middle, apart, fmt=style, color=colour, markersize=4, label=criterion)
         axis.axhline(1.0, color="#888", linestyle=":", linewidth=1)
         axis.set(xscale="log", xlabel="share of MACs left", title=family)
         axis.invert_xaxis()
     axes[0][0].set(ylabel="test loss ÷ dense")
-    axes[0][0].legend()
+    if axes[0][0].get_legend_handles_labels()[0]:
+        axes[0][0].legend()
     return pictures.png(figure)

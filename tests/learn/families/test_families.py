@@ -94,7 +94,7 @@ def test_rows_of_a_batch_do_not_mix(family):
 @pytest.mark.parametrize(
     ("model", "parameters", "mmacs_per_s"),
     [
-        (wavenet.WaveNet, (0.6e6, 0.8e6), (9_000, 11_500)),
+        (wavenet.WaveNet, (0.3e6, 0.45e6), (4_500, 6_500)),
         (sing.Sing, (0.9e6, 1.1e6), (170, 210)),
         (ddsp.Ddsp, (0.55e6, 0.7e6), (420, 520)),
     ],

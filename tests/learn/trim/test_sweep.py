@@ -11,12 +11,12 @@ torch = pytest.importorskip("torch")
 
 from toy import WIDTHS, Task, graph, steady  # noqa: E402
 
-from neurorack.learn import loop  # noqa: E402
+from neurorack.learn import checkpoint, loop  # noqa: E402
 from neurorack.learn.trim import __main__ as command  # noqa: E402
 from neurorack.learn.trim import sweep, table  # noqa: E402
 from neurorack.learn.trim.cost import macs_per_s  # noqa: E402
 from neurorack.learn.trim.rounds import Lottery  # noqa: E402
-from neurorack.learn.trim.sweep import RESULT, SCRATCH, Scratch, cells  # noqa: E402
+from neurorack.learn.trim.sweep import LONGER, RESULT, RIVALS, SCRATCH, Rival, cells, narrowed  # noqa: E402
 
 STEPS, ROUNDS = 12, 2
 
@@ -55,7 +55,7 @@ def run(monkeypatch, out: Path, *more: str) -> int:
     return command.main()
 
 
-ALL = ("--criteria", "magnitude", SCRATCH, "--seeds", "0", "1")
+ALL = ("--criteria", "magnitude", *RIVALS, "--seeds", "0", "1")
 
 
 def test_one_command_gives_one_table_and_one_figure(tmp_path, monkeypatch, capsys):
@@ -63,14 +63,14 @@ def test_one_command_gives_one_table_and_one_figure(tmp_path, monkeypatch, capsy
     text = (tmp_path / "table.md").read_text()
     assert capsys.readouterr().out.rstrip().endswith(text.rstrip())
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
-    assert len(list(tmp_path.glob(f"*/{RESULT}"))) == 2 * 2 * 2
+    assert len(list(tmp_path.glob(f"*/{RESULT}"))) == 2 * 3 * 2
     for family in ("sing", "ddsp"):
         part = text[text.index(f"## {family}") :].split("\n## ")[0]
         main, fits = part.split("Largest round")
         rows = [line.split(" | ") for line in main.splitlines() if line.startswith("| ")][1:]
         names = [(row[0].strip("| "), row[1]) for row in rows]
         trimmed = ["smallest as good", *(str(number) for number in range(ROUNDS + 1))]
-        assert names == [*(("magnitude", name) for name in trimmed), (SCRATCH, "trained so")]
+        assert names == [*(("magnitude", name) for name in trimmed), *((name, "trained so") for name in sorted(RIVALS))]
         assert {row[2] for row in rows} == {"2"}
         dense = next(row for row in rows if row[1] == "0")
         cells = dict(zip(("criterion", "round", *table.COLUMNS), (cell.strip(" |") for cell in dense), strict=True))
@@ -139,13 +139,21 @@ def test_interrupted_in_a_cell_it_goes_on_to_the_same_result(tmp_path, monkeypat
 
 def test_the_rival_is_as_small_and_has_all_rounds_steps(tmp_path):
     (cell,) = cells(["sing"], [SCRATCH], [4], "any", STEPS, keep=0.3, rounds=ROUNDS)
-    rival = Scratch(Kit("sing"), cell.plan)
+    rival = Rival(Kit("sing"), cell.plan, narrowed(Kit("sing"), cell.plan))
     loop.run(rival, tmp_path, say=lambda _: None)
     assert rival.step == cell.plan.steps > ROUNDS * STEPS
     told = rival.told()
     dense = macs_per_s(Named("sing").run(WIDTHS, 1, 0).average)(WIDTHS)
     assert 0.15 * dense < told["macs_per_s"] <= 0.3 * dense
     assert len({told["widths"][group] / WIDTHS[group] for group in WIDTHS}) <= 2  # alike, but for rounding
+
+
+def test_the_dense_network_trained_on_has_all_rounds_steps_and_all_its_units(tmp_path, monkeypatch):
+    assert run(monkeypatch, tmp_path, "--criteria", LONGER, "--seeds", "0") == 0
+    (told,) = json.loads((tmp_path / f"sing-{LONGER}-0" / RESULT).read_text())["rounds"]
+    (cell,) = cells(["sing"], [LONGER], [0], "any", STEPS, 0.6, keep=0.3, rounds=ROUNDS)
+    assert told["widths"] == WIDTHS
+    assert checkpoint.read_newest(tmp_path / cell.name)[0]["step"] == cell.plan.steps > STEPS
 
 
 def test_rounds_leave_out_the_share_of_a_training_that_is_asked_for_and_so_do_their_rivals():
