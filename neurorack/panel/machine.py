@@ -5,8 +5,10 @@
          └────80 °C─────┘
 
 Hot, the module goes on playing, whatever it plays. What it can save is its display: 20 frames a second cost 15 ms of
-processor, 4 cost 6, where the engine takes 60 for the sound (measured, one core of an x86-64). More than that only the
-machine itself can do, and does from its own first trip point on: it lowers its clock.
+processor, 4 cost 6, where the engine takes 60 for the sound (measured, one core of an x86-64). A smaller instrument
+would save 1: of a second, `fluid`'s decoder takes 9.9 ms at block 64, one of a sixth of its weights 9.0 (its nodes
+count, not its arithmetic), and what is played would change under the player's hands. More than that only the machine
+itself can do, and does from its own first trip point on: it lowers its clock.
 """
 
 from dataclasses import dataclass
