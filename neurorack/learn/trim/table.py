@@ -183,7 +183,8 @@ def draw(results: Sequence[Result]) -> bytes:
             style = "s" if criterion in RIVALS else "o-"
             axis.errorbar(np.median(kept, 0), middle, apart, fmt=style, color=colour, markersize=4, label=criterion)
         axis.axhline(1.0, color="#888", linestyle=":", linewidth=1)
-        axis.set(xscale="log", xlabel="share of MACs left", title=family)
+        axis.set(xscale="log", xlabel="multiplications left", title=family)
+        axis.set_xticks([1.0, 0.1, 0.01], ["100 %", "10 %", "1 %"])
         axis.invert_xaxis()
     axes[0][0].set(ylabel="test loss ÷ dense")
     if axes[0][0].get_legend_handles_labels()[0]:
