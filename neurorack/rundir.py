@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from neurorack.errors import BadInput
+from neurorack.statedir import possible
 
 SERVICE = Path("/run/neurorack")
 """Made by systemd for the service."""
@@ -26,7 +27,7 @@ ROOM_BYTES = 7 << 20
 def default_run_dir() -> Path:
     """$NEURORACK_RUN_DIR, else the service's own where it is ours to write, else this user's, in memory."""
     if given := os.environ.get("NEURORACK_RUN_DIR"):
-        return Path(given)
+        return possible(given, "NEURORACK_RUN_DIR")
     with contextlib.suppress(OSError):
         if SERVICE.stat().st_uid == os.geteuid():  # root may write there too, but the service must go on
             return SERVICE
