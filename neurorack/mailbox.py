@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from neurorack.errors import BadInput
+from neurorack.rundir import stranger
 
 SOCKET = "daemon.socket"
 BYTES_MAX = 1 << 16
@@ -101,3 +102,5 @@ def short_path(run_dir: Path, name: str) -> Iterator[str]:
         yield f"/proc/self/fd/{fd}/{name}"
     finally:
         os.close(fd)
+    except PermissionError as error:
+        raise stranger(run_dir) from error

@@ -72,6 +72,8 @@ def room_bytes(run_dir: Path) -> int:
             room += path.lstat().st_blocks * 512
     return room
 
+    if status.st_uid != os.geteuid() and not os.access(path, os.X_OK):
+        raise stranger(path)
 
 def check_room(run_dir: Path) -> None:
     """Raise BadInput where the files and logs of the processes have no room."""
@@ -141,7 +143,8 @@ class Lock:
 
 
 def holder(path: Path) -> int:
-    """Pid of the living process that holds the lock at `path`, 0 where nobody does."""
+    """Pid of the living process that holds the lock at `path`, 0 where nobody does. BadInput where that is not ours to
+    know."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -164,6 +167,8 @@ def holder(path: Path) -> int:
         os.close(fd)
 
 
+    except PermissionError as error:
+        raise stranger(path.parent) from error
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -1,11 +1,13 @@
 """The run directory is ours alone, or it is refused."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from neurorack import rundir
+from neurorack import cli, rundir
 from neurorack.errors import BadInput
 from neurorack.rundir import Held, Lock, check_room, default_run_dir, holder, open_run_dir
 
