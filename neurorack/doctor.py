@@ -113,6 +113,8 @@ def examine(board: Path | None = None, run_dir: Path | None = None) -> Report:
     for topic, check in checks:
         try:
             findings += list(check())
+        except BadInput as error:
+            findings.append(Finding(topic, NOTE, f"{error.what} ({error.where})", error.mend))
         except Exception as error:  # a doctor that faints helps nobody
             findings.append(Finding(topic, NOTE, f"could not be examined: {type(error).__name__}: {error}"))
     return Report(findings)
@@ -512,10 +514,12 @@ def _provider(provider: str, folder: Path) -> Finding | None:
 
 
 def _run_directory(run_dir: Path | None) -> Iterator[Finding]:
-    from neurorack.rundir import check_room, holder, open_run_dir, room_bytes
+    from neurorack import mailbox
+    from neurorack.remote import client
+    from neurorack.rundir import check_room, check_run_dir, default_run_dir, holder, room_bytes
 
     try:
-        place = open_run_dir(run_dir)
+        place = check_run_dir(run_dir or default_run_dir())
         check_room(place)
     except BadInput as error:
         yield Finding("run directory", BROKEN, f"{error.what} ({error.where})", error.mend)

@@ -9,7 +9,7 @@ import pytest
 
 from neurorack import cli, rundir
 from neurorack.errors import BadInput
-from neurorack.rundir import Held, Lock, check_room, default_run_dir, holder, open_run_dir
+from neurorack.rundir import Held, Lock, check_room, check_run_dir, default_run_dir, holder, open_run_dir
 
 
 def test_it_is_looked_for_where_the_user_said_then_in_memory(monkeypatch, tmp_path):
