@@ -377,6 +377,8 @@ class Desk:
                 self._playing.look(volts)
             self._remember_playing()
         self._memory.step()
+        if self._mailbox is not None:
+            self._mailbox.renew()
         if self._waiting is not None and self._clock_s() > self._waiting[2]:
             mend = "look with `neurorack presets list` in a while; `neurorack doctor` looks at the folder"
             self._refuse(BadInput(f"the disk takes longer than {ON_DISK_S:g} s", self._where(self._waiting[0]), mend))

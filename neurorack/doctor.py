@@ -528,9 +528,19 @@ def _run_directory(run_dir: Path | None) -> Iterator[Finding]:
     if _filesystem(place) not in ("tmpfs", "ramfs"):
         what, mend = f"{place} is on a disk", "use one in memory: set NEURORACK_RUN_DIR, e.g. to /dev/shm/neurorack"
         yield Finding("run directory", NOTE, what, mend)
-    running = {name: holder(place / f"{name}.lock") for name in ("daemon", "engine", "jacks")}
+    running = {name: holder(place / f"{name}.lock") for name in ("daemon", "engine", "jacks", "remote")}
     alive = ", ".join(f"{name} (process {pid})" for name, pid in running.items() if pid)
     yield Finding("run directory", OK, f"running: {alive}" if alive else "no module runs here", data=running)
+    if not running["daemon"]:
+        return
+    if not running["remote"]:
+        what = "the server of the socket does not run: no console, no keyboard reaches the module"
+        mend = "wait a few seconds, it is started again; else restart the daemon, `systemctl restart neurorack-daemon`"
+        yield Finding("run directory", NOTE, f"{what} ({place})", mend)
+    for name, socket in (("daemon", mailbox.SOCKET), ("remote", client.SOCKET)):
+        if running[name] and not (place / socket).is_socket():
+            mend = f"wait a second, it is made anew; else remove what is in its place, and end process {running[name]}"
+            yield Finding("run directory", NOTE, f"{socket} is gone, though {name} runs ({place})", mend)
 
 
 def _settings() -> Iterator[Finding]:

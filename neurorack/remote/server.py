@@ -166,6 +166,7 @@ class Server:
             self._count_due_s = now_s + COUNT_S
             self._count(now_s)
             self._notes.renew()
+            self._listen_anew()
 
     def _pause_s(self, longest_s: float) -> float:
         now_s = time.monotonic()
@@ -175,6 +176,17 @@ class Server:
         if self._letters and self._sent is None:
             dues.append(self._letter_due_s)
         return max(0.0, min([self._count_due_s, now_s + longest_s, *dues]) - now_s)
+
+    def _listen_anew(self) -> None:
+        """Where somebody has removed the socket; whoever is connected stays so."""
+        if (self.run_dir / SOCKET).exists():
+            return
+        with contextlib.suppress(BadInput):  # no more than a run directory that is gone: try again in a second
+            made = _listen(self.run_dir)
+            self._epoll.unregister(self._listening)
+            self._listening.close()
+            self._listening = made
+            self._epoll.register(made, select.EPOLLIN)
 
     # --- clients ---
 
