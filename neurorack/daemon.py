@@ -551,8 +551,11 @@ class Daemon:
             self._desk.play_safe()
             log("panic: silent, then as out of the box")
             if self._panel is not None:
+                from neurorack.settings.playing import is_safe
+
                 undo = "undo: menu, system, undo panic" if self._desk.panicked else ""
-                self._panel.tell(BadInput("Silent for a second, then the factory patch.", "", undo), "⚠ panic")
+                told = BadInput("Silent for a second, then the factory patch.", "", undo)
+                self._panel.tell(told, "⚠ panic", lambda: is_safe(self._desk.sound))
         elif time.monotonic() >= self._calm_s:
             self._panic.on, self._calm_s = False, None
 
@@ -675,10 +678,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--attached", action="store_true", help="end when standard input closes")
     give_back_large()
     try:
+        options = parser.parse_args(arguments)
         return Daemon(options, attached=options.attached).run()
     except BadInput as error:
         log(str(error))
-        options = parser.parse_args(arguments)
         return 2
 
 

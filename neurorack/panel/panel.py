@@ -159,10 +159,10 @@ class Panel:
                 self.menu.touch(event)
         return bool(events)
 
-    def tell(self, what: BadInput, title: str) -> None:
-        """Say this on the whole display until the next touch."""
+    def tell(self, what: BadInput, title: str, holds: Callable[[], bool] = lambda: True) -> None:
+        """Say this on the whole display until the next touch, and as long as it holds."""
         self._rest.touch(self._watch.t_s)
-        self.menu.cover(Refused(what, title))
+        self.menu.cover(Refused(what, title, holds))
 
     def _draw(self, now_ns: int) -> None:
         state = self._state()
