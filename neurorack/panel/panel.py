@@ -227,6 +227,8 @@ class Panel:
             mirror.record["t_ns"] = now_ns
             mirror.record["pages"] = np.packbits(pixels.reshape(8, 8, WIDTH), axis=1, bitorder="little")[:, 0]
             mirror.record["leds"] = [brightness[name] for name in LED_NAMES]
+            told = ([str(self.problem)] if self.problem is not None else []) + list(self.notices)
+            mirror.record["notice"] = " · ".join(told).encode()
             mirror.publish()
 
     def bid_farewell(self, *, saved: bool) -> None:
