@@ -34,7 +34,7 @@ from neurorack.mailbox import ANSWER_S, Asking, short_path
 from neurorack.notify import Progress
 from neurorack.presets import Reply, Request
 from neurorack.remote import messages
-from neurorack.remote.messages import ANSWER_MAX, FASTEST_S, LINE_MAX, PATHS_MAX, SOCKET, VERSIONS, refusal
+from neurorack.remote.messages import ANSWER_MAX, FASTEST_S, LINE_MAX, PATHS_MAX, SLOWEST_S, SOCKET, VERSIONS, refusal
 from neurorack.remote.metrics import Metrics, prometheus
 from neurorack.remote.notes import Notes
 from neurorack.remote.tree import Leaf, Tree, below, chosen
@@ -312,10 +312,13 @@ class Server:
             self._tell(client, {"id": message.id, "lines": self._log(message.of)})
 
     def _watch(self, client: _Client, message: messages.Watch) -> None:
+        every_s = message.every_s
+        if 0.0 < every_s < FASTEST_S:
+            mend = f"give {FASTEST_S:g}…{SLOWEST_S:g}, or 0 to end it"
+            raise BadInput(f"cannot look every {every_s:g} s", "every_s", mend)
         values = chosen(self._read_tree(), message.paths)
         client.watching = None
-        if message.every_s > 0.0:
-            every_s = max(message.every_s, FASTEST_S)
+        if every_s > 0.0:
             due_s = time.monotonic() + every_s
             client.watching = _Watching(message.id, message.paths, every_s, due_s, values)
         self._tell(client, {"id": message.id, "values": values})
@@ -418,7 +421,8 @@ class Server:
         if self._sent is not None:
             if now_s < self._sent[2]:
                 return
-            self._end_letter({"error": refusal(BadInput("the daemon does not answer", "", "try again"), "daemon")})
+            late = BadInput("the daemon does not answer", "", "it may do it yet: look before you ask again")
+            self._end_letter({"error": refusal(late, "daemon")})
         if now_s >= self._presets_due_s and self._clients:
             self._presets_due_s = now_s + PRESETS_S
             self._letters.appendleft(_Letter(None, None, Request("list")))
