@@ -14,6 +14,7 @@ import neurorack
 from neurorack.controllers.commands import add_commands as add_controllers
 from neurorack.errors import BadInput
 from neurorack.remote.ctl import add_commands as add_ctl
+from neurorack.statedir import mend_of
 from neurorack.terminal import complain, drop_output, open_output, plain, tell
 from neurorack.words import BLOCKS, GATE2_TASKS
 
@@ -634,3 +635,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `neurorack doctor | head`
         drop_output()
         return 0
+    except OSError as error:
+        if error.filename is None:  # no file of the player's: a fault of ours
+            raise
+        what = f"cannot use it: {error.strerror or error}"
+        complain(f"neurorack: {BadInput(what, str(error.filename), mend_of(error))}")
+        return 2

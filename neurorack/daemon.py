@@ -30,7 +30,7 @@ from neurorack.parts import calibration_of, engine_command, jacks_command, liste
 from neurorack.patch.scale import scale_of, scale_text
 from neurorack.realtime import give_back_large
 from neurorack.rundir import FALLS, Held, Lock, holder, in_the_way, open_run_dir
-from neurorack.statedir import state_dir
+from neurorack.statedir import possible, state_dir
 from neurorack.terminal import complain
 from neurorack.words import BLOCKS, BUNDLE, FIND_SEED_MAX, GATE2_TASKS, GATE_DELAY_S
 
@@ -155,10 +155,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def folder(text: str) -> Path:
-    """Refuses '', an unset variable's value, which Path takes for the current folder."""
+    """Refuses '', an unset variable's value, which Path takes for the current folder, and what cannot be called so."""
     if not text:
         raise argparse.ArgumentTypeError("an empty name is no folder")
-    return Path(text)
+    return possible(text, "command line")
 
 
 def add_run_dir(parser: argparse.ArgumentParser) -> None:
@@ -172,7 +172,7 @@ def file(text: str) -> Path:
     """Refuses '' likewise."""
     if not text:
         raise argparse.ArgumentTypeError("an empty name is no file")
-    return Path(text)
+    return possible(text, "command line")
 
 
 def gate_delay_ms(text: str) -> float:
@@ -551,8 +551,11 @@ class Daemon:
             self._desk.play_safe()
             log("panic: silent, then as out of the box")
             if self._panel is not None:
+                from neurorack.settings.playing import is_safe
+
                 undo = "undo: menu, system, undo panic" if self._desk.panicked else ""
-                self._panel.tell(BadInput("Silent for a second, then the factory patch.", "", undo), "⚠ panic")
+                told = BadInput("Silent for a second, then the factory patch.", "", undo)
+                self._panel.tell(told, "⚠ panic", lambda: is_safe(self._desk.sound))
         elif time.monotonic() >= self._calm_s:
             self._panic.on, self._calm_s = False, None
 
@@ -673,9 +676,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add_options(parser)
     parser.add_argument("--attached", action="store_true", help="end when standard input closes")
-    options = parser.parse_args(arguments)
     give_back_large()
     try:
+        options = parser.parse_args(arguments)
         return Daemon(options, attached=options.attached).run()
     except BadInput as error:
         log(str(error))

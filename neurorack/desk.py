@@ -377,6 +377,8 @@ class Desk:
                 self._playing.look(volts)
             self._remember_playing()
         self._memory.step()
+        if self._mailbox is not None:
+            self._mailbox.renew()
         if self._waiting is not None and self._clock_s() > self._waiting[2]:
             mend = "look with `neurorack presets list` in a while; `neurorack doctor` looks at the folder"
             self._refuse(BadInput(f"the disk takes longer than {ON_DISK_S:g} s", self._where(self._waiting[0]), mend))
@@ -408,9 +410,16 @@ class Desk:
         return settings
 
     def _numbered(self, request: "Request") -> "Request":
-        """A gesture may be called by its name. Raises BadInput where there is none of that name."""
-        name = request.value
-        if request.path not in ("gesture", "morph_to") or not isinstance(name, str):
+        """A gesture may be called by its name. Raises BadInput where there is none of that name or number."""
+        name, many = request.value, len(self.gestures)
+        if request.path not in ("gesture", "morph_to") or not many:
+            return request
+        if isinstance(name, int):
+            if name >= many:
+                what, mend = f"there is no gesture {name}, but {many}", f"give 0…{many - 1}, or a name: the first is 0"
+                raise BadInput(what, request.path, mend)
+            return request
+        if not isinstance(name, str):
             return request
         if name not in self.gestures:
             raise BadInput(f"there is no gesture {name[:40]!r}", request.path, "see `neurorack ctl get gestures`")

@@ -113,6 +113,8 @@ def examine(board: Path | None = None, run_dir: Path | None = None) -> Report:
     for topic, check in checks:
         try:
             findings += list(check())
+        except BadInput as error:
+            findings.append(Finding(topic, NOTE, f"{error.what} ({error.where})", error.mend))
         except Exception as error:  # a doctor that faints helps nobody
             findings.append(Finding(topic, NOTE, f"could not be examined: {type(error).__name__}: {error}"))
     return Report(findings)
@@ -512,10 +514,12 @@ def _provider(provider: str, folder: Path) -> Finding | None:
 
 
 def _run_directory(run_dir: Path | None) -> Iterator[Finding]:
-    from neurorack.rundir import check_room, holder, open_run_dir, room_bytes
+    from neurorack import mailbox
+    from neurorack.remote import client
+    from neurorack.rundir import check_room, check_run_dir, default_run_dir, holder, room_bytes
 
     try:
-        place = open_run_dir(run_dir)
+        place = check_run_dir(run_dir or default_run_dir())
         check_room(place)
     except BadInput as error:
         yield Finding("run directory", BROKEN, f"{error.what} ({error.where})", error.mend)
@@ -524,9 +528,19 @@ def _run_directory(run_dir: Path | None) -> Iterator[Finding]:
     if _filesystem(place) not in ("tmpfs", "ramfs"):
         what, mend = f"{place} is on a disk", "use one in memory: set NEURORACK_RUN_DIR, e.g. to /dev/shm/neurorack"
         yield Finding("run directory", NOTE, what, mend)
-    running = {name: holder(place / f"{name}.lock") for name in ("daemon", "engine", "jacks")}
+    running = {name: holder(place / f"{name}.lock") for name in ("daemon", "engine", "jacks", "remote")}
     alive = ", ".join(f"{name} (process {pid})" for name, pid in running.items() if pid)
     yield Finding("run directory", OK, f"running: {alive}" if alive else "no module runs here", data=running)
+    if not running["daemon"]:
+        return
+    if not running["remote"]:
+        what = "the server of the socket does not run: no console, no keyboard reaches the module"
+        mend = "wait a few seconds, it is started again; else restart the daemon, `systemctl restart neurorack-daemon`"
+        yield Finding("run directory", NOTE, f"{what} ({place})", mend)
+    for name, socket in (("daemon", mailbox.SOCKET), ("remote", client.SOCKET)):
+        if running[name] and not (place / socket).is_socket():
+            mend = f"wait a second, it is made anew; else remove what is in its place, and end process {running[name]}"
+            yield Finding("run directory", NOTE, f"{socket} is gone, though {name} runs ({place})", mend)
 
 
 def _settings() -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from neurorack.errors import BadInput
+from neurorack.rundir import stranger
 
 SOCKET = "daemon.socket"
 BYTES_MAX = 1 << 16
@@ -24,11 +25,17 @@ class Mailbox:
     """The daemon's end. `fileno` becomes readable with a request; then call `take`."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._socket.setblocking(False)
+        self._run_dir = run_dir
         (run_dir / SOCKET).unlink(missing_ok=True)  # of a daemon that is dead: there is one at a time
-        with short_path(run_dir, SOCKET) as path:
-            self._socket.bind(path)
+        self._socket = _bound(run_dir)
+
+    def renew(self) -> None:
+        """Make the socket anew where somebody has removed it. Never raises."""
+        if not (self._run_dir / SOCKET).exists():
+            with contextlib.suppress(OSError):
+                made = _bound(self._run_dir)
+                self._socket.close()
+                self._socket = made
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -48,6 +55,18 @@ class Mailbox:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def _bound(run_dir: Path) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    try:
+        made.setblocking(False)
+        with short_path(run_dir, SOCKET) as path:
+            made.bind(path)
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 class Asking:
@@ -88,6 +107,8 @@ def ask(run_dir: Path, request: bytes) -> bytes | None:
             return asking.take()
     except (FileNotFoundError, ConnectionRefusedError):
         return None
+    except PermissionError as error:
+        raise stranger(run_dir) from error
     except OSError as error:
         what = f"the module does not answer: {error.strerror or error}"
         raise BadInput(what, str(run_dir), "try again, or start it anew") from error

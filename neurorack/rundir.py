@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from neurorack.errors import BadInput
+from neurorack.statedir import possible
 
 SERVICE = Path("/run/neurorack")
 """Made by systemd for the service."""
@@ -26,7 +27,7 @@ ROOM_BYTES = 7 << 20
 def default_run_dir() -> Path:
     """$NEURORACK_RUN_DIR, else the service's own where it is ours to write, else this user's, in memory."""
     if given := os.environ.get("NEURORACK_RUN_DIR"):
-        return Path(given)
+        return possible(given, "NEURORACK_RUN_DIR")
     with contextlib.suppress(OSError):
         if SERVICE.stat().st_uid == os.geteuid():  # root may write there too, but the service must go on
             return SERVICE
@@ -49,6 +50,21 @@ def open_run_dir(path: Path | None = None) -> Path:
     path = path or default_run_dir()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"no run directory: {error.strerror}", str(path), "give another with NEURORACK_RUN_DIR"
+        ) from error
+    return check_run_dir(path)
+
+
+def check_run_dir(path: Path) -> Path:
+    """As `open_run_dir`, and nothing is made: BadInput too where one that is missing could not be."""
+    above = _there(path)
+    if above != path and not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+        raise BadInput("no run directory, and it cannot be made", str(path), "give another with NEURORACK_RUN_DIR")
+    if above != path:
+        return path.resolve()
+    try:
         status = path.lstat()
     except OSError as error:
         raise BadInput(
@@ -56,6 +72,8 @@ def open_run_dir(path: Path | None = None) -> Path:
         ) from error
     if not stat.S_ISDIR(status.st_mode):
         raise BadInput("the run directory is no folder", str(path), "remove it, or give another with NEURORACK_RUN_DIR")
+    if status.st_uid != os.geteuid() and not os.access(path, os.X_OK):
+        raise stranger(path)
     if status.st_uid not in (0, os.geteuid()) or status.st_mode & stat.S_IWOTH:
         raise BadInput("others may write to the run directory", str(path), f"chown it to you, chmod 700 {path}")
     if not os.access(path, os.W_OK | os.X_OK):
@@ -63,10 +81,15 @@ def open_run_dir(path: Path | None = None) -> Path:
     return path.resolve()
 
 
+def _there(path: Path) -> Path:
+    """It, or the folder above it that is there."""
+    return next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+
+
 def room_bytes(run_dir: Path) -> int:
     """How much the processes may write there: what is free, and what their files have already."""
-    room = shutil.disk_usage(run_dir).free
-    for path in run_dir.iterdir():
+    room = shutil.disk_usage(_there(run_dir)).free
+    for path in run_dir.iterdir() if run_dir.exists() else ():
         with contextlib.suppress(FileNotFoundError):  # a draft, renamed meanwhile
             room += path.lstat().st_blocks * 512
     return room
@@ -140,9 +163,12 @@ class Lock:
 
 
 def holder(path: Path) -> int:
-    """Pid of the living process that holds the lock at `path`, 0 where nobody does."""
+    """Pid of the living process that holds the lock at `path`, 0 where nobody does. BadInput where that is not ours to
+    know."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError as error:
+        raise stranger(path.parent) from error
     except OSError:
         return 0
     try:

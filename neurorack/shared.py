@@ -195,6 +195,7 @@ PANEL = np.dtype(
         ("t_ns", "i8"),
         ("pages", "u1", (8, 128)),  # as the SSD1306 has them: a byte is eight pixels of a column, bit 0 on top
         ("leds", "f4", len(LED_NAMES)),  # brightness as an eye sees it, 0…1
+        ("notice", "S480"),  # what the daemon tells the player, UTF-8; cut where it is longer
     ]
 )
 """What display and LEDs show: written by the panel, for whoever looks from afar."""

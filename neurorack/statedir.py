@@ -9,6 +9,8 @@ import os
 import stat
 from pathlib import Path
 
+from neurorack.errors import BadInput
+
 SERVICE = Path("/var/lib/neurorack")
 """Made by systemd for the service."""
 
@@ -17,7 +19,7 @@ def state_dir() -> Path:
     """$NEURORACK_STATE, else systemd's $STATE_DIRECTORY, else the service's own where it is ours, else this user's.
     It need not exist."""
     if given := os.environ.get("NEURORACK_STATE"):
-        return Path(given)
+        return possible(given, "NEURORACK_STATE")
     if given := os.environ.get("STATE_DIRECTORY", "").partition(":")[0]:  # one of several, in the unit's order
         return Path(given)
     with contextlib.suppress(OSError):
@@ -30,6 +32,18 @@ def state_dir() -> Path:
         return Path.home() / ".local/state/neurorack"
     except RuntimeError:  # nobody's home
         return SERVICE
+
+
+def possible(given: str, where: str) -> Path:
+    """The path that was `given` somewhere, there or not. BadInput where nothing can be called that: a name of more than
+    255 bytes, a path of more than 4,095 (path_resolution(7)), a link that leads to itself."""
+    try:
+        os.lstat(given)
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            what = f"{error.strerror}: {given[:40]}…"
+            raise BadInput(what[0].lower() + what[1:], where, mend_of(error)) from error
+    return Path(given)
 
 
 _MENDS = {

@@ -389,3 +389,52 @@ def test_a_module_shut_down_at_its_panel_ends_the_view_as_it_was_asked_to(monkey
     monkeypatch.setattr(view, "run_view", lambda run_dir, check: check())
     assert cli.main(["run", "--rack"]) == status
     assert ("shut down at its panel" in capsys.readouterr().out) is shut_down
+
+
+LONG = "x" * 300
+"""A name of a folder or file has 255 bytes at most."""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["ctl", "panic"], ["ctl", "get"], ["presets", "list"], ["gestures", "list"], ["midi"], ["osc"], ["doctor"]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("variable", ["", "NEURORACK_RUN_DIR"])
+def test_a_run_directory_with_an_impossible_name_is_one_line_and_nobody_waits_for_it(
+    place, monkeypatch, capsys, command, variable
+):
+    if command == ["doctor"]:
+        monkeypatch.setattr("neurorack.doctor._child", lambda *_: (1, "", ""))
+    if variable:
+        monkeypatch.setenv(variable, LONG)
+    status = cli.main([*command, *(() if variable else ("--run-dir", LONG))])
+    out, err = capsys.readouterr()
+    if command == ["doctor"] and variable:
+        assert status == 1 and f"({variable})" in out, "it says so, and goes on"
+        return
+    assert (status, out) == (2, "") and err.count("\n") == 1
+    assert "file name too long: xxx" in err and err.endswith("give a shorter name\n")
+
+
+def test_a_state_directory_with_an_impossible_name_is_one_line(place, monkeypatch, capsys):
+    monkeypatch.setenv("NEURORACK_STATE", LONG)
+    assert cli.main(["presets", "list"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "(NEURORACK_STATE): give a shorter name" in said
+
+
+def test_an_error_of_a_file_that_nobody_foresaw_is_one_line_with_its_name_and_one_of_ours_is_not_hidden(
+    monkeypatch, capsys
+):
+    def fails(options):
+        raise error
+
+    monkeypatch.setattr(cli, "_doctor", fails)
+    error = OSError(30, "Read-only file system", "/some/file")
+    assert cli.main(["doctor"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("neurorack: cannot use it: Read-only file system (/some/file): ") and said.count("\n") == 1
+    error = OSError(9, "Bad file descriptor")
+    with pytest.raises(OSError, match="Bad file"):
+        cli.main(["doctor"])

@@ -22,6 +22,7 @@ from neurorack.jacks.nominal import InForce
 from neurorack.jacks.reference import Reference
 from neurorack.jacks.report import uncalibrated_cents
 from neurorack.jacks.smbus import SmbusOnly
+from neurorack.mailbox import Mailbox
 from neurorack.rack.bus import RackBus
 from neurorack.rack.control import RackControl
 from neurorack.rundir import Lock
@@ -389,3 +390,29 @@ def test_a_kernel_that_rations_real_time_by_group_is_named_where_fifo_is_refused
     (tmp_path / "config.gz").write_bytes(content)
     refused = next(finding for finding in doctor._real_time() if "SCHED_FIFO" in finding.what)
     assert ("RT_GROUP_SCHED" in refused.mend) == (len(content) > 10)
+
+
+def test_it_makes_no_run_directory(only, tmp_path):
+    only()
+    examine(run_dir=tmp_path / "a" / "run")
+    assert not (tmp_path / "a").exists()
+
+
+def test_sockets_and_a_server_that_are_gone_beside_a_module_that_runs_are_told_with_a_mend(only, tmp_path):
+    only()
+    run_dir = tmp_path / "run"
+    run_dir.mkdir(mode=0o700)
+
+    def said():
+        return [f.what.partition(" (")[0] for f in told(examine(run_dir=run_dir), "run directory") if f.mend]
+
+    quiet = said()
+    with Lock(run_dir / "daemon.lock"):
+        box = Mailbox(run_dir)
+        no_server = "the server of the socket does not run: no console, no keyboard reaches the module"
+        assert said() == [*quiet, no_server]
+        with Lock(run_dir / "remote.lock"):
+            assert said() == [*quiet, "remote.socket is gone, though remote runs"]
+            (run_dir / "daemon.socket").unlink()
+            assert said()[len(quiet)] == "daemon.socket is gone, though daemon runs"
+        box.close()

@@ -153,6 +153,10 @@ def test_the_display_warns_of_panic_and_says_what_it_has_done(playing: Module):
     wait_for(lambda: shows(screens.error(done, title="⚠ panic", hint="push: back")), PATIENCE_S)
     control.press_encoder(False)
     wait_for(lambda: playing.intonation() == 1.0 and not playing.switch.on, PATIENCE_S)
+    assert shows(screens.error(done, title="⚠ panic", hint="push: back"))
+    wait_for(lambda: (playing.run_dir / "remote.socket").exists(), PATIENCE_S)
+    assert cli.main(["ctl", "panic", "--undo", "--run-dir", str(playing.run_dir)]) == 0
+    wait_for(lambda: not shows(screens.error(done, title="⚠ panic", hint="push: back")), PATIENCE_S)
 
 
 def test_where_nothing_plays_it_says_so(run_dir: Path, capsys: Any):

@@ -1,13 +1,15 @@
 """The run directory is ours alone, or it is refused."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from neurorack import rundir
+from neurorack import cli, rundir
 from neurorack.errors import BadInput
-from neurorack.rundir import Held, Lock, check_room, default_run_dir, holder, open_run_dir
+from neurorack.rundir import Held, Lock, check_room, check_run_dir, default_run_dir, holder, open_run_dir
 
 
 def test_it_is_looked_for_where_the_user_said_then_in_memory(monkeypatch, tmp_path):
@@ -71,3 +73,44 @@ def test_one_without_room_is_refused_and_its_own_files_count_as_room(tmp_path, m
     with open(tmp_path / "tap", "wb") as tap:
         os.posix_fallocate(tap.fileno(), 0, 1_000_000)
     check_room(tmp_path)
+
+
+@contextmanager
+def locked_out(folder: Path) -> Iterator[None]:
+    """As somebody who may not enter this folder."""
+    mode, user = folder.stat().st_mode, os.geteuid()
+    folder.chmod(0)
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(mode)
+
+
+@pytest.mark.parametrize("command", [["ctl", "panic"], ["ctl", "get"]], ids=" ".join)
+def test_who_may_not_enter_is_told_how_to_get_in_and_not_that_no_module_plays(run_dir, capsys, command):
+    assert cli.main([*command, "--run-dir", str(run_dir)]) == 2  # with all that is imported on the way
+    capsys.readouterr()
+    with Lock(run_dir / "engine.lock"), locked_out(run_dir):
+        assert cli.main([*command, "--run-dir", str(run_dir)]) == 2
+    said = capsys.readouterr().err
+    assert said == f"neurorack: {rundir.stranger(run_dir)}\n"
+
+
+def test_looking_at_a_run_directory_makes_none(tmp_path):
+    missing = tmp_path / "a" / "b"
+    assert check_run_dir(missing) == missing
+    check_room(missing)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="cannot be made"):
+        check_run_dir(tmp_path / "file" / "run")
+
+
+def test_a_run_directory_that_cannot_be_called_so_is_one_line(monkeypatch):
+    for given in ("x" * 300, "/x" * 3000):
+        monkeypatch.setenv("NEURORACK_RUN_DIR", given)
+        with pytest.raises(BadInput, match=r"^file name too long: .{40}… \(NEURORACK_RUN_DIR\): give a shorter name$"):
+            default_run_dir()

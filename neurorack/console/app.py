@@ -15,8 +15,7 @@ from pathlib import Path
 
 from rich.text import Text
 from textual import events
-from textual.app import App, ComposeResult, SuspendNotSupported
-from textual.binding import Binding
+from textual.app import ComposeResult, SuspendNotSupported
 
 from neurorack.console.link import LOOK_S, Link
 from neurorack.console.lists import PresetsPage, SoundPage
@@ -25,6 +24,7 @@ from neurorack.console.page import BAD, DIM, HEIGHT, WARM, WIDTH, Page, Question
 from neurorack.console.patch import PatchPage
 from neurorack.console.system import LogPage, SystemPage
 from neurorack.errors import BadInput
+from neurorack.fullscreen import Fullscreen
 from neurorack.lines import Lines
 from neurorack.remote.diagnostics import pack
 from neurorack.terminal import plain
@@ -35,7 +35,7 @@ ARCHIVE = "neurorack-diagnostics.tar.gz"
 KEYS = "1-8 tab pages  ! panic  q leave"
 
 
-class Console(App[None]):
+class Console(Fullscreen):
     """The whole screen."""
 
     CSS = f"""
@@ -43,8 +43,6 @@ class Console(App[None]):
     #head, #pages, #foot {{ width: {WIDTH}; height: 1; }}
     #page {{ width: {WIDTH}; height: {HEIGHT}; }}
     """
-    ENABLE_COMMAND_PALETTE = False
-    BINDINGS = [Binding("ctrl+c", "quit", priority=True, show=False)]  # noqa: RUF012 (Textual's own form)
 
     def __init__(self, run_dir: Path, *, read_only: bool = False) -> None:
         super().__init__()
@@ -199,9 +197,9 @@ class Console(App[None]):
 
 
 def run_console(run_dir: Path, *, read_only: bool) -> int:
-    """Until a person quits; the exit status. Raises BadInput where no module answers at first."""
+    """Until a person quits; the exit status. Raises BadInput where no module answers at first, or it ends of itself."""
     from neurorack.remote.client import Client
 
     Client(run_dir, read_only=True).close()
-    Console(run_dir, read_only=read_only).run()
+    Console(run_dir, read_only=read_only).show()
     return 0

@@ -230,13 +230,15 @@ class Ask(Page):
 
 
 class Refused(Page):
-    """What could not be done, where, and the mend; any touch goes on."""
+    """What could not be done, where, and the mend; any touch goes on, and what it says may cease to hold."""
 
-    def __init__(self, refusal: BadInput, title: str = "⚠ not done") -> None:
+    def __init__(self, refusal: BadInput, title: str = "⚠ not done", holds: Callable[[], bool] = lambda: True) -> None:
         self._refusal, self._title, self._since_s, self._now_s = refusal, title, -1.0, 0.0
+        self._holds = holds
 
     def step(self, state: PanelState) -> None:
         self._now_s = state.t_s
+        self.over = self.over or not self._holds()
         if self._since_s < 0:
             self._since_s = state.t_s
 

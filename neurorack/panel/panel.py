@@ -159,10 +159,10 @@ class Panel:
                 self.menu.touch(event)
         return bool(events)
 
-    def tell(self, what: BadInput, title: str) -> None:
-        """Say this on the whole display until the next touch."""
+    def tell(self, what: BadInput, title: str, holds: Callable[[], bool] = lambda: True) -> None:
+        """Say this on the whole display until the next touch, and as long as it holds."""
         self._rest.touch(self._watch.t_s)
-        self.menu.cover(Refused(what, title))
+        self.menu.cover(Refused(what, title, holds))
 
     def _draw(self, now_ns: int) -> None:
         state = self._state()
@@ -227,6 +227,8 @@ class Panel:
             mirror.record["t_ns"] = now_ns
             mirror.record["pages"] = np.packbits(pixels.reshape(8, 8, WIDTH), axis=1, bitorder="little")[:, 0]
             mirror.record["leds"] = [brightness[name] for name in LED_NAMES]
+            told = ([str(self.problem)] if self.problem is not None else []) + list(self.notices)
+            mirror.record["notice"] = " · ".join(told).encode()
             mirror.publish()
 
     def bid_farewell(self, *, saved: bool) -> None:

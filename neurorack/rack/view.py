@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rich.text import Text
 from textual import events
-from textual.app import App, ComposeResult
-from textual.binding import Binding
+from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
 
 from neurorack.clock import MonotonicClock
 from neurorack.errors import BadInput
+from neurorack.fullscreen import Fullscreen
 from neurorack.glyphs import bar, braille, gauge, half_blocks
 from neurorack.lines import Lines
 from neurorack.panel.leds import RGB
@@ -57,7 +57,7 @@ _DIM, _WARM = "#7d828c", "#ffb02e"
 _CABLES = ("#e0687a", "#edae49", "#30a5b8", "#86c5a0", "#a98bc4", "#f08d55", "#5f9be0")
 
 
-class ModuleView(App[None]):
+class ModuleView(Fullscreen):
     """The whole screen. Fits 80 columns and 24 lines."""
 
     CSS = """
@@ -75,8 +75,6 @@ class ModuleView(App[None]):
     #room { display: none; width: 100%; height: 100%; layer: over; background: #15171c; content-align: center middle; }
     Screen { layers: base over; }
     """
-    ENABLE_COMMAND_PALETTE = False
-    BINDINGS = [Binding("ctrl+c", "quit", priority=True, show=False)]  # noqa: RUF012 (Textual's own form)
 
     def __init__(self, run_dir: Path, check: Callable[[], None] | None = None) -> None:
         super().__init__()
@@ -291,6 +289,6 @@ def run_view(run_dir: Path, check: Callable[[], None] | None = None) -> None:
     `check` is called once a second and ends the view by raising BadInput, which is raised again here.
     """
     view = ModuleView(run_dir, check)
-    view.run()
+    view.show()
     if view.problem is not None:
         raise view.problem

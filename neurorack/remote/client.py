@@ -20,6 +20,10 @@ from neurorack.rundir import SERVICE, default_run_dir, stranger
 SOCKET, VERSIONS, ANSWER_MAX = "remote.socket", (2, 1), 1 << 18
 """As in `remote.messages`, which a command that only asks does without, and without what that imports."""
 
+_WISHES, WISH_S = ("set", "preset", "gesture", "panic"), 2 * ANSWER_S + 1.0
+"""What waits for the daemon, and how long at most: as long as the server does for it, and for what is asked before, and
+a little longer, so that the server's own word of what became of it comes first."""
+
 _MEND = "start the module, or give another --run-dir"
 
 
@@ -61,6 +65,7 @@ class Client:
 
     def ask(self, do: str, **fields: Any) -> dict[str, Any]:
         """Send a message and wait for its answer."""
+        self._socket.settimeout(WISH_S if do in _WISHES else ANSWER_S)
         self.send(do, **fields)
         while True:
             answer = self._next()

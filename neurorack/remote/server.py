@@ -34,7 +34,7 @@ from neurorack.mailbox import ANSWER_S, Asking, short_path
 from neurorack.notify import Progress
 from neurorack.presets import Reply, Request
 from neurorack.remote import messages
-from neurorack.remote.messages import ANSWER_MAX, FASTEST_S, LINE_MAX, PATHS_MAX, SOCKET, VERSIONS, refusal
+from neurorack.remote.messages import ANSWER_MAX, FASTEST_S, LINE_MAX, PATHS_MAX, SLOWEST_S, SOCKET, VERSIONS, refusal
 from neurorack.remote.metrics import Metrics, prometheus
 from neurorack.remote.notes import Notes
 from neurorack.remote.tree import Leaf, Tree, below, chosen
@@ -166,6 +166,7 @@ class Server:
             self._count_due_s = now_s + COUNT_S
             self._count(now_s)
             self._notes.renew()
+            self._listen_anew()
 
     def _pause_s(self, longest_s: float) -> float:
         now_s = time.monotonic()
@@ -175,6 +176,17 @@ class Server:
         if self._letters and self._sent is None:
             dues.append(self._letter_due_s)
         return max(0.0, min([self._count_due_s, now_s + longest_s, *dues]) - now_s)
+
+    def _listen_anew(self) -> None:
+        """Where somebody has removed the socket; whoever is connected stays so."""
+        if (self.run_dir / SOCKET).exists():
+            return
+        with contextlib.suppress(BadInput):  # no more than a run directory that is gone: try again in a second
+            made = _listen(self.run_dir)
+            self._epoll.unregister(self._listening)
+            self._listening.close()
+            self._listening = made
+            self._epoll.register(made, select.EPOLLIN)
 
     # --- clients ---
 
@@ -300,10 +312,13 @@ class Server:
             self._tell(client, {"id": message.id, "lines": self._log(message.of)})
 
     def _watch(self, client: _Client, message: messages.Watch) -> None:
+        every_s = message.every_s
+        if 0.0 < every_s < FASTEST_S:
+            mend = f"give {FASTEST_S:g}…{SLOWEST_S:g}, or 0 to end it"
+            raise BadInput(f"cannot look every {every_s:g} s", "every_s", mend)
         values = chosen(self._read_tree(), message.paths)
         client.watching = None
-        if message.every_s > 0.0:
-            every_s = max(message.every_s, FASTEST_S)
+        if every_s > 0.0:
             due_s = time.monotonic() + every_s
             client.watching = _Watching(message.id, message.paths, every_s, due_s, values)
         self._tell(client, {"id": message.id, "values": values})
@@ -406,7 +421,8 @@ class Server:
         if self._sent is not None:
             if now_s < self._sent[2]:
                 return
-            self._end_letter({"error": refusal(BadInput("the daemon does not answer", "", "try again"), "daemon")})
+            late = BadInput("the daemon does not answer", "", "it may do it yet: look before you ask again")
+            self._end_letter({"error": refusal(late, "daemon")})
         if now_s >= self._presets_due_s and self._clients:
             self._presets_due_s = now_s + PRESETS_S
             self._letters.appendleft(_Letter(None, None, Request("list")))

@@ -122,13 +122,17 @@ class Tree:
         values |= {"system.version": neurorack.__version__, **self._slow}
         values["system.panic"] = self._panics()
         values["system.jacks"] = _fresh(volts, now_ns)
+        panel = self.record("panel")  # the daemon's words, while it lives, then the engine's
+        said = [panel] if _fresh(panel, now_ns) else []
+        said += [] if meters is None else [meters]
+        values["system.notice"] = " · ".join(text for record in said if (text := _text(record["notice"])))
         playing = meters is not None and bool(meters["first_sound_ns"])
         values["system.engine"] = ("playing" if playing else "starting") if _fresh(meters, now_ns) else "gone"
         intent = self.record("intent")
         values["system.sheltered"] = intent is not None and bool(intent["sheltered"])
         if meters is not None:
             values["system.rung"] = ("own", "safe", "tone")[min(int(meters["rung"]), 2)]
-            values |= {f"system.{name}": _text(meters[name]) for name in ("device", "bundle", "notice")}
+            values |= {f"system.{name}": _text(meters[name]) for name in ("device", "bundle")}
             values["system.block"] = int(meters["block"])
             values["system.sample_rate_hz"] = _rounded(meters["sample_rate_hz"], 1)
             values["system.realtime"] = bool(meters["realtime"])

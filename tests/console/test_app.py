@@ -10,6 +10,7 @@ import pytest
 from module import RACK
 from module import Module as RackModule
 from rig import wait_for
+from terminal import typed
 from textual.pilot import Pilot
 
 from neurorack import cli
@@ -218,3 +219,8 @@ def test_a_module_on_the_rack_is_looked_after(run_dir: Path, tiny_bundle: Path):
         used(module.run_dir, act)
     finally:
         module.stop()
+
+
+def test_a_key_that_is_no_utf_8_does_not_end_it(playing: Any):
+    command = ["-m", "neurorack", "console", "--run-dir", str(playing.run_dir)]
+    assert typed(command, b"1 panel", [b"\xff", b"\xe9", b"x", b"q"])[:2] == (0, "")

@@ -277,6 +277,13 @@ def test_what_is_told_stands_until_the_next_touch_and_wakes_the_display(module: 
     np.testing.assert_array_equal(module.seen(), screens.error(told, title="⚠ panic", hint="push: back"))
     module.press(0.1)
     assert is_home(module)
+    holds = [True]
+    module.panel.tell(told, "⚠ panic", lambda: holds[0])
+    module.run(8.0)
+    assert not is_home(module)
+    holds[0] = False  # undone from afar
+    module.run(0.2)
+    assert is_home(module)
 
 
 def shown_after_ms(module: Module, began_ns: int) -> float:

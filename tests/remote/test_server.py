@@ -20,7 +20,8 @@ from neurorack.bundle import find, read_card
 from neurorack.errors import BadInput
 from neurorack.jacks.calibration import Calibration, Correction
 from neurorack.jacks.nominal import Nominal
-from neurorack.mailbox import short_path
+from neurorack.mailbox import Mailbox, short_path
+from neurorack.remote import client as client_module
 from neurorack.remote import server as module
 from neurorack.remote.client import Client
 from neurorack.remote.messages import LINE_MAX, SOCKET
@@ -497,9 +498,65 @@ def test_more_wishes_than_may_wait_are_refused(playing: Module):
     playing.desk_sleeps = False
 
 
-def test_without_a_daemon_wishes_are_refused_and_values_are_read(playing: Module, client: Client):
+def test_without_a_daemon_wishes_are_refused_and_values_are_read(
+    playing: Module, client: Client, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Mailbox, "renew", lambda mailbox: None)
     (playing.run_dir / "daemon.socket").unlink()
     with pytest.raises(BadInput, match="daemon does not run"):
         client.ask("set", path="depth", value=2)
     assert value(client, "depth") == 1.0
     assert value(client, "system.daemon") is False
+
+
+def test_sockets_that_somebody_removed_come_back_and_who_is_connected_stays(playing: Module, client: Client):
+    for name in ("daemon.socket", SOCKET):
+        (playing.run_dir / name).unlink()
+    until(lambda: all((playing.run_dir / name).is_socket() for name in ("daemon.socket", SOCKET)))
+    with Client(playing.run_dir) as other:
+        other.ask("set", path="depth", value=2)
+        assert value(other, "depth") == value(client, "depth") == 2.0
+
+
+def test_a_watch_faster_than_the_module_looks_is_refused(client: Client):
+    with pytest.raises(BadInput, match=r"cannot look every 0\.05 s \(every_s\): give 0\.1…60, or 0 to end it"):
+        client.ask("watch", paths=["depth"], every_s=0.05)
+
+
+def test_what_the_daemon_tells_the_player_is_told_from_afar_while_it_lives(playing: Module, client: Client):
+    def says() -> str:
+        time.sleep(module.FRESH_S)
+        return str(value(client, "system.notice"))
+
+    playing.play(notice=b"no sound card")
+    record = playing.panel.record
+    record["notice"], record["t_ns"] = "größer · gone".encode(), time.monotonic_ns()
+    playing.panel.publish()
+    until(lambda: says() == "größer · gone · no sound card")
+    until(lambda: says() == "no sound card")  # the panel has written nothing for half a second
+
+
+def test_the_servers_own_word_of_a_daemon_that_sleeps_comes_before_the_client_gives_up(
+    playing: Module, monkeypatch: pytest.MonkeyPatch
+):
+    assert client_module.WISH_S > 2 * module.ANSWER_S, "what was asked before may take as long"
+    monkeypatch.setattr(module, "ANSWER_S", 0.5)
+    monkeypatch.setattr(client_module, "ANSWER_S", 0.5)
+    with Client(playing.run_dir) as asking:
+        playing.desk_sleeps = True
+        with pytest.raises(BadInput, match="the daemon does not answer: it may do it yet"):
+            asking.ask("set", path="depth", value=2)
+    playing.desk_sleeps = False
+
+
+@pytest.mark.parametrize("path", ["gesture", "morph_to"])
+def test_a_gesture_beyond_those_there_are_is_refused_with_how_many_there_are(
+    playing: Module, client: Client, path: str
+):
+    many = len(playing.desk.gestures)
+    for number in (many, 9999, 1 << 40):
+        told = rf"there is no gesture {number}, but {many} \({path}\): give 0…{many - 1}, or a name: the first is 0"
+        with pytest.raises(BadInput, match=told):
+            client.ask("set", path=path, value=number)
+    client.ask("set", path=path, value=many - 1)
+    assert value(client, path) == many - 1
