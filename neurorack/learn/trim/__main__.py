@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from neurorack.errors import BadInput
@@ -39,32 +40,56 @@ def main() -> int:
         help=f"{', '.join(CRITERIA)}; for as many steps and not trimmed, {sweep.SCRATCH}: a small network, "
         f"{sweep.LONGER}: the dense one (default {' '.join(criteria)})",
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2), metavar="N")
-    parser.add_argument("--keep", type=float, default=0.01, metavar="SHARE", help="that the last round keeps (0.01)")
+    parser.add_argument("--seeds", type=_whole, nargs="+", default=(0, 1, 2), metavar="N")
+    parser.add_argument("--keep", type=_share, default=0.01, metavar="SHARE", help="that the last round keeps (0.01)")
     parser.add_argument("--by", choices=BY, default="parameters", help="the cost that --keep is of")
-    parser.add_argument("--rounds", type=int, default=6, metavar="N")
+    parser.add_argument("--rounds", type=_whole, default=6, metavar="N")
     parser.add_argument("--begin", choices=BEGINNINGS, default="fine-tune", help="how a round begins (fine-tune)")
     parser.add_argument(
-        "--rewind", type=float, default=0.6, metavar="SHARE", help="of steps, that rounds go back to (0.6)"
+        "--rewind", type=_share, default=0.6, metavar="SHARE", help="of steps, that rounds go back to (0.6)"
     )
     parser.add_argument("--local", action="store_true", help="keep the same share of every layer")
-    parser.add_argument("--steps", type=int, metavar="N", help="of one training (default: the family's)")
+    parser.add_argument("--steps", type=_count, metavar="N", help="of one training (default: the family's)")
     parser.add_argument("--source", default="fluid", metavar="BUNDLE", help="whose encoder families use (fluid)")
     parser.add_argument("--cache", type=Path, default=Path("out/learn"), metavar="DIR", help="where sounds are kept")
     parser.add_argument("--table", action="store_true", help="train nothing: only what DIR holds, as table and figure")
     parser.add_argument("--ray", action="store_true", help="a cell a core; a cluster must see --out and --cache")
     cores = os.cpu_count() or 1
-    parser.add_argument("--workers", type=int, default=cores, metavar="N", help="cores that Ray takes of this machine")
+    parser.add_argument(
+        "--workers", type=_count, default=cores, metavar="N", help="cores that Ray takes of this machine"
+    )
     options = parser.parse_args()
-    if options.table:
-        options.out.mkdir(parents=True, exist_ok=True)
-        tell(table.write(options.out))
-        return 0
     try:
-        return resumable(lambda: _run(options), options.out)
+        return resumable(lambda: (_table if options.table else _run)(options), options.out)
     except BadInput as error:
         complain(f"neurorack: {error}")
         return 2
+
+
+def _share(text: str) -> float:
+    with suppress(ValueError):
+        if 0.0 <= float(text) < 1.0:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to below 1")
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 999999999")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (number := _whole(text)):
+        raise argparse.ArgumentTypeError("0 of them is too few")
+    return number
+
+
+def _table(options: argparse.Namespace) -> int:
+    if not sweep.gather(options.out):
+        raise BadInput("no results of a sweep", str(options.out), "give the folder that was its --out")
+    tell(table.write(options.out))
+    return 0
 
 
 def _run(options: argparse.Namespace) -> int:

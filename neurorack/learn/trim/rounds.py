@@ -118,6 +118,8 @@ class Plan:
                 raise BadInput(f"no {name} {getattr(self, name)!r}", "trimming", f"one of {', '.join(known)}")
         if self.seed < 0:
             raise BadInput(f"a seed of {self.seed}", "trimming", "give a whole number from 0 on")
+        if not 0.0 < self.keep <= 1.0:
+            raise BadInput(f"keep {self.keep:g} of a network", "trimming", "give a share above 0, and at most 1")
         if not 0 <= self.rewind_step < self.round_steps:
             what = f"cannot rewind to step {self.rewind_step} of {self.round_steps}"
             raise BadInput(what, "trimming", "give one of the first steps")

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -202,9 +202,49 @@ class Rival:
 
 
 def gather(out: Path) -> list[Result]:
-    """All results there are, sorted, rivals last."""
-    found = [json.loads(path.read_text()) for path in out.glob(f"*/{RESULT}")]
-    return sorted(found, key=_rank)
+    """All results there are, sorted, rivals last. BadInput where one is none."""
+    return sorted(map(_read, sorted(out.glob(f"*/{RESULT}"))), key=_rank)
+
+
+class _Ships(msgspec.Struct):
+    nodes: int
+    file_bytes: int
+    memory_bytes: int
+    bounds: dict[str, float]
+
+
+class _Round(msgspec.Struct):
+    parameters: int
+    macs_per_s: float
+    time_s: float
+    validation_loss: float
+    test_loss: float
+    ships: _Ships
+
+
+class _Told(msgspec.Struct):
+    """What a result must have for table and figure."""
+
+    family: str
+    criterion: str
+    seed: int
+    rounds: Annotated[list[_Round], msgspec.Meta(min_length=1)]
+    fits: list[dict[str, Any]]
+
+
+def _read(path: Path) -> Result:
+    mend = "move it away, and give the sweep's command again where you want it anew"
+    try:
+        text = path.read_bytes()
+        told = msgspec.json.decode(text, type=_Told)
+    except OSError as error:
+        raise BadInput(f"a result that cannot be read, {error.strerror}", str(path), mend) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"not a whole result, or of another version: {error}", str(path), mend) from error
+    if told.family not in FAMILIES:
+        raise BadInput(f"a result of {told.family[:40]!r}, which is no family", str(path), mend)
+    found: Result = json.loads(text)
+    return found
 
 
 def _rank(told: Result) -> tuple[Any, ...]:

@@ -161,6 +161,50 @@ def test_rounds_leave_out_the_share_of_a_training_that_is_asked_for_and_so_do_th
         assert cell.plan.rewind_step == STEPS // 2 and cell.plan.steps == STEPS + ROUNDS * STEPS // 2
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(("--keep", each) for each in ("0", "-1", "nan", "1", "2", "much")),
+        *(("--rewind", each) for each in ("nan", "inf", "-0.1", "1")),
+        *((name, each) for name in ("--steps", "--workers") for each in ("0", "-5", "1.5")),
+        *(("--seeds", each) for each in ("-1", "x")),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_before_anything_is_read(tmp_path, monkeypatch, capsys, wrong):
+    monkeypatch.setattr(sweep, "kit", None)
+    try:
+        status = run(monkeypatch, tmp_path, "--criteria", "magnitude", *wrong)
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2 and wrong[1] in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "not a whole result"),
+        ("[]", "not a whole result"),
+        ('{"family": "sing"}', "of another version"),
+        ('{"family": "\xff"}', "not a whole result"),
+        (json.dumps({"family": "flute", "criterion": "norm", "seed": 0, "rounds": [], "fits": []}), "version"),
+    ],
+)
+def test_a_result_that_is_none_is_named_and_nothing_is_written(tmp_path, monkeypatch, capsys, text, why):
+    (tmp_path / "sing-norm-0").mkdir()
+    (tmp_path / "sing-norm-0" / RESULT).write_bytes(text.encode("latin-1"))
+    assert run(monkeypatch, tmp_path, "--table") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert why in line and f"sing-norm-0/{RESULT}" in line
+    assert not (tmp_path / "table.md").exists()
+
+
+def test_a_folder_without_results_has_no_table_and_is_not_made(tmp_path, monkeypatch, capsys):
+    for out in (tmp_path / "none", Path(os.devnull)):
+        assert run(monkeypatch, out, "--table") == 2
+        assert "no results of a sweep" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_cell_that_fails_stops_no_other(tmp_path, monkeypatch, capsys):
     assert run(monkeypatch, tmp_path, "--criteria", "norm", "magnitude", "--seeds", "0") == 2
     said = capsys.readouterr().err
