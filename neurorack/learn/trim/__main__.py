@@ -98,6 +98,7 @@ def _run(options: argparse.Namespace) -> int:
     wanted = sweep.cells(options.families, options.criteria, options.seeds, options.source, options.steps, **shared)
     status = 0
     options.out.mkdir(parents=True, exist_ok=True)
+    sweep.gather(options.out)  # what is none is better told now than after a training
     if not options.ray:  # there it depends on the cluster
         for line in estimate.told(sweep.left(wanted, options.out), lambda cell: sweep.kit_of(cell, options.cache)):
             tell(line)
