@@ -64,7 +64,7 @@ def add_commands(command: Command) -> None:
     ).add_argument(
         "--undo",
         action="store_true",
-        help="play again what played before the panic; once more, what was changed since (needs the daemon)",
+        help="play again what played before the panic; once more, what came after, if anything (needs the daemon)",
     )
     made(
         "metrics", _metrics, "print what was counted, in Prometheus' text format", "neurorack ctl metrics"
@@ -141,7 +141,7 @@ def _panic(options: argparse.Namespace) -> int:
     if options.undo:
         with _client(options, read_only=False) as client:
             client.ask("panic", undo=True)
-        done = "plays what played before the panic; until the next, --undo once more plays what was changed since"
+        done = "plays what played before the panic; until the next, --undo once more plays what came after, if anything"
     else:
         done = panic(find_run_dir(options.run_dir), BUNDLE, PANIC_S)
     tell(json.dumps({"done": done}) if options.json else done)
