@@ -304,8 +304,8 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    from neurorack.arguments import folder
     from neurorack.boards import BOARD_HELP, board_file
-    from neurorack.daemon import folder
 
     parser.add_argument("--board", type=board_file, metavar="BOARD", help=BOARD_HELP)
     parser.add_argument(
@@ -315,8 +315,8 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_calibrate(parser: argparse.ArgumentParser) -> None:
+    from neurorack.arguments import file, folder
     from neurorack.boards import BOARD_HELP, board_file
-    from neurorack.daemon import file, folder
 
     parser.add_argument(
         "--points",

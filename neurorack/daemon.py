@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurorack import crash
+from neurorack.arguments import file, folder
 from neurorack.boards import BOARD_HELP, board_file
 from neurorack.ending import Ending
 from neurorack.engine.guard import Rung
@@ -30,7 +31,7 @@ from neurorack.parts import calibration_of, engine_command, jacks_command, liste
 from neurorack.patch.scale import scale_of, scale_text
 from neurorack.realtime import give_back_large
 from neurorack.rundir import FALLS, Held, Lock, holder, in_the_way, open_run_dir
-from neurorack.statedir import possible, state_dir
+from neurorack.statedir import state_dir
 from neurorack.terminal import complain
 from neurorack.words import BLOCKS, BUNDLE, FIND_SEED_MAX, GATE2_TASKS, GATE_DELAY_S
 
@@ -154,25 +155,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def folder(text: str) -> Path:
-    """Refuses '', an unset variable's value, which Path takes for the current folder, and what cannot be called so."""
-    if not text:
-        raise argparse.ArgumentTypeError("an empty name is no folder")
-    return possible(text, "command line")
-
-
 def add_run_dir(parser: argparse.ArgumentParser) -> None:
     """For a command that asks a module which runs."""
     parser.add_argument(
         "--run-dir", type=folder, metavar="DIR", help="of the module that is meant (default: found by itself)"
     )
-
-
-def file(text: str) -> Path:
-    """Refuses '' likewise."""
-    if not text:
-        raise argparse.ArgumentTypeError("an empty name is no file")
-    return possible(text, "command line")
 
 
 def gate_delay_ms(text: str) -> float:

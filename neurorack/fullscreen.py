@@ -1,7 +1,9 @@
 """A program that has the whole terminal: what is typed cannot end it, and where it ends of itself that is one line."""
 
+import asyncio
 import io
 import re
+import signal
 
 from rich.console import Console
 from textual.app import App
@@ -9,6 +11,9 @@ from textual.binding import Binding
 from textual.drivers.linux_driver import LinuxDriver
 
 from neurorack.errors import BadInput
+
+TERMINATED = 128 + signal.SIGTERM
+"""Exit status after SIGTERM, as shells have it."""
 
 
 class Keyboard(LinuxDriver):
@@ -33,9 +38,16 @@ class Fullscreen(App[None]):
         self._said = io.StringIO()
         self.error_console = Console(file=self._said, markup=False, highlight=False)
 
+    def on_load(self) -> None:
+        """The terminal is not ours yet. SIGHUP ends us as ever: who sends it has taken the terminal away."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit, None, TERMINATED)
+
     def show(self) -> None:
-        """Until a person leaves. Raises BadInput where it ends of itself."""
+        """Until a person leaves, or SIGTERM comes: that ends the program, once the terminal is as it was. Raises
+        BadInput where it ends of itself."""
         self.run()
+        if self.return_code == TERMINATED:
+            raise SystemExit(TERMINATED)
         if self.return_code != 0:  # None where not even an exception ended it, but the thread that hears
             beneath_frame = re.split("[╯┘]", self._said.getvalue())[-1].partition("NOTE:")[0]
             raise BadInput(f"the screen has ended of itself: {beneath_frame.strip()}", "terminal", "start it again")

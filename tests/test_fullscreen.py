@@ -1,10 +1,12 @@
 """What has the whole terminal: no byte that is typed ends it, and every end that nobody asked for is one line."""
 
+import re
+
 import pytest
 from terminal import typed
 
 APP = """
-import sys
+import os, signal, sys
 from neurorack import cli
 from neurorack.fullscreen import Fullscreen, Keyboard
 from textual.widgets import Static
@@ -15,6 +17,8 @@ class App(Fullscreen):
     def on_key(self, event):
         if event.key == "q":
             self.exit()
+        if event.key == "t":
+            os.kill(os.getpid(), signal.SIGTERM)
         if event.key == "d":
             raise ZeroDivisionError("no such key")
         self.query_one(Static).update(f"heard-{event.key}")
@@ -50,3 +54,13 @@ def test_bytes_that_are_no_utf_8_end_nothing_and_the_keys_after_them_are_heard(t
 def test_an_end_that_nobody_asked_for_is_one_line_and_status_2(arguments, why):
     status, said, _ = typed(["-c", APP, *arguments], b"ready", [b"d"])
     assert (status, said) == (2, f"neurorack: the screen has ended of itself: {why} (terminal): start it again\r\n")
+
+
+def test_sigterm_leaves_the_terminal_as_a_person_does_who_quits():
+    def modes(seen: bytes) -> dict[bytes, bytes]:
+        """Of the terminal, by number: b"h" where it was set last, b"l" where it was reset."""
+        return dict(re.findall(rb"\x1b\[\?(\d+)([hl])", seen))
+
+    (status, said, ended), (_, _, quitted) = (typed(["-c", APP], b"ready", [key]) for key in (b"t", b"q"))
+    assert (status, said) == (143, "")
+    assert modes(ended) == modes(quitted) and modes(ended)[b"1049"] == b"l" and modes(ended)[b"25"] == b"h"

@@ -10,7 +10,7 @@ Command = Callable[..., argparse.ArgumentParser]
 
 def add_commands(command: Command) -> None:
     """`command(name, run, what, example)` makes a parser."""
-    from neurorack.daemon import file, folder
+    from neurorack.arguments import file, folder
 
     midi = command(
         "midi",

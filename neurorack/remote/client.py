@@ -52,6 +52,9 @@ class Client:
                 self._socket.connect(path)
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
             self.close()
+            if (place := run_dir / SOCKET).exists() and not place.is_socket():
+                mend = "remove it: a module that runs makes its socket anew"
+                raise BadInput("what is there is no socket of a module", str(place), mend) from error
             raise BadInput("no module answers", str(run_dir), _MEND) from error
         except PermissionError as error:
             self.close()

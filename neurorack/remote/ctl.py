@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -40,7 +42,12 @@ def add_commands(command: Command) -> None:
         parser.add_argument("--json", action="store_true", help="print JSON, for programs")
         return parser
 
-    paths: dict[str, Any] = {"nargs": "*", "metavar": "PATH", "help": "a value, or all below it (default: all)"}
+    paths: dict[str, Any] = {
+        "nargs": "*",
+        "type": _utf_8,
+        "metavar": "PATH",
+        "help": "a value, or all below it (default: all)",
+    }
     get = made("get", _get, "print values: knobs, patch, jacks, meters, system", "neurorack ctl get knob.centroid")
     get.add_argument("paths", **paths)
     change = made(
@@ -50,8 +57,8 @@ def add_commands(command: Command) -> None:
         "neurorack ctl set knob.centroid.attenuverter.cv1 -0.5; neurorack ctl set gesture pluck",
     )
     change.epilog = f"{PATHS}\n{change.epilog}"
-    change.add_argument("path", metavar="PATH", help="see below")
-    change.add_argument("value", metavar="VALUE", help="a number, a name, null for none")
+    change.add_argument("path", type=_utf_8, metavar="PATH", help="see below")
+    change.add_argument("value", type=_utf_8, metavar="VALUE", help="a number, a name, null for none")
     watch = made("watch", _watch, "print values as they change, until Ctrl-C", "neurorack ctl watch jack meters.load")
     watch.add_argument("paths", **paths)
     watch.add_argument("--every", type=float, default=0.1, metavar="S", help="seconds from look to look (default 0.1)")
@@ -64,7 +71,7 @@ def add_commands(command: Command) -> None:
     ).add_argument(
         "--undo",
         action="store_true",
-        help="play again what played before the panic; once more, what was changed since (needs the daemon)",
+        help="play again what played before the panic; once more, what came after, if anything (needs the daemon)",
     )
     made(
         "metrics", _metrics, "print what was counted, in Prometheus' text format", "neurorack ctl metrics"
@@ -95,7 +102,7 @@ def _client(options: argparse.Namespace, *, read_only: bool = True) -> Any:
 
 def _get(options: argparse.Namespace) -> int:
     with _client(options) as client:
-        values = client.ask("get", paths=options.paths)["values"]
+        values = client.ask("get", paths=_paths(options, client))["values"]
     if options.json:
         tell(json.dumps(values, indent=1))
     elif len(options.paths) == 1 and list(values) == options.paths:
@@ -103,6 +110,14 @@ def _get(options: argparse.Namespace) -> int:
     else:
         _print(values)
     return 0
+
+
+def _paths(options: argparse.Namespace, client: Any) -> list[str]:
+    """Raises BadInput where they are more than the module takes."""
+    paths: list[str] = options.paths
+    if len(paths) > (most := client.server["limits"]["paths"]):
+        raise BadInput(f"{len(paths)} paths are too many", "PATH", f"give {most} at most, or what they are below")
+    return paths
 
 
 def _set(options: argparse.Namespace) -> int:
@@ -120,7 +135,7 @@ def _watch(options: argparse.Namespace) -> int:
         raise BadInput(f"cannot end after {options.seconds:g} s", "--seconds", "give 0 or more")
     ends_s = None if options.seconds is None else time.monotonic() + options.seconds
     with _client(options) as client:
-        values = client.ask("watch", paths=options.paths, every_s=options.every)["values"]
+        values = client.ask("watch", paths=_paths(options, client), every_s=options.every)["values"]
         while True:
             if values is not None and options.json:
                 tell(json.dumps(values))
@@ -141,7 +156,7 @@ def _panic(options: argparse.Namespace) -> int:
     if options.undo:
         with _client(options, read_only=False) as client:
             client.ask("panic", undo=True)
-        done = "plays what played before the panic; until the next, --undo once more plays what was changed since"
+        done = "plays what played before the panic; until the next, --undo once more plays what came after, if anything"
     else:
         done = panic(find_run_dir(options.run_dir), BUNDLE, PANIC_S)
     tell(json.dumps({"done": done}) if options.json else done)
@@ -175,6 +190,15 @@ def _diagnostics(options: argparse.Namespace) -> int:
     return 0
 
 
+def _utf_8(text: str) -> str:
+    """Refuses bytes that are no UTF-8, which no message can carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise argparse.ArgumentTypeError(f"{os.fsencode(text)!r} is not in UTF-8") from error
+    return text
+
+
 def parsed(path: str, text: str) -> Any:
     """A value as a shell gives it: "0.5" → 0.5, "null" → None, "pluck" → "pluck", "cv1,cv2" → ["cv1", "cv2"]."""
     if path == "enveloped":
@@ -184,6 +208,8 @@ def parsed(path: str, text: str) -> Any:
     try:
         value = json.loads(text)
     except ValueError:
+        return text
+    if isinstance(value, float) and not math.isfinite(value):  # of 1e400 and NaN, that JSON has no number for
         return text
     return value if isinstance(value, int | float | str | None) else text
 

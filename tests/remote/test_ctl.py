@@ -62,6 +62,12 @@ def test_what_is_set_is_got(ctl, path: str, text: str, after: str):
         (["metrics", "--history"], "--json"),
         (["log", "kernel"], "invalid choice"),
         (["set", "depth"], "VALUE"),
+        (["set", "knob.centroid.base", "1e400"], "'1e400' is no place of a knob"),
+        (["set", "knob.centroid.base", "NaN"], "'NaN' is no place of a knob"),
+        (["set", "gesture", "\udcff"], r"VALUE: b'\xff' is not in UTF-8"),
+        (["get", "\udcff"], r"PATH: b'\xff' is not in UTF-8"),
+        (["get", *["depth"] * 17], "17 paths are too many (PATH): give 16 at most"),
+        (["watch", *["depth"] * 17], "17 paths are too many (PATH): give 16 at most"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_status_2(ctl, arguments: list[str], complaint: str):
@@ -75,6 +81,15 @@ def test_without_a_module_it_is_one_line_too(run_dir: Path, capsys: Any):
         assert cli.main(["ctl", "get", "--run-dir", str(place)]) == 2
         err = capsys.readouterr().err
         assert err == f"neurorack: no module answers ({place}): start the module, or give another --run-dir\n"
+
+
+@pytest.mark.parametrize("put", [Path.touch, Path.mkdir])
+def test_what_lies_in_the_sockets_place_is_named(run_dir: Path, capsys: Any, put: Any):
+    put(place := run_dir / "remote.socket")
+    assert cli.main(["ctl", "get", "--run-dir", str(run_dir)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"neurorack: what is there is no socket of a module ({place}): remove it")
+    assert err.count("\n") == 1
 
 
 def test_a_stranger_on_the_socket_is_told_of(run_dir: Path, capsys: Any):

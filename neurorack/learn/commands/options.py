@@ -2,18 +2,22 @@
 
 import argparse
 import importlib
+import math
 import os
 import signal
 from pathlib import Path
 
+from neurorack.arguments import file, folder, instrument
 from neurorack.errors import BadInput
 from neurorack.words import KINDS
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("sounds", type=Path, metavar="FOLDER", help="recordings, 30 s of sound or more, of any format")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="BUNDLE", help="folder of the instrument, which gets its name"
+        "sounds", type=folder, metavar="FOLDER", help="recordings, 30 s of sound or more, of any format"
+    )
+    parser.add_argument(
+        "--out", type=folder, required=True, metavar="BUNDLE", help="folder of the instrument, which gets its name"
     )
     parser.add_argument("--kind", choices=KINDS, help="what the sounds are (default: found out)")
     parser.add_argument(
@@ -34,25 +38,31 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bundle", metavar="BUNDLE|CHECKPOINT", help="an instrument's name or folder, or a checkpoint")
+    parser.add_argument(
+        "bundle", type=instrument, metavar="BUNDLE|CHECKPOINT", help="an instrument's name or folder, or a checkpoint"
+    )
     parser.add_argument(
         "--sounds",
-        type=Path,
+        type=folder,
         metavar="FOLDER",
         help="recordings to measure on (default: what training left out)",
     )
     parser.add_argument("--quick", action="store_true", help="fewer of everything: some 10 s")
     parser.add_argument("--write", action="store_true", help="write the figures into the instrument's card")
-    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures")
+    parser.add_argument("--report", type=file, metavar="FILE.html", help="write a page with pictures")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "source", nargs="?", metavar="CHECKPOINT|BUNDLE", help="a checkpoint, or an instrument's name or folder"
+        "source",
+        nargs="?",
+        type=instrument,
+        metavar="CHECKPOINT|BUNDLE",
+        help="a checkpoint, or an instrument's name or folder",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="BUNDLE", help="folder of the instrument, which gets its name"
+        "--out", type=folder, required=True, metavar="BUNDLE", help="folder of the instrument, which gets its name"
     )
     parser.add_argument("--title", help="what the card calls the instrument")
     parser.add_argument("--licence", help="of the weights, for the card")
@@ -71,12 +81,13 @@ TRIMMED = ("instrument", "ddsp", "sing", "wavenet")
 def add_trim(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
+        type=instrument,
         metavar="BUNDLE|CHECKPOINT",
         help="an instrument made by `neurorack train`, or a shipped one, or the checkpoint of a run: whose sounds are "
         "learned from, and whose recipe is followed",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="BUNDLE", help="folder of the instrument, which gets its name"
+        "--out", type=folder, required=True, metavar="BUNDLE", help="folder of the instrument, which gets its name"
     )
     parser.add_argument(
         "--keep", type=_share, default=0.05, metavar="SHARE", help="of the cost, what the last round keeps (0.05)"
@@ -109,7 +120,7 @@ def add_trim(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="what the card calls the instrument (default: its name)")
     parser.add_argument("--licence", help="of the weights, for the card (default: the source's)")
     parser.add_argument(
-        "--cache", type=Path, default=Path("out/learn"), metavar="DIR", help="where sounds of shipped instruments are"
+        "--cache", type=folder, default=Path("out/learn"), metavar="DIR", help="where sounds of shipped instruments are"
     )
     parser.add_argument("--force", action="store_true", help="replace a bundle that was not made here")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
@@ -150,34 +161,38 @@ def _offline(name: str, options: argparse.Namespace) -> int:
 
 
 def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and a million")
+    if not 0.0 < (number := _number(text)) < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and a million")
     return number
 
 
 def _share(text: str) -> float:
-    number = float(text)
-    if not 0.0 < number <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+    if not 0.0 < (number := _number(text)) <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 1")
     return number
 
 
 def _worse(text: str) -> float:
-    number = float(text)
-    if not 0.0 <= number < 100.0:
-        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 on")
+    if not 0.0 <= (number := _number(text)) < 100.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 on and below 100")
     return number
+
+
+def _number(text: str) -> float:
+    """NaN, which lies within no bounds, where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _seed(text: str) -> int:
     if not text.isdecimal() or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on, of 18 digits at most")
     return int(text)
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if not 0 < number < 10**9:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return number
+    if not text.isdecimal() or len(text) > 9 or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 999999999")
+    return int(text)
