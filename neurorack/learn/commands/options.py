@@ -23,14 +23,14 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minutes", type=_positive, default=45.0, metavar="M", help="length of training on two cores (default 45)"
     )
-    parser.add_argument("--steps", type=_count, metavar="N", help="length of training in steps, e.g. on a GPU")
-    parser.add_argument("--batch", type=_count, metavar="N", help="clips a step, shared by all processes")
-    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is random (default 0)")
+    parser.add_argument("--steps", type=count, metavar="N", help="length of training in steps, e.g. on a GPU")
+    parser.add_argument("--batch", type=count, metavar="N", help="clips a step, shared by all processes")
+    parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of all that is random (default 0)")
     parser.add_argument("--title", help="what the card calls the instrument (default: its name)")
     parser.add_argument("--licence", default="not stated", help="of the weights, for the card")
     cores = os.cpu_count() or 1
     parser.add_argument(
-        "--workers", type=_count, default=cores, metavar="N", help="processes that prepare sounds (default: one a core)"
+        "--workers", type=count, default=cores, metavar="N", help="processes that prepare sounds (default: one a core)"
     )
     parser.add_argument("--ray", action="store_true", help="prepare sounds on a Ray cluster")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="what to train on")
@@ -67,7 +67,7 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="what the card calls the instrument")
     parser.add_argument("--licence", help="of the weights, for the card")
     parser.add_argument("--random", action="store_true", help="of random weights, to measure what a width costs")
-    parser.add_argument("--width", type=_count, default=192, metavar="N", help="with --random: width of the layers")
+    parser.add_argument("--width", type=count, default=192, metavar="N", help="with --random: width of the layers")
     parser.add_argument("--force", action="store_true", help="replace the bundle that is there")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
@@ -93,13 +93,13 @@ def add_trim(parser: argparse.ArgumentParser) -> None:
         "--keep", type=_share, default=0.05, metavar="SHARE", help="of the cost, what the last round keeps (0.05)"
     )
     parser.add_argument("--by", choices=BY, default="macs", help="the cost: macs (default), parameters, or time here")
-    parser.add_argument("--rounds", type=_count, default=6, metavar="N", help="each takes the same share (default 6)")
+    parser.add_argument("--rounds", type=count, default=6, metavar="N", help="each takes the same share (default 6)")
     parser.add_argument("--criterion", choices=CRITERIA, default="gradient", help="what a unit is worth (gradient)")
     parser.add_argument("--local", action="store_true", help="keep the same share of every layer")
     parser.add_argument(
         "--begin", choices=BEGINNINGS, default="rewind", help="how a round begins: with early weights (default) or …"
     )
-    parser.add_argument("--floor", type=_count, default=1, metavar="N", help="units that every layer keeps (default 1)")
+    parser.add_argument("--floor", type=count, default=1, metavar="N", help="units that every layer keeps (default 1)")
     parser.add_argument(
         "--worse",
         type=_worse,
@@ -107,16 +107,16 @@ def add_trim(parser: argparse.ArgumentParser) -> None:
         help="ship the smallest round whose validation loss is at most so much above the dense one's, e.g. 0.02 "
         "(default: the last round, whatever its loss)",
     )
-    parser.add_argument("--steps", type=_count, metavar="N", help="of one training (default: the recipe's)")
-    parser.add_argument("--rewind", type=_seed, metavar="STEP", help="that rounds go back to (default: 5 %% of steps)")
+    parser.add_argument("--steps", type=count, metavar="N", help="of one training (default: the recipe's)")
+    parser.add_argument("--rewind", type=whole, metavar="STEP", help="that rounds go back to (default: 5 %% of steps)")
     parser.add_argument("--family", choices=TRIMMED, default="instrument", help="train and trim another decoder for it")
     parser.add_argument(
-        "--width", type=_count, metavar="N", help="of the dense instrument's hidden layers (default: the recipe's)"
+        "--width", type=count, metavar="N", help="of the dense instrument's hidden layers (default: the recipe's)"
     )
     parser.add_argument(
         "--int8", action="store_true", help="try int8 operator by operator; ship what is faster here and as good"
     )
-    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is random (default 0)")
+    parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of all that is random (default 0)")
     parser.add_argument("--title", help="what the card calls the instrument (default: its name)")
     parser.add_argument("--licence", help="of the weights, for the card (default: the source's)")
     parser.add_argument(
@@ -186,13 +186,13 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _seed(text: str) -> int:
+def whole(text: str) -> int:
     if not text.isdecimal() or len(text) > 18:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on, of 18 digits at most")
     return int(text)
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     if not text.isdecimal() or len(text) > 9 or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 999999999")
     return int(text)

@@ -5,8 +5,10 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from neurorack.arguments import folder
 from neurorack.errors import BadInput
 from neurorack.learn.commands.ending import resumable
+from neurorack.learn.commands.options import count, whole
 from neurorack.learn.trim import estimate, sweep, table
 from neurorack.learn.trim.cost import BY
 from neurorack.learn.trim.criteria import CRITERIA
@@ -28,7 +30,7 @@ def main() -> int:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints, results, table, figure")
+    parser.add_argument("--out", type=folder, required=True, metavar="DIR", help="checkpoints, results, table, figure")
     parser.add_argument("--families", nargs="+", choices=sweep.FAMILIES, default=sweep.FAMILIES, metavar="NAME")
     criteria = ("gradient", *sweep.RIVALS)
     parser.add_argument(
@@ -40,23 +42,23 @@ def main() -> int:
         help=f"{', '.join(CRITERIA)}; for as many steps and not trimmed, {sweep.SCRATCH}: a small network, "
         f"{sweep.LONGER}: the dense one (default {' '.join(criteria)})",
     )
-    parser.add_argument("--seeds", type=_whole, nargs="+", default=(0, 1, 2), metavar="N")
+    parser.add_argument("--seeds", type=whole, nargs="+", default=(0, 1, 2), metavar="N")
     parser.add_argument("--keep", type=_share, default=0.01, metavar="SHARE", help="that the last round keeps (0.01)")
     parser.add_argument("--by", choices=BY, default="parameters", help="the cost that --keep is of")
-    parser.add_argument("--rounds", type=_whole, default=6, metavar="N")
+    parser.add_argument("--rounds", type=count, default=6, metavar="N")
     parser.add_argument("--begin", choices=BEGINNINGS, default="fine-tune", help="how a round begins (fine-tune)")
     parser.add_argument(
         "--rewind", type=_share, default=0.6, metavar="SHARE", help="of steps, that rounds go back to (0.6)"
     )
     parser.add_argument("--local", action="store_true", help="keep the same share of every layer")
-    parser.add_argument("--steps", type=_count, metavar="N", help="of one training (default: the family's)")
+    parser.add_argument("--steps", type=count, metavar="N", help="of one training (default: the family's)")
     parser.add_argument("--source", default="fluid", metavar="BUNDLE", help="whose encoder families use (fluid)")
-    parser.add_argument("--cache", type=Path, default=Path("out/learn"), metavar="DIR", help="where sounds are kept")
+    parser.add_argument("--cache", type=folder, default=Path("out/learn"), metavar="DIR", help="where sounds are kept")
     parser.add_argument("--table", action="store_true", help="train nothing: only what DIR holds, as table and figure")
     parser.add_argument("--ray", action="store_true", help="a cell a core; a cluster must see --out and --cache")
     cores = os.cpu_count() or 1
     parser.add_argument(
-        "--workers", type=_count, default=cores, metavar="N", help="cores that Ray takes of this machine"
+        "--workers", type=count, default=cores, metavar="N", help="cores that Ray takes of this machine"
     )
     options = parser.parse_args()
     try:
@@ -71,18 +73,6 @@ def _share(text: str) -> float:
         if 0.0 <= float(text) < 1.0:
             return float(text)
     raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to below 1")
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or len(text) > 9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 999999999")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not (number := _whole(text)):
-        raise argparse.ArgumentTypeError("0 of them is too few")
-    return number
 
 
 def _table(options: argparse.Namespace) -> int:
