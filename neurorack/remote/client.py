@@ -20,9 +20,9 @@ from neurorack.rundir import SERVICE, default_run_dir, stranger
 SOCKET, VERSIONS, ANSWER_MAX = "remote.socket", (2, 1), 1 << 18
 """As in `remote.messages`, which a command that only asks does without, and without what that imports."""
 
-_WISHES, WISH_S = ("set", "preset", "gesture", "panic"), 2 * ANSWER_S + 1.0
-"""What waits for the daemon, and how long at most: as long as the server does for it, and for what is asked before, and
-a little longer, so that the server's own word of what became of it comes first."""
+_WISHES, WISH_S = ("set", "preset", "gesture", "panic"), ANSWER_S + 3.0
+"""What waits for the daemon, and how long at most: as long as the server lets it, which looks for that once a second,
+and a little longer, so that the server's own word of what became of it comes first."""
 
 _MEND = "start the module, or give another --run-dir"
 
