@@ -179,10 +179,10 @@ def _chips(board: Any, run_dir: Path | None, missing: str) -> Iterator[Finding]:
     from neurorack.jacks.smbus import SmbusOnly
     from neurorack.jacks.twins import twins
     from neurorack.remote.client import find_run_dir
-    from neurorack.rundir import holder
+    from neurorack.rundir import holder, may_enter
 
     place = find_run_dir(run_dir)  # the service's, too: whose converters play are left alone
-    plays = place.exists() and (not os.access(place, os.X_OK) or bool(holder(place / "jacks.lock")))
+    plays = not may_enter(place) or bool(holder(place / "jacks.lock"))
     chips = {
         "adc.voct": board.adc.voct,
         "adc.cv": board.adc.cv,
@@ -255,12 +255,12 @@ def _jacks(board: Any, run_dir: Path | None) -> Iterator[Finding]:
     from neurorack.jacks.rest import measure_rest
     from neurorack.jacks.scan import Scan
     from neurorack.remote.client import find_run_dir
-    from neurorack.rundir import holder, stranger
+    from neurorack.rundir import holder, may_enter, stranger
     from neurorack.shared import VOLTS, Snapshot
     from neurorack.words import CV_JACKS
 
     place, clock = find_run_dir(run_dir), MonotonicClock()
-    if place.exists() and not os.access(place, os.X_OK):
+    if not may_enter(place):
         strange = stranger(place)
         yield Finding("jacks", NOTE, strange.what, strange.mend)
         return
@@ -612,7 +612,7 @@ def _settings() -> Iterator[Finding]:
         mend = "play on, the next save keeps them beside; or mend them while no module runs, as README.md has it"
     for notice in store.notices:
         yield Finding("settings", NOTE, notice, mend)
-    there = next(place for place in (store.folder, *store.folder.resolve().parents) if place.exists())
+    there = next(place for place in (store.folder, *store.folder.resolve().parents) if os.path.exists(place))
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         yield Finding("settings", OK, f"{store.folder}, {presets} presets")
     else:

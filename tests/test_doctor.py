@@ -10,6 +10,7 @@ import time
 import msgspec
 import numpy as np
 import pytest
+from locked import locked_out
 
 from neurorack import doctor
 from neurorack.board import load_board
@@ -26,7 +27,7 @@ from neurorack.jacks.smbus import SmbusOnly
 from neurorack.mailbox import Mailbox
 from neurorack.rack.bus import RackBus
 from neurorack.rack.control import RackControl
-from neurorack.rundir import Lock
+from neurorack.rundir import Lock, stranger
 from neurorack.shared import PANEL, VOLTS, Snapshot, Switch
 from neurorack.statedir import calibration_path
 from neurorack.words import CV_JACKS
@@ -148,16 +149,22 @@ def test_converters_that_are_at_work_are_not_disturbed(only, tmp_path, rack_boar
 def test_a_module_that_one_may_not_look_into_is_not_disturbed_either(only, tmp_path, rack_board, monkeypatch):
     """The service's own folder, to a user who is not in its group."""
     only("_chips")
-    monkeypatch.setattr("neurorack.doctor.os.access", lambda path, mode: False)
+    monkeypatch.setattr("neurorack.rundir.may_enter", lambda path: False)
     monkeypatch.setattr("neurorack.jacks.twins.twins", lambda *_: pytest.fail("wrote to a converter"))
     assert [f.state for f in told(examine(rack_board, tmp_path / "run"), "chips")] == [OK] * 5
 
 
-def test_whoever_may_not_look_into_a_module_is_told_how_to_get_in(only, tmp_path, rack_board, monkeypatch):
-    only("_jacks")
-    monkeypatch.setattr("neurorack.doctor.os.access", lambda path, mode: False)
-    (found,) = told(examine(rack_board, tmp_path / "run"), "jacks")
-    assert "group" in found.mend
+def test_whoever_may_not_look_into_a_module_is_told_how_to_get_in_and_nothing_faints(only, run_dir, monkeypatch):
+    monkeypatch.setenv("NEURORACK_RUN_DIR", str(run_dir))
+    only("_chips", "_jacks", "_calibration")
+    board = load_board()
+    with Lock(run_dir / "jacks.lock"), locked_out(run_dir):
+        report = examine()
+        strange = stranger(run_dir)
+    assert not [finding for finding in report.findings if "could not be examined" in finding.what]
+    for topic in ("jacks", "calibration", "run directory"):
+        assert told(report, topic)[0].mend == strange.mend
+    assert len(told(report, "chips")) == len(board.buses), "that there are none here is still told"
 
 
 def test_jacks_that_nobody_reads_are_measured(models, tmp_path, rack_board):

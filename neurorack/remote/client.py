@@ -15,7 +15,7 @@ from typing import Any
 
 from neurorack.errors import BadInput
 from neurorack.mailbox import ANSWER_S, short_path
-from neurorack.rundir import SERVICE, default_run_dir, stranger
+from neurorack.rundir import SERVICE, default_run_dir, may_enter, stranger
 
 SOCKET, VERSIONS, ANSWER_MAX = "remote.socket", (2, 1), 1 << 18
 """As in `remote.messages`, which a command that only asks does without, and without what that imports."""
@@ -33,8 +33,8 @@ def find_run_dir(given: Path | None) -> Path:
     if given is not None:
         return given
     own = default_run_dir()
-    runs = any((own / name).exists() for name in (SOCKET, "panic"))  # the server may be the one that is dead
-    return own if runs or not SERVICE.is_dir() else SERVICE
+    meant = not may_enter(own) or any((own / name).exists() for name in (SOCKET, "panic"))  # the server may be dead
+    return own if meant or not SERVICE.is_dir() else SERVICE
 
 
 class Client:
