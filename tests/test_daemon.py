@@ -504,6 +504,17 @@ def test_a_last_word_without_a_line_end_is_heard(tmp_path, lines):
     assert keeper.last_words == "the end"
 
 
+def test_what_was_said_before_this_run_began_is_not_told(tmp_path, lines):
+    (tmp_path / "part.err").write_text("part: metrics are not saved\n")
+    keeper = keep(tmp_path, lines, "print('part: hello')")
+    keeper.tail()  # as the daemon does while it waits to start it
+    assert lines == []
+    keeper.begin()
+    ended(keeper)
+    keeper.ended()
+    assert lines[0] == "part: hello"
+
+
 def test_a_log_begins_anew_where_it_has_grown_too_long(tmp_path):
     err = tmp_path / "engine.err"
     for _ in range(2):
