@@ -181,6 +181,16 @@ class Lock:
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
 
+    @property
+    def gone(self) -> bool:
+        """Whether its file was removed, or another stands in its place: then nobody sees that we hold it."""
+        try:
+            return not os.path.samestat(os.stat(self.path), os.fstat(self._fd))
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:  # not for us to say
+            return False
+
     def release(self) -> None:
         """Let go; harmless twice. The file stays: removing it would let two processes hold 'the' lock."""
         if self._fd >= 0:

@@ -3,7 +3,9 @@
 import argparse
 import io
 import os
+import select
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -231,6 +233,19 @@ def test_a_second_one_is_refused_in_one_line_that_names_the_first(bench):
     assert len(said) == 1
     assert f"process {first.pid}" in said[0]
     bench.wait_for_sound()
+
+
+def test_one_whose_run_directory_is_removed_ends_in_one_line_with_all_it_started(bench):
+    daemon = bench.start()
+    bench.wait_for_sound()
+    parts = [os.pidfd_open(bench.pid(name)) for name in ("engine", "jacks")]
+    shutil.rmtree(bench.run_dir, ignore_errors=True)  # others may just make a file there
+    assert daemon.wait(PATIENCE_S) == 2
+    assert select.select(parts, [], [], 0)[0] == parts, "they have ended"
+    for part in parts:
+        os.close(part)
+    last = daemon.stderr.read().splitlines()[-1]
+    assert last.startswith("neurorack: the run directory was removed under the module that played there")
 
 
 def test_an_attached_one_ends_when_its_owner_is_gone(bench):

@@ -64,7 +64,7 @@ def test_the_next_daemon_takes_the_place_of_one_that_died(tmp_path):
 def test_of_one_that_does_not_answer_is_told_that_it_may_do_it_yet(tmp_path, monkeypatch):
     monkeypatch.setattr(mailbox, "ANSWER_S", 0.05)
     box = Mailbox(tmp_path)
-    with pytest.raises(BadInput, match="does not answer .* it may do it yet: look before you ask again"):
+    with pytest.raises(BadInput, match=r"does not answer .* it may do it yet: look before you ask again"):
         ask(tmp_path, b"?")
     letter = box.take()
     assert letter is not None

@@ -76,6 +76,20 @@ def test_one_without_room_is_refused_and_its_own_files_count_as_room(tmp_path, m
     check_room(tmp_path)
 
 
+def test_a_lock_whose_file_is_removed_or_another_is_gone(tmp_path):
+    path = tmp_path / "run" / "daemon.lock"
+    path.parent.mkdir()
+    with Lock(path) as lock:
+        assert not lock.gone
+        path.unlink()
+        assert lock.gone
+        with Lock(path):
+            assert lock.gone
+        path.unlink()
+        path.parent.rmdir()
+        assert lock.gone
+
+
 @pytest.mark.parametrize("command", [["ctl", "panic"], ["ctl", "get"], ["presets", "list"]], ids=" ".join)
 @pytest.mark.parametrize("named", ["option", "environment"])
 def test_who_may_not_enter_is_told_how_to_get_in_and_not_that_no_module_plays(
