@@ -49,7 +49,7 @@ class Module:
         environment = {**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"}  # as `log` reads it
         # Two instances may share the file for the moment in which the second is refused, hence a+.
         with in_the_way(self.run_dir):
-            self._err = open(self.run_dir / "daemon.err", "ab+")  # noqa: SIM115, kept: its name may be removed
+            self._err = open(self.run_dir / "daemon.err", "ab+")  # noqa: SIM115 (its name may be removed)
             self._told = self._err.tell()
             self._process = subprocess.Popen(
                 command,
