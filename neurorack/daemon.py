@@ -411,6 +411,9 @@ class Daemon:
             ready = select.select(watched, [], [], max(0.0, due_s - now_s))[0]
             if wake in ready or (0 in ready and not os.read(0, 4096)):
                 return 0
+            if self._lock.gone:  # a second module could start there, and nobody would find this one
+                what, mend = "the run directory was removed under the module that played there", "start it again"
+                raise BadInput(what, str(self.run_dir), mend)
             for keeper in self._keepers:
                 if keeper.pidfd in ready and self._after_end(keeper) == 2 and self._attached and self._unborn(keeper):
                     raise BadInput.parse(keeper.last_words)  # somebody waits to hear what was refused

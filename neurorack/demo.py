@@ -44,22 +44,33 @@ class Module:
         self.started_ns = time.monotonic_ns()
         self.run_dir = open_run_dir(options.run_dir)
         check_room(self.run_dir)
-        self._err = self.run_dir / "daemon.err"
+        self._heard = b""
         command = [sys.executable, "-m", "neurorack.daemon", *to_arguments(options), "--attached"]
         environment = {**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"}  # as `log` reads it
         # Two instances may share the file for the moment in which the second is refused, hence a+.
-        with in_the_way(self.run_dir), open(self._err, "ab+") as err:
-            self._told = err.tell()
+        with in_the_way(self.run_dir):
+            self._err = open(self.run_dir / "daemon.err", "ab+")  # noqa: SIM115 (its name may be removed)
+            self._told = self._err.tell()
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=err, stderr=err, env=environment, start_new_session=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=self._err,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
             )
 
     @property
     def log(self) -> list[str]:
         """What it has said so far."""
-        with open(self._err, "rb") as err:
-            err.seek(self._told)
-            return [line.removeprefix("neurorack: ") for line in err.read().decode("utf-8", "replace").splitlines()]
+        if not self._err.closed:
+            self._hear()
+        return [line.removeprefix("neurorack: ") for line in self._heard.decode("utf-8", "replace").splitlines()]
+
+    def _hear(self) -> None:
+        """Not with `read`: the daemon's descriptor is at the same place in the file."""
+        fd = self._err.fileno()
+        self._heard = os.pread(fd, os.fstat(fd).st_size, self._told)
 
     def check(self) -> None:
         """Raise BadInput where it has ended, with its reason."""
@@ -109,6 +120,8 @@ class Module:
         except subprocess.TimeoutExpired:
             self._process.kill()
             status = self._process.wait()
+        self._hear()
+        self._err.close()
         if status < 0:
             self._end_orphans()
 

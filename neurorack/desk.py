@@ -92,12 +92,13 @@ class Desk:
         from neurorack.patch.matrix import patched
         from neurorack.settings.playing import Playing, enveloped_of, is_safe, knobs_of, safe
 
-        self._playing = Playing(run_dir, gate_delay_s=gate_delay_s, listen=listen)
-        found = self._playing.found() if plays_on and self._first is None else None
-        if found is not None and self.sheltered:
-            self._playing.play(found)
+        playing = Playing(run_dir, gate_delay_s=gate_delay_s, listen=listen)
+        found = playing.found() if plays_on and self._first is None else None
+        if found is not None and playing.sheltered:
+            playing.play(found)
+            self._playing = playing
             return
-        self._playing.sheltered = False
+        playing.sheltered = False
         remembered = self._memory.settings.playing
         if found and is_safe(found) and remembered and not _alike(found, remembered):  # a panic without a daemon
             self._memory.remember(msgspec.structs.replace(self._memory.settings, before_panic=remembered))
@@ -111,7 +112,8 @@ class Desk:
             if patch != {"knobs": sound.knobs, "enveloped": sound.enveloped}:
                 sound, found = msgspec.structs.replace(sound, **patch, pots=None), None
         sound = msgspec.structs.replace(sound, **self._given)
-        self._playing.play(sound, recall=found is None)
+        playing.play(sound, recall=found is None)
+        self._playing = playing  # and not before: what ends without a sound has none to remember
 
     def open(self, run_dir: Path) -> None:
         """Look the bundle up and open the mailbox. BadInput where the bundle cannot be found; all else goes on then.

@@ -4,6 +4,7 @@ Every check returns findings and none raises. What could hang or crash (PortAudi
 limits) is tried in a child process with a time limit.
 """
 
+import contextlib
 import grp
 import gzip
 import json
@@ -13,11 +14,14 @@ import pwd
 import resource
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 import neurorack
 from neurorack.errors import BadInput
@@ -175,10 +179,10 @@ def _chips(board: Any, run_dir: Path | None, missing: str) -> Iterator[Finding]:
     from neurorack.jacks.smbus import SmbusOnly
     from neurorack.jacks.twins import twins
     from neurorack.remote.client import find_run_dir
-    from neurorack.rundir import holder
+    from neurorack.rundir import holder, may_enter
 
     place = find_run_dir(run_dir)  # the service's, too: whose converters play are left alone
-    plays = place.exists() and (not os.access(place, os.X_OK) or bool(holder(place / "jacks.lock")))
+    plays = not may_enter(place) or bool(holder(place / "jacks.lock"))
     chips = {
         "adc.voct": board.adc.voct,
         "adc.cv": board.adc.cv,
@@ -251,12 +255,12 @@ def _jacks(board: Any, run_dir: Path | None) -> Iterator[Finding]:
     from neurorack.jacks.rest import measure_rest
     from neurorack.jacks.scan import Scan
     from neurorack.remote.client import find_run_dir
-    from neurorack.rundir import holder, stranger
+    from neurorack.rundir import holder, may_enter, stranger
     from neurorack.shared import VOLTS, Snapshot
     from neurorack.words import CV_JACKS
 
     place, clock = find_run_dir(run_dir), MonotonicClock()
-    if place.exists() and not os.access(place, os.X_OK):
+    if not may_enter(place):
         strange = stranger(place)
         yield Finding("jacks", NOTE, strange.what, strange.mend)
         return
@@ -531,6 +535,7 @@ def _run_directory(run_dir: Path | None) -> Iterator[Finding]:
     running = {name: holder(place / f"{name}.lock") for name in ("daemon", "engine", "jacks", "remote")}
     alive = ", ".join(f"{name} (process {pid})" for name, pid in running.items() if pid)
     yield Finding("run directory", OK, f"running: {alive}" if alive else "no module runs here", data=running)
+    yield from _daemon(place, running)
     if not running["daemon"]:
         return
     if not running["remote"]:
@@ -541,6 +546,58 @@ def _run_directory(run_dir: Path | None) -> Iterator[Finding]:
         if running[name] and not (place / socket).is_socket():
             mend = f"wait a second, it is made anew; else remove what is in its place, and end process {running[name]}"
             yield Finding("run directory", NOTE, f"{socket} is gone, though {name} runs ({place})", mend)
+
+
+STILL_S = 3.0
+"""A panel that stands still for so long has not been drawn sixty times: then the daemon itself is asked."""
+
+
+def _daemon(place: Path, running: dict[str, int]) -> Iterator[Finding]:
+    """A daemon that hangs; and a panic that none is there to end."""
+    from neurorack.shared import Switch
+
+    daemon = running["daemon"]
+    if daemon and (still_s := _still_s(place)) > STILL_S and not _answers(place):
+        why = f"the daemon has not stirred for {still_s:.0f} s (process {daemon})"
+        mend = f"`kill -CONT {daemon}` where somebody has stopped it; else `kill -KILL {daemon}`, and start it again"
+    elif running["engine"] and not daemon:
+        why = "no daemon runs to let it play again"
+        mend = "`neurorack ctl panic` once more plays as out of the box; or start the daemon"
+    else:
+        return
+    silenced = False
+    with contextlib.suppress(BadInput):  # no switch, no panic
+        switch = Switch(place / "panic")
+        silenced = bool(running["engine"]) and switch.on
+        switch.close()
+    if silenced:
+        why = f"silenced by panic, and {why}"
+    if silenced or daemon:
+        yield Finding("run directory", BROKEN, why, mend)
+
+
+def _still_s(place: Path) -> float:
+    """Seconds since the daemon has drawn its panel; 0 where it never has."""
+    from neurorack.shared import PANEL, Snapshot
+
+    try:
+        panel = Snapshot(place / "panel", PANEL)
+    except BadInput:
+        return 0.0
+    drawn_ns = int(panel.record["t_ns"]) if panel.refresh() else 0
+    panel.close()
+    return (time.monotonic_ns() - drawn_ns) * 1e-9 if drawn_ns else 0.0
+
+
+def _answers(place: Path) -> bool:
+    """Whether the daemon takes a letter in good time."""
+    from neurorack.mailbox import ask
+    from neurorack.presets import Request
+
+    try:
+        return ask(place, msgspec.json.encode(Request("list"))) is not None
+    except BadInput:
+        return False
 
 
 def _settings() -> Iterator[Finding]:
@@ -555,7 +612,7 @@ def _settings() -> Iterator[Finding]:
         mend = "play on, the next save keeps them beside; or mend them while no module runs, as README.md has it"
     for notice in store.notices:
         yield Finding("settings", NOTE, notice, mend)
-    there = next(place for place in (store.folder, *store.folder.resolve().parents) if place.exists())
+    there = next(place for place in (store.folder, *store.folder.resolve().parents) if os.path.exists(place))
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         yield Finding("settings", OK, f"{store.folder}, {presets} presets")
     else:

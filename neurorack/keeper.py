@@ -74,7 +74,8 @@ class Keeper:
         self._log, self.pulse = log, pulse
         self._child: subprocess.Popen[bytes] | None = None
         self._started_s = 0.0
-        self._told = self._began_at = 0  # bytes of its file that were passed on, and that others wrote before it
+        # Bytes of its file that were passed on, and that others wrote before it: what is there is of an earlier run.
+        self._told = self._began_at = self._written()
         self._crash: Crash | None = None
 
     def begin(self) -> None:
@@ -223,7 +224,6 @@ class Watcher(Keeper):
     ) -> None:
         super().__init__(name, (), run_dir, log, pulse)
         self._gone_s: float | None = time.monotonic()
-        self._told = self._began_at = self._written()
         self._end, self._last_said = end_path(run_dir, name), b""
 
     @property

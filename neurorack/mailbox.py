@@ -109,6 +109,9 @@ def ask(run_dir: Path, request: bytes) -> bytes | None:
         return None
     except PermissionError as error:
         raise stranger(run_dir) from error
+    except TimeoutError as error:
+        mend = "it may do it yet: look before you ask again, or start it anew"
+        raise BadInput(f"the module does not answer within {ANSWER_S:g} s", str(run_dir), mend) from error
     except OSError as error:
         what = f"the module does not answer: {error.strerror or error}"
         raise BadInput(what, str(run_dir), "try again, or start it anew") from error

@@ -2,7 +2,9 @@
 
 import contextlib
 import fcntl
+import grp
 import os
+import pwd
 import shutil
 import stat
 import time
@@ -37,9 +39,41 @@ def default_run_dir() -> Path:
 
 
 def stranger(run_dir: Path) -> BadInput:
-    """What to say to whoever may not enter it."""
-    mend = "join its group: sudo usermod --append --groups neurorack $USER, and log in again"
+    """What to say to whoever may not enter it: join the group that may; where none may, whose it is."""
+    for closed in (run_dir, *run_dir.absolute().parents):
+        with contextlib.suppress(OSError):  # below one that is closed: that one counts
+            status = closed.stat()
+            break
+    if status.st_mode & stat.S_IXGRP:
+        mend = f"join its group: sudo usermod --append --groups {_group(status.st_gid)} $USER, and log in again"
+    else:
+        mend = f"{closed} is {_user(status.st_uid)}'s alone: ask as that user, or give another --run-dir"
     return BadInput("you may not look after this module", str(run_dir), mend)
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def may_enter(run_dir: Path) -> bool:
+    """Whether we may look into it; so one may where there is none."""
+    try:
+        os.stat(f"{run_dir}/.")
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def open_run_dir(path: Path | None = None) -> Path:
@@ -72,7 +106,7 @@ def check_run_dir(path: Path) -> Path:
         ) from error
     if not stat.S_ISDIR(status.st_mode):
         raise BadInput("the run directory is no folder", str(path), "remove it, or give another with NEURORACK_RUN_DIR")
-    if status.st_uid != os.geteuid() and not os.access(path, os.X_OK):
+    if status.st_uid != os.geteuid() and not may_enter(path):
         raise stranger(path)
     if status.st_uid not in (0, os.geteuid()) or status.st_mode & stat.S_IWOTH:
         raise BadInput("others may write to the run directory", str(path), f"chown it to you, chmod 700 {path}")
@@ -146,6 +180,16 @@ class Lock:
                 time.sleep(0.01)
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+
+    @property
+    def gone(self) -> bool:
+        """Whether its file was removed, or another stands in its place: then nobody sees that we hold it."""
+        try:
+            return not os.path.samestat(os.stat(self.path), os.fstat(self._fd))
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:  # not for us to say
+            return False
 
     def release(self) -> None:
         """Let go; harmless twice. The file stays: removing it would let two processes hold 'the' lock."""

@@ -218,6 +218,18 @@ def test_a_folder_in_the_way_is_named(place, name):
     assert [holder(place / "run" / f"{part}.lock") for part in ("engine", "jacks")] == [0, 0]
 
 
+def test_a_run_directory_removed_under_the_demo_is_named_though_the_daemons_lines_went_with_it(place):
+    command = [sys.executable, "-m", "neurorack", "run", "--rack", "--device", "null", "--bundle", "tiny", "--json"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as demo:
+        while not (place / "run" / "tap").exists():
+            assert demo.poll() is None
+            time.sleep(0.02)
+        shutil.rmtree(place / "run", ignore_errors=True)
+        said = demo.communicate(timeout=60)[1]
+    assert demo.returncode == 2
+    assert said.startswith("neurorack: the run directory was removed under the module") and said.count("\n") == 1
+
+
 @pytest.mark.parametrize("command", [["run", "--rack"], ["doctor"]], ids=" ".join)
 def test_an_empty_run_dir_is_not_the_current_folder(place, command, capfd):
     assert cli.main([*command, "--run-dir", ""]) == 2

@@ -3,7 +3,9 @@
 import argparse
 import io
 import os
+import select
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -231,6 +233,19 @@ def test_a_second_one_is_refused_in_one_line_that_names_the_first(bench):
     assert len(said) == 1
     assert f"process {first.pid}" in said[0]
     bench.wait_for_sound()
+
+
+def test_one_whose_run_directory_is_removed_ends_in_one_line_with_all_it_started(bench):
+    daemon = bench.start()
+    bench.wait_for_sound()
+    parts = [os.pidfd_open(bench.pid(name)) for name in ("engine", "jacks")]
+    shutil.rmtree(bench.run_dir, ignore_errors=True)  # others may just make a file there
+    assert daemon.wait(PATIENCE_S) == 2
+    assert select.select(parts, [], [], 0)[0] == parts, "they have ended"
+    for part in parts:
+        os.close(part)
+    last = daemon.stderr.read().splitlines()[-1]
+    assert last.startswith("neurorack: the run directory was removed under the module that played there")
 
 
 def test_an_attached_one_ends_when_its_owner_is_gone(bench):
@@ -502,6 +517,17 @@ def test_a_last_word_without_a_line_end_is_heard(tmp_path, lines):
     ended(keeper)
     keeper.ended()
     assert keeper.last_words == "the end"
+
+
+def test_what_was_said_before_this_run_began_is_not_told(tmp_path, lines):
+    (tmp_path / "part.err").write_text("part: metrics are not saved\n")
+    keeper = keep(tmp_path, lines, "print('part: hello')")
+    keeper.tail()  # as the daemon does while it waits to start it
+    assert lines == []
+    keeper.begin()
+    ended(keeper)
+    keeper.ended()
+    assert lines[0] == "part: hello"
 
 
 def test_a_log_begins_anew_where_it_has_grown_too_long(tmp_path):

@@ -235,6 +235,17 @@ def test_the_command_line_overrules_what_is_remembered(make, tmp_path):
     desk.close()
 
 
+def test_a_patch_that_cannot_be_is_refused_in_its_own_words_and_nothing_is_lost(place, run_dir, state_dir):
+    remembered = Store(state_dir).load()
+    desk = Desk(state_dir, "tiny", bundle=None, assignments=["cv1=nope"], intonation=None)
+    with pytest.raises(BadInput, match="nope"):
+        try:
+            desk.begin(run_dir, plays_on=False, gate_delay_s=0.0, listen=False)
+        finally:
+            desk.close()  # as the daemon does on its way out
+    assert Store(state_dir).load() == remembered
+
+
 @pytest.mark.parametrize("task", ["freeze", "retrigger", "tap", "next preset"])
 def test_other_tasks_and_no_presets_change_nothing(make, task):
     desk = make(task)

@@ -5,10 +5,12 @@ import json
 import os
 import re
 import shutil
+import time
 
 import msgspec
 import numpy as np
 import pytest
+from locked import locked_out
 
 from neurorack import doctor
 from neurorack.board import load_board
@@ -25,8 +27,8 @@ from neurorack.jacks.smbus import SmbusOnly
 from neurorack.mailbox import Mailbox
 from neurorack.rack.bus import RackBus
 from neurorack.rack.control import RackControl
-from neurorack.rundir import Lock
-from neurorack.shared import VOLTS, Snapshot
+from neurorack.rundir import Lock, stranger
+from neurorack.shared import PANEL, VOLTS, Snapshot, Switch
 from neurorack.statedir import calibration_path
 from neurorack.words import CV_JACKS
 
@@ -147,16 +149,22 @@ def test_converters_that_are_at_work_are_not_disturbed(only, tmp_path, rack_boar
 def test_a_module_that_one_may_not_look_into_is_not_disturbed_either(only, tmp_path, rack_board, monkeypatch):
     """The service's own folder, to a user who is not in its group."""
     only("_chips")
-    monkeypatch.setattr("neurorack.doctor.os.access", lambda path, mode: False)
+    monkeypatch.setattr("neurorack.rundir.may_enter", lambda path: False)
     monkeypatch.setattr("neurorack.jacks.twins.twins", lambda *_: pytest.fail("wrote to a converter"))
     assert [f.state for f in told(examine(rack_board, tmp_path / "run"), "chips")] == [OK] * 5
 
 
-def test_whoever_may_not_look_into_a_module_is_told_how_to_get_in(only, tmp_path, rack_board, monkeypatch):
-    only("_jacks")
-    monkeypatch.setattr("neurorack.doctor.os.access", lambda path, mode: False)
-    (found,) = told(examine(rack_board, tmp_path / "run"), "jacks")
-    assert "group" in found.mend
+def test_whoever_may_not_look_into_a_module_is_told_how_to_get_in_and_nothing_faints(only, run_dir, monkeypatch):
+    monkeypatch.setenv("NEURORACK_RUN_DIR", str(run_dir))
+    only("_chips", "_jacks", "_calibration")
+    board = load_board()
+    with Lock(run_dir / "jacks.lock"), locked_out(run_dir):
+        report = examine()
+        strange = stranger(run_dir)
+    assert not [finding for finding in report.findings if "could not be examined" in finding.what]
+    for topic in ("jacks", "calibration", "run directory"):
+        assert told(report, topic)[0].mend == strange.mend
+    assert len(told(report, "chips")) == len(board.buses), "that there are none here is still told"
 
 
 def test_jacks_that_nobody_reads_are_measured(models, tmp_path, rack_board):
@@ -416,3 +424,49 @@ def test_sockets_and_a_server_that_are_gone_beside_a_module_that_runs_are_told_w
             (run_dir / "daemon.socket").unlink()
             assert said()[len(quiet)] == "daemon.socket is gone, though daemon runs"
         box.close()
+
+
+@pytest.fixture
+def hanging(only, tmp_path, monkeypatch):
+    """The run directory of a module that plays, whose daemon drew its panel a minute ago and answers nobody."""
+    only()
+    monkeypatch.setattr("neurorack.mailbox.ANSWER_S", 0.05)
+    run_dir = tmp_path / "run"
+    run_dir.mkdir(mode=0o700)
+    panel, switch, box = Snapshot(run_dir / "panel", PANEL, create=True), Switch(run_dir / "panic", create=True), None
+    panel.record["t_ns"] = time.monotonic_ns() - 60_000_000_000
+    panel.publish()
+    with Lock(run_dir / "engine.lock"), Lock(run_dir / "daemon.lock") as daemon:
+        box = Mailbox(run_dir)
+        yield run_dir, daemon, panel, switch
+        box.close()
+    switch.close()
+    panel.close()
+
+
+def test_a_daemon_that_hangs_is_told_with_since_when_and_whether_it_is_silent(hanging):
+    run_dir, _, panel, switch = hanging
+    report = examine(run_dir=run_dir)
+    (found,) = broken(report)
+    assert found.what == f"the daemon has not stirred for 60 s (process {os.getpid()})"
+    assert f"kill -CONT {os.getpid()}" in found.mend and report.status == 1
+    switch.on = True
+    (found,) = broken(examine(run_dir=run_dir))
+    assert found.what.startswith("silenced by panic, and the daemon has not stirred for 60 s")
+    panel.record["t_ns"] = time.monotonic_ns()
+    panel.publish()
+    assert not broken(examine(run_dir=run_dir)), "a panic that lasts its second"
+
+
+def test_a_panic_that_no_daemon_is_there_to_end_is_told(hanging):
+    run_dir, daemon, _, switch = hanging
+    daemon.release()
+    assert not broken(examine(run_dir=run_dir)), "engine and jacks play on by themselves"
+    switch.on = True
+    (found,) = broken(examine(run_dir=run_dir))
+    assert found.what == "silenced by panic, and no daemon runs to let it play again"
+    assert "ctl panic" in found.mend
+
+
+def broken(report):
+    return [finding for finding in report.findings if finding.state == BROKEN]

@@ -61,10 +61,10 @@ def test_the_next_daemon_takes_the_place_of_one_that_died(tmp_path):
     box.close()
 
 
-def test_one_that_does_not_answer_is_told_of(tmp_path, monkeypatch):
+def test_of_one_that_does_not_answer_is_told_that_it_may_do_it_yet(tmp_path, monkeypatch):
     monkeypatch.setattr(mailbox, "ANSWER_S", 0.05)
     box = Mailbox(tmp_path)
-    with pytest.raises(BadInput, match="does not answer"):
+    with pytest.raises(BadInput, match=r"does not answer .* it may do it yet: look before you ask again"):
         ask(tmp_path, b"?")
     letter = box.take()
     assert letter is not None

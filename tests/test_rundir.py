@@ -1,11 +1,12 @@
 """The run directory is ours alone, or it is refused."""
 
+import grp
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import pwd
 from pathlib import Path
 
 import pytest
+from locked import locked_out
 
 from neurorack import cli, rundir
 from neurorack.errors import BadInput
@@ -75,28 +76,49 @@ def test_one_without_room_is_refused_and_its_own_files_count_as_room(tmp_path, m
     check_room(tmp_path)
 
 
-@contextmanager
-def locked_out(folder: Path) -> Iterator[None]:
-    """As somebody who may not enter this folder."""
-    mode, user = folder.stat().st_mode, os.geteuid()
-    folder.chmod(0)
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-        folder.chmod(mode)
+def test_a_lock_whose_file_is_removed_or_another_is_gone(tmp_path):
+    path = tmp_path / "run" / "daemon.lock"
+    path.parent.mkdir()
+    with Lock(path) as lock:
+        assert not lock.gone
+        path.unlink()
+        assert lock.gone
+        with Lock(path):
+            assert lock.gone
+        path.unlink()
+        path.parent.rmdir()
+        assert lock.gone
 
 
-@pytest.mark.parametrize("command", [["ctl", "panic"], ["ctl", "get"]], ids=" ".join)
-def test_who_may_not_enter_is_told_how_to_get_in_and_not_that_no_module_plays(run_dir, capsys, command):
-    assert cli.main([*command, "--run-dir", str(run_dir)]) == 2  # with all that is imported on the way
+@pytest.mark.parametrize("command", [["ctl", "panic"], ["ctl", "get"], ["presets", "list"]], ids=" ".join)
+@pytest.mark.parametrize("named", ["option", "environment"])
+def test_who_may_not_enter_is_told_how_to_get_in_and_not_that_no_module_plays(
+    run_dir, capsys, monkeypatch, command, named
+):
+    if named == "option":
+        command = [*command, "--run-dir", str(run_dir)]
+    else:
+        monkeypatch.setenv("NEURORACK_RUN_DIR", str(run_dir))
+    cli.main(command)  # with all that is imported on the way
     capsys.readouterr()
     with Lock(run_dir / "engine.lock"), locked_out(run_dir):
-        assert cli.main([*command, "--run-dir", str(run_dir)]) == 2
+        assert cli.main(command) == 2
+        strange = rundir.stranger(run_dir)
     said = capsys.readouterr().err
-    assert said == f"neurorack: {rundir.stranger(run_dir)}\n"
+    assert said == f"neurorack: {strange}\n"
+
+
+def test_a_group_is_named_where_it_may_enter_else_whose_it_is(run_dir):
+    below, group = run_dir / "below", grp.getgrgid(run_dir.stat().st_gid).gr_name
+    run_dir.chmod(0o770)
+    assert f"--groups {group} $USER" in rundir.stranger(run_dir).mend
+    run_dir.chmod(0o700)
+    alone = f"{run_dir} is {pwd.getpwuid(os.geteuid()).pw_name}'s alone: ask as that user, or give another --run-dir"
+    assert rundir.stranger(run_dir).mend == alone
+    below.mkdir()
+    with locked_out(run_dir):
+        assert not rundir.may_enter(below) and rundir.stranger(below).mend == alone
+    assert rundir.may_enter(below) and rundir.may_enter(run_dir / "none")
 
 
 def test_looking_at_a_run_directory_makes_none(tmp_path):

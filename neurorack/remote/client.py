@@ -15,14 +15,14 @@ from typing import Any
 
 from neurorack.errors import BadInput
 from neurorack.mailbox import ANSWER_S, short_path
-from neurorack.rundir import SERVICE, default_run_dir, stranger
+from neurorack.rundir import SERVICE, default_run_dir, may_enter, stranger
 
 SOCKET, VERSIONS, ANSWER_MAX = "remote.socket", (2, 1), 1 << 18
 """As in `remote.messages`, which a command that only asks does without, and without what that imports."""
 
-_WISHES, WISH_S = ("set", "preset", "gesture", "panic"), 2 * ANSWER_S + 1.0
-"""What waits for the daemon, and how long at most: as long as the server does for it, and for what is asked before, and
-a little longer, so that the server's own word of what became of it comes first."""
+_WISHES, WISH_S = ("set", "preset", "gesture", "panic"), ANSWER_S + 3.0
+"""What waits for the daemon, and how long at most: as long as the server lets it, which looks for that once a second,
+and a little longer, so that the server's own word of what became of it comes first."""
 
 _MEND = "start the module, or give another --run-dir"
 
@@ -33,8 +33,8 @@ def find_run_dir(given: Path | None) -> Path:
     if given is not None:
         return given
     own = default_run_dir()
-    runs = any((own / name).exists() for name in (SOCKET, "panic"))  # the server may be the one that is dead
-    return own if runs or not SERVICE.is_dir() else SERVICE
+    meant = not may_enter(own) or any((own / name).exists() for name in (SOCKET, "panic"))  # the server may be dead
+    return own if meant or not SERVICE.is_dir() else SERVICE
 
 
 class Client:

@@ -112,6 +112,8 @@ class _Letter:
     client: _Client | None
     id: Any
     request: Request | gestures.Request
+    until_s: float
+    """When whoever wrote it is told that the daemon does not answer."""
 
 
 class Server:
@@ -124,7 +126,7 @@ class Server:
         self._full: deque[int] = deque()  # clients with messages that have come but wait their turn
         self._values: tuple[float, dict[str, Leaf]] = (-FRESH_S, {})
         self._letters: deque[_Letter] = deque()
-        self._sent: tuple[_Letter, Asking, float] | None = None  # until when to wait for its answer
+        self._sent: tuple[_Letter, Asking] | None = None
         self._letter_due_s = self._presets_due_s = self._takes_due_s = self._count_due_s = 0.0
         self._takes_of: tuple[str, int] | None = None  # bundle and count of the intent by which they were asked for
         self._seen_s = time.monotonic()
@@ -414,19 +416,19 @@ class Server:
     def _post(self, client: _Client, id: Any, request: Request | gestures.Request) -> None:
         if len(self._letters) >= LETTERS_MAX:
             raise BadInput("too many wishes at once", "", "wait for the answers")
-        self._letters.append(_Letter(client, id, request))
+        self._letters.append(_Letter(client, id, request, time.monotonic() + ANSWER_S))
 
     def _send_letter(self, now_s: float) -> None:
-        """The next one, once the one before is answered or has waited too long."""
+        """The next one, once the one before is answered or has waited too long; what we ask ourselves gives way."""
         if self._sent is not None:
-            if now_s < self._sent[2]:
+            letter = self._sent[0]
+            if now_s < letter.until_s and not (letter.client is None and self._letters):
                 return
-            late = BadInput("the daemon does not answer", "", "it may do it yet: look before you ask again")
-            self._end_letter({"error": refusal(late, "daemon")})
-        if now_s >= self._presets_due_s and self._clients:
-            self._presets_due_s = now_s + PRESETS_S
-            self._letters.appendleft(_Letter(None, None, Request("list")))
-        self._ask_for_takes(now_s)
+            self._end_letter(_late("it may do it yet: look before you ask again"))
+        while self._letters and now_s >= self._letters[0].until_s:
+            self._reply(self._letters.popleft(), _late("nothing has changed: ask again when it does"))
+        if not self._letters:
+            self._ask_ourselves(now_s)
         if not self._letters or now_s < self._letter_due_s:
             return
         self._letter_due_s = now_s + TURN_S
@@ -446,17 +448,20 @@ class Server:
             asking.close()
             self._reply(letter, {"error": _no_daemon(self.run_dir)})
             return
-        self._sent = letter, asking, now_s + ANSWER_S
+        self._sent = letter, asking
         self._epoll.register(asking, select.EPOLLIN)
 
-    def _ask_for_takes(self, now_s: float) -> None:
-        """Where the intent says that there are others: the daemon knows which of them are whole."""
-        if (intent := self.tree.record("intent")) is None or now_s < self._takes_due_s:
-            return
-        of = bytes(intent["bundle"]).decode(errors="replace"), int(intent["takes"])
-        if of != self._takes_of:
+    def _ask_ourselves(self, now_s: float) -> None:
+        """For the gestures where the intent says that there are others: the daemon knows which of them are whole. Else
+        for the presets, while anybody is there."""
+        intent = self.tree.record("intent")
+        of = None if intent is None else (bytes(intent["bundle"]).decode(errors="replace"), int(intent["takes"]))
+        if of is not None and of != self._takes_of and now_s >= self._takes_due_s:
             self._takes_of = of
-            self._letters.appendleft(_Letter(None, None, gestures.Request("list")))
+            self._letters.append(_Letter(None, None, gestures.Request("list"), now_s + ANSWER_S))
+        elif now_s >= self._presets_due_s and self._clients:
+            self._presets_due_s = now_s + PRESETS_S
+            self._letters.append(_Letter(None, None, Request("list"), now_s + ANSWER_S))
 
     def _take_answer(self) -> None:
         assert self._sent is not None
@@ -491,7 +496,7 @@ class Server:
 
     def _end_letter(self, answer: dict[str, Any]) -> None:
         assert self._sent is not None
-        letter, asking, _ = self._sent
+        letter, asking = self._sent
         self._sent = None
         self._epoll.unregister(asking)
         asking.close()
@@ -524,6 +529,10 @@ class Server:
 
 def _no_daemon(run_dir: Path) -> dict[str, Any]:
     return refusal(BadInput("the daemon does not run", str(run_dir), "it is started again, or start it"), "daemon")
+
+
+def _late(mend: str) -> dict[str, Any]:
+    return {"error": refusal(BadInput("the daemon does not answer", "", mend), "daemon")}
 
 
 def _listen(run_dir: Path) -> socket.socket:

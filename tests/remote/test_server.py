@@ -536,10 +536,42 @@ def test_what_the_daemon_tells_the_player_is_told_from_afar_while_it_lives(playi
     until(lambda: says() == "no sound card")  # the panel has written nothing for half a second
 
 
+def refusals_of_a_daemon_that_sleeps(playing: Module, wishes: int) -> list[dict[str, Any]]:
+    """Of wishes that come while the server waits for the presets, which it asked for itself."""
+    playing.desk_sleeps = True
+    raw = Raw(playing.run_dir)
+    until(lambda: playing.server._sent is not None)
+    for depth in range(2, 2 + wishes):
+        raw.say(b'{"do":"set","path":"depth","value":%d}\n' % depth)
+    refused = [raw.hear()["error"] for _ in range(wishes)]
+    playing.desk_sleeps = False
+    raw.close()
+    return refused
+
+
+def test_a_wish_waits_for_no_question_of_the_servers_own(playing: Module, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "ANSWER_S", 1.0)
+    monkeypatch.setattr(module, "PRESETS_S", 0.0)
+    began_s = time.monotonic()
+    (refused,) = refusals_of_a_daemon_that_sleeps(playing, 1)
+    mend = "it may do it yet: look before you ask again"
+    assert refused == {"what": "the daemon does not answer", "where": "", "mend": mend, "code": "daemon"}
+    assert time.monotonic() - began_s < 1.0 + 2 * module.COUNT_S, "it looks for that once a second"
+
+
+def test_wishes_that_a_sleeping_daemon_never_heard_are_given_back_unchanged(
+    playing: Module, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "ANSWER_S", 1.0)
+    first, _, third = refusals_of_a_daemon_that_sleeps(playing, 3)
+    assert "may do it yet" in first["mend"] and "nothing has changed" in third["mend"]
+    until(lambda: playing.desk.sound.depth in (2.0, 3.0))
+
+
 def test_the_servers_own_word_of_a_daemon_that_sleeps_comes_before_the_client_gives_up(
     playing: Module, monkeypatch: pytest.MonkeyPatch
 ):
-    assert client_module.WISH_S > 2 * module.ANSWER_S, "what was asked before may take as long"
+    assert client_module.WISH_S > module.ANSWER_S + module.COUNT_S
     monkeypatch.setattr(module, "ANSWER_S", 0.5)
     monkeypatch.setattr(client_module, "ANSWER_S", 0.5)
     with Client(playing.run_dir) as asking:
