@@ -43,14 +43,20 @@ def main() -> int:
         f"{sweep.LONGER}: the dense one (default {' '.join(criteria)})",
     )
     parser.add_argument("--seeds", type=whole, nargs="+", default=(0, 1, 2), metavar="N")
-    parser.add_argument("--keep", type=_share, default=0.01, metavar="SHARE", help="that the last round keeps (0.01)")
+    parser.add_argument(
+        "--keep", type=_share, metavar="SHARE", help=f"that the last round keeps (default: {_each('keep')})"
+    )
     parser.add_argument("--by", choices=BY, default="parameters", help="the cost that --keep is of")
-    parser.add_argument("--rounds", type=count, default=6, metavar="N")
+    kept = f"{sweep.ROUND_KEEPS:.0%}".replace("%", " %%")
+    parser.add_argument("--rounds", type=count, metavar="N", help=f"default: each keeps about {kept} of the one before")
     parser.add_argument("--begin", choices=BEGINNINGS, default="fine-tune", help="how a round begins (fine-tune)")
     parser.add_argument(
-        "--rewind", type=_share, default=0.6, metavar="SHARE", help="of steps, that rounds go back to (0.6)"
+        "--rewind", type=_share, metavar="SHARE", help=f"of steps, that rounds go back to (default: {_each('rewind')})"
     )
-    parser.add_argument("--local", action="store_true", help="keep the same share of every layer")
+    alike = " and ".join(name for name, course in sweep.COURSES.items() if course.local)
+    parser.add_argument(
+        "--local", action=argparse.BooleanOptionalAction, help=f"keep the same share of every layer (default: {alike})"
+    )
     parser.add_argument("--steps", type=count, metavar="N", help="of one training (default: the family's)")
     parser.add_argument("--source", default="fluid", metavar="BUNDLE", help="whose encoder families use (fluid)")
     parser.add_argument("--cache", type=folder, default=Path("out/learn"), metavar="DIR", help="where sounds are kept")
@@ -68,6 +74,11 @@ def main() -> int:
         return 2
 
 
+def _each(setting: str) -> str:
+    """Families' own settings, as words."""
+    return ", ".join(f"{name} {getattr(course, setting):g}" for name, course in sweep.COURSES.items())
+
+
 def _share(text: str) -> float:
     with suppress(ValueError):
         if 0.0 <= float(text) < 1.0:
@@ -83,9 +94,19 @@ def _table(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    shared = {"keep": options.keep, "rounds": options.rounds, "by": options.by}
-    shared |= {"beginning": options.begin, "local": options.local, "rewind": options.rewind}
-    wanted = sweep.cells(options.families, options.criteria, options.seeds, options.source, options.steps, **shared)
+    wanted = sweep.cells(
+        options.families,
+        options.criteria,
+        options.seeds,
+        options.source,
+        options.steps,
+        options.rewind,
+        keep=options.keep,
+        rounds=options.rounds,
+        local=options.local,
+        by=options.by,
+        beginning=options.begin,
+    )
     status = 0
     options.out.mkdir(parents=True, exist_ok=True)
     sweep.gather(options.out)  # what is none is better told now than after a training

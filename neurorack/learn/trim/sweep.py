@@ -10,6 +10,7 @@ A cell that is done has a `result.json`; one that was interrupted goes on from i
 
 import itertools
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -30,21 +31,47 @@ from neurorack.learn.train import LATENT, Recipe
 from neurorack.learn.trim import select, ships
 from neurorack.learn.trim.cost import macs_per_s, parameters, share
 from neurorack.learn.trim.groups import Widths
-from neurorack.learn.trim.rounds import REWIND, Lottery, Plan
+from neurorack.learn.trim.rounds import Lottery, Plan
 from neurorack.learn.trim.sounds import shipped
 
 SCRATCH, LONGER = RIVALS = ("scratch", "longer")
 """In place of a criterion."""
 INSTRUMENT = "instrument"
 FAMILIES = (INSTRUMENT, *STEPS)
-DENSE, DENSE_ENCODER, INSTRUMENT_STEPS = (680, 680, 680), (256, 256), 3000
-"""Of our own instrument, over-parameterised: a decoder of 1.00 M parameters, 26 times the one that ships."""
+DENSE, DENSE_ENCODER, INSTRUMENT_STEPS = (680, 680, 680), (256, 256), 1500
+"""Of our own instrument, over-parameterised: a decoder of 1.00 M parameters, 26 times the one that ships, for half as
+long as that one was trained: a step takes half a second."""
 THREADS = 1
 """Of every cell, wherever it runs: sums in another order are other weights. Two cells side by side on two cores come to
 a quarter more steps than one on both."""
 RESULT = "result.json"
 
 Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a family is trimmed, where nothing else is asked for."""
+
+    keep: float
+    rewind: float = 0.6
+    local: bool = False
+
+
+COURSES = {
+    INSTRUMENT: Course(0.04),
+    "ddsp": Course(0.01),
+    "sing": Course(0.01),
+    "wavenet": Course(0.1, rewind=0.3, local=True),
+}
+"""WaveNet's layers, compared with each other, lose their gates but one within three rounds, all but the first two: far
+dilations are learnt last. So it keeps as much of each, and its rounds are longer."""
+ROUND_KEEPS = 0.46
+"""Of what the round before kept; what a sweep keeps in the end says how many there are: six of a hundredth."""
+
+
+def rounds_to(keep: float) -> int:
+    return max(1, round(math.log(keep, ROUND_KEEPS))) if 0.0 < keep < 1.0 else 1
 
 
 @dataclass(frozen=True)
@@ -66,16 +93,31 @@ def cells(
     seeds: Sequence[int],
     source: str,
     steps: int | None = None,
-    rewind: float = REWIND,
+    rewind: float | None = None,
+    *,
+    keep: float | None = None,
+    rounds: int | None = None,
+    local: bool | None = None,
     **shared: Any,
 ) -> list[Cell]:
     """All of a sweep, in the order in which they are worth having: every family and criterion once before the next
-    seed. `steps` of one training are the family's own by default, and its share `rewind` is what rounds go back to;
-    `shared` are further fields of every plan."""
+    seed. `steps` of one training, the share of them `rewind` that rounds go back to, `keep` and `local` are the
+    family's own by default, and `rounds` follow from `keep`; `shared` are further fields of every plan."""
     made = []
     for seed, family, criterion in itertools.product(seeds, families, criteria):
+        own = COURSES[family]
         each = steps or STEPS.get(family, INSTRUMENT_STEPS)
-        plan = Plan(family, each, round(each * rewind), seed=seed, **shared)
+        kept = own.keep if keep is None else keep
+        plan = Plan(
+            family,
+            each,
+            round(each * (own.rewind if rewind is None else rewind)),
+            kept,
+            rounds or rounds_to(kept),
+            local=own.local if local is None else local,
+            seed=seed,
+            **shared,
+        )
         made.append(Cell(plan if criterion in RIVALS else replace(plan, criterion=criterion), criterion, source))
     return made
 

@@ -17,7 +17,7 @@ STEPS, ROUNDS, KEEP = 40, 3, 0.125
 
 @pytest.fixture
 def wanted():
-    return cells(["sing", "ddsp"], ["gradient", SCRATCH], [0, 1], "any", STEPS, keep=KEEP, rounds=ROUNDS)
+    return cells(["sing", "ddsp"], ["gradient", SCRATCH], [0, 1], "any", STEPS, 0.05, keep=KEEP, rounds=ROUNDS)
 
 
 class Kit:
