@@ -20,6 +20,7 @@ from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neurorack.arguments import file
 from neurorack.errors import BadInput
 from neurorack.terminal import complain, plain, tell
 from neurorack.words import BLOCKS
@@ -43,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="null", metavar="NAME", help="null (default), jack or a card's name")
     parser.add_argument("--cpu", type=int, metavar="N", help="keep the callback on this CPU")
     parser.add_argument("--load", action="store_true", help="with panel, console and a rendering job beside it")
-    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the histograms")
+    parser.add_argument("--picture", type=file, metavar="FILE.png", help="draw the histograms")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 

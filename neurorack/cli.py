@@ -5,12 +5,14 @@ Every command exits with 0, or with 2 and one line on stderr that says what is w
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import neurorack
+from neurorack.arguments import file, folder
 from neurorack.controllers.commands import add_commands as add_controllers
 from neurorack.errors import BadInput
 from neurorack.remote.ctl import add_commands as add_ctl
@@ -30,6 +32,7 @@ class _Parser(argparse.ArgumentParser):
     """Complains in one line."""
 
     def error(self, message: str) -> NoReturn:
+        message = re.sub(r"invalid (?!int|float)\w+ value", "invalid value", message)  # not a function's name
         raise BadInput(message, self.prog, f"see `{self.prog} --help`")
 
     def _print_message(self, message: str, file: Any = None) -> None:
@@ -126,7 +129,7 @@ def build_parser() -> argparse.ArgumentParser:
         "neurorack models install bells.zip",
     )
     install.add_argument(
-        "source", type=Path, metavar="FOLDER|ARCHIVE", help="a bundle's folder, .zip or .tar(.gz, .xz)"
+        "source", type=file, metavar="FOLDER|ARCHIVE", help="a bundle's folder, .zip or .tar(.gz, .xz)"
     )
     install.add_argument("--replace", action="store_true", help="replace an installed one of the same name")
     _json(install)
@@ -234,7 +237,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
     parser.add_argument("--seconds", type=float, metavar="S", help="without a terminal: how long to play (default 20)")
     parser.add_argument(
-        "--out", type=Path, default=Path("out"), metavar="DIR", help="without a terminal: where sound and picture go"
+        "--out", type=folder, default=Path("out"), metavar="DIR", help="without a terminal: where sound and picture go"
     )
     parser.add_argument("--headless", action="store_true", help="do as without a terminal")
     _json(parser)
@@ -242,15 +245,15 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", metavar="BUNDLE", help="the instrument: a name or a folder")
-    parser.add_argument("--cv", type=Path, metavar="FILE", help="volts file: CSV with t and any of the input jacks")
+    parser.add_argument("--cv", type=file, metavar="FILE", help="volts file: CSV with t and any of the input jacks")
     parser.add_argument(
         "--in",
         dest="sound",
-        type=Path,
+        type=file,
         metavar="SOUND",
         help="a sound file to play with the instrument's timbre, instead of gestures; --cv is optional then",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.wav", help="where the sound goes")
+    parser.add_argument("--out", type=file, required=True, metavar="FILE.wav", help="where the sound goes")
     parser.add_argument(
         "--assign",
         action="append",
@@ -292,7 +295,7 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
         help="a name or a file, as for `neurorack run --rack`; none: lists the names",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("out") / "demos", metavar="DIR", help="where NAME.wav and NAME.png go"
+        "--out", type=folder, default=Path("out") / "demos", metavar="DIR", help="where NAME.wav and NAME.png go"
     )
     _json(parser)
 
@@ -304,7 +307,6 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
-    from neurorack.arguments import folder
     from neurorack.boards import BOARD_HELP, board_file
 
     parser.add_argument("--board", type=board_file, metavar="BOARD", help=BOARD_HELP)
@@ -315,7 +317,6 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_calibrate(parser: argparse.ArgumentParser) -> None:
-    from neurorack.arguments import file, folder
     from neurorack.boards import BOARD_HELP, board_file
 
     parser.add_argument(
@@ -484,15 +485,15 @@ def _models_list(options: argparse.Namespace) -> int:
     from neurorack import bundle
 
     rows: list[dict[str, Any]] = []
-    for folder in bundle.installed():
+    for found in bundle.installed():
         try:
-            card = bundle.read_card(folder)
+            card = bundle.read_card(found)
         except BadInput as error:
-            rows.append({"name": folder.name, "folder": str(folder), "fault": str(error)})
+            rows.append({"name": found.name, "folder": str(found), "fault": str(error)})
         else:
             what = {"title": card.title, "version": card.version, "license": card.license}
             size = {"gestures": card.gestures.names, "parameters": card.cost.parameters}
-            rows.append({"name": card.name, "folder": str(folder), **what, **size})
+            rows.append({"name": card.name, "folder": str(found), **what, **size})
     if options.json:
         _print(rows)
         return 0

@@ -230,6 +230,30 @@ def test_a_run_directory_removed_under_the_demo_is_named_though_the_daemons_line
     assert said.startswith("neurorack: the run directory was removed under the module") and said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["models", "install", ""],
+        ["render", "tiny", "--out", ""],
+        ["render", "tiny", "--out", "a.wav", "--cv", ""],
+        ["render", "tiny", "--out", "a.wav", "--in", ""],
+        ["demo", "--out", ""],
+        ["bench", "--picture", ""],
+        ["update", ""],
+        ["ctl", "diagnostics", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_name_is_no_file_anywhere(place, command, capfd):
+    assert cli.main(command) == 2
+    assert "an empty name is no f" in capfd.readouterr().err
+
+
+def test_a_mistyped_value_does_not_name_a_function(place, capfd):
+    assert cli.main(["run", "--gate-delay", "soon"]) == 2
+    assert "--gate-delay: invalid value: 'soon'" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("command", [["run", "--rack"], ["doctor"]], ids=" ".join)
 def test_an_empty_run_dir_is_not_the_current_folder(place, command, capfd):
     assert cli.main([*command, "--run-dir", ""]) == 2

@@ -6,9 +6,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
+from neurorack.arguments import file
 from neurorack.errors import BadInput
 from neurorack.terminal import plain, tell
 
@@ -91,7 +91,7 @@ def add_commands(command: Command) -> None:
         "pack what a friend needs to help: logs, settings, doctor's report, metrics",
         "neurorack ctl diagnostics trouble.tar.gz",
     )
-    diagnose.add_argument("out", type=Path, metavar="FILE.tar.gz", help="where it goes")
+    diagnose.add_argument("out", type=file, metavar="FILE.tar.gz", help="where it goes")
 
 
 def _client(options: argparse.Namespace, *, read_only: bool = True) -> Any:

@@ -2,8 +2,8 @@
 
 import argparse
 import json
-from pathlib import Path
 
+from neurorack.arguments import file
 from neurorack.errors import BadInput
 from neurorack.terminal import plain, tell
 
@@ -14,7 +14,7 @@ EXAMPLE = (
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="an update (default: say what is installed)")
+    parser.add_argument("file", nargs="?", type=file, metavar="FILE", help="an update (default: say what is installed)")
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--check", action="store_true", help="only prove FILE, or else the files of the version that plays"
