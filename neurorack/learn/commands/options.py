@@ -21,7 +21,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--kind", choices=KINDS, help="what the sounds are (default: found out)")
     parser.add_argument(
-        "--minutes", type=_positive, default=45.0, metavar="M", help="length of training on two cores (default 45)"
+        "--minutes", type=positive, default=45.0, metavar="M", help="length of training on two cores (default 45)"
     )
     parser.add_argument("--steps", type=count, metavar="N", help="length of training in steps, e.g. on a GPU")
     parser.add_argument("--batch", type=count, metavar="N", help="clips a step, shared by all processes")
@@ -109,6 +109,13 @@ def add_trim(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=count, metavar="N", help="of one training (default: the recipe's)")
     parser.add_argument("--rewind", type=whole, metavar="STEP", help="that rounds go back to (default: 5 %% of steps)")
+    parser.add_argument(
+        "--last",
+        type=positive,
+        default=1.0,
+        metavar="TIMES",
+        help="as long as others the last round is (default 1)",
+    )
     parser.add_argument("--family", choices=TRIMMED, default="instrument", help="train and trim another decoder for it")
     parser.add_argument(
         "--width", type=count, metavar="N", help="of the dense instrument's hidden layers (default: the recipe's)"
@@ -160,7 +167,7 @@ def _offline(name: str, options: argparse.Namespace) -> int:
         raise BadInput(what, f"neurorack {name}", "pip install 'neurorack[train]'") from error
 
 
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
     if not 0.0 < (number := _number(text)) < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and a million")
     return number

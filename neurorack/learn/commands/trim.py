@@ -119,6 +119,7 @@ def _plan(options: argparse.Namespace, recipe: Recipe) -> Plan:
         by=options.by,
         local=options.local,
         beginning=options.begin,
+        last=options.last,
         floor=options.floor,
         seed=options.seed,
     )

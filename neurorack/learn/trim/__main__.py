@@ -8,7 +8,7 @@ from pathlib import Path
 from neurorack.arguments import folder
 from neurorack.errors import BadInput
 from neurorack.learn.commands.ending import resumable
-from neurorack.learn.commands.options import count, whole
+from neurorack.learn.commands.options import count, positive, whole
 from neurorack.learn.trim import estimate, sweep, table
 from neurorack.learn.trim.cost import BY
 from neurorack.learn.trim.criteria import CRITERIA
@@ -52,6 +52,12 @@ def main() -> int:
     parser.add_argument("--begin", choices=BEGINNINGS, default="fine-tune", help="how a round begins (fine-tune)")
     parser.add_argument(
         "--rewind", type=_share, metavar="SHARE", help=f"of steps, that rounds go back to (default: {_each('rewind')})"
+    )
+    parser.add_argument(
+        "--last",
+        type=positive,
+        metavar="TIMES",
+        help=f"as long as the others the last round is (default: {_each('last')})",
     )
     alike = " and ".join(name for name, course in sweep.COURSES.items() if course.local)
     parser.add_argument(
@@ -104,6 +110,7 @@ def _run(options: argparse.Namespace) -> int:
         keep=options.keep,
         rounds=options.rounds,
         local=options.local,
+        last=options.last,
         by=options.by,
         beginning=options.begin,
     )

@@ -61,11 +61,11 @@ def seconds(cell: Cell, pace: Pace) -> float:
     if cell.criterion == LONGER:
         return plan.steps * pace.dense_s
     slope = (pace.dense_s - pace.smallest_s) / (1.0 - plan.keep)
-    rounds_s = [
-        pace.smallest_s + slope * (share_left(plan.keep, number, plan.rounds) - plan.keep)
-        for number in range(1, plan.rounds + 1)
-    ]
-    return plan.round_steps * pace.dense_s + (plan.round_steps - plan.first_step) * sum(rounds_s)
+    return sum(
+        (plan.end(number) - plan.begin(number))
+        * (pace.smallest_s + slope * (share_left(plan.keep, number, plan.rounds) - plan.keep))
+        for number in range(plan.rounds + 1)
+    )
 
 
 def _step_s(run: Any) -> float:

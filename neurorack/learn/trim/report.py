@@ -43,7 +43,7 @@ def write_report(
         "loss on the test set": f"{tested[0]:.4g} → {tested[chosen]:.4g}",
         "criterion": plan.criterion,
         "cut by": plan.by,
-        "rounds": f"{plan.rounds} of {plan.round_steps} steps",
+        "rounds": f"{plan.rounds} of {plan.round_steps} steps, the last of {plan.end(plan.rounds)}",
         "begun by": plan.beginning,
         "seed": str(plan.seed),
     }

@@ -39,6 +39,7 @@ REWIND = 0.05
 _SMOOTH = 0.98
 _ROUNDS_MAX = 100
 """So that no round of a seed draws what one of another seed does."""
+_LAST_MAX = 100.0
 
 
 class Learns(Protocol):
@@ -106,6 +107,9 @@ class Plan:
     beginning: str = "rewind"
     floor: int = 1
     """Units that stay in every group."""
+    last: float = 1.0
+    """How many times as long as the others the last round is: only then its network has to be as good as it can be, and
+    its steps are the cheapest."""
     batches: int = 8
     """That scores rest on."""
     seed: int = 0
@@ -123,19 +127,31 @@ class Plan:
         if not 0 <= self.rewind_step < self.round_steps:
             what = f"cannot rewind to step {self.rewind_step} of {self.round_steps}"
             raise BadInput(what, "trimming", "give one of the first steps")
+        if not 1.0 <= self.last <= _LAST_MAX:
+            mend = f"give a number from 1 to {_LAST_MAX:g}"
+            raise BadInput(f"a last round {self.last:g} times as long as the others", "trimming", mend)
         if not 1 <= self.rounds < _ROUNDS_MAX or self.batches < 1:
             what = f"a trimming of {self.rounds} rounds, scored on {self.batches} batches"
             raise BadInput(what, "trimming", f"give at least one of each, and less than {_ROUNDS_MAX} rounds")
 
-    @property
-    def first_step(self) -> int:
-        """Of every round but the dense one."""
-        return 0 if self.beginning == "reinitialise" else self.rewind_step
+    def end(self, number: int) -> int:
+        """Last step of the training that a round is part of."""
+        return round(self.round_steps * self.last) if number == self.rounds else self.round_steps
+
+    def begin(self, number: int) -> int:
+        """The step of that training which a round begins with."""
+        if number == 0 or self.beginning == "reinitialise":
+            return 0
+        return round(self.rewind_step * self.last) if number == self.rounds else self.rewind_step
+
+    def before(self, number: int) -> int:
+        """Steps of all rounds ahead of this one."""
+        return sum(self.end(each) - self.begin(each) for each in range(number))
 
     @property
     def steps(self) -> int:
         """Of all rounds together."""
-        return self.round_steps + self.rounds * (self.round_steps - self.first_step)
+        return self.before(self.rounds + 1)
 
     @property
     def kind(self) -> str:
@@ -192,8 +208,7 @@ class Lottery:
     def step(self) -> int:
         """Over all rounds."""
         plan = self.recipe
-        before = plan.round_steps + (self._round - 1) * (plan.round_steps - plan.first_step) if self._round else 0
-        return before + self._run.step - (plan.first_step if self._round else 0)
+        return plan.before(self._round) + self._run.step - plan.begin(self._round)
 
     @property
     def results(self) -> list[Result]:
@@ -219,10 +234,10 @@ class Lottery:
         losses = self._run.advance()
         self._training_s += self._clock() - begun_s
         total = sum(losses.values())
-        first = self._run.step == 1 + (self.recipe.first_step if self._round else 0)
+        first = self._run.step == 1 + self.recipe.begin(self._round)
         self._loss = total if first else _SMOOTH * self._loss + (1 - _SMOOTH) * total
         self._take_snapshot()
-        if self._run.step == self.recipe.round_steps:
+        if self._run.step == self.recipe.end(self._round):
             self._finish_round()
         return losses
 
@@ -262,7 +277,7 @@ class Lottery:
         select.check_reachable(cost(least.widths), plan.keep, plan.floor)
 
     def _begin(self, widths: Widths) -> Run:
-        return self._task.run(widths, self.recipe.round_steps, self._seed)
+        return self._task.run(widths, self.recipe.end(self._round), self._seed)
 
     def _take_snapshot(self) -> None:
         if self._round == 0 and self._run.step == self.recipe.rewind_step:
@@ -304,10 +319,9 @@ class Lottery:
         self._snapshot = cut_run(self._snapshot, groups, keep, names)
         self._round += 1
         self._run = self._begin(groups.kept_widths(keep))
-        if plan.beginning == "rewind":
-            self._run.load_state(_copy(self._snapshot))
-        elif plan.beginning == "fine-tune":
-            self._run.load_state({**cut_run(trained, groups, keep, names), "step": plan.rewind_step})
+        if plan.beginning != "reinitialise":
+            winner = self._snapshot if plan.beginning == "rewind" else cut_run(trained, groups, keep, names)
+            self._run.load_state({**_copy(winner), "step": plan.begin(self._round)})
 
 
 def scoring_share(result: Result) -> float:

@@ -56,6 +56,7 @@ class Course:
     keep: float
     rewind: float = 0.6
     local: bool = False
+    last: float = 1.0
 
 
 COURSES = {
@@ -98,11 +99,12 @@ def cells(
     keep: float | None = None,
     rounds: int | None = None,
     local: bool | None = None,
+    last: float | None = None,
     **shared: Any,
 ) -> list[Cell]:
     """All of a sweep, in the order in which they are worth having: every family and criterion once before the next
-    seed. `steps` of one training, the share of them `rewind` that rounds go back to, `keep` and `local` are the
-    family's own by default, and `rounds` follow from `keep`; `shared` are further fields of every plan."""
+    seed. `steps` of one training, the share of them `rewind` that rounds go back to, `keep`, `local` and `last`
+    are the family's own by default, and `rounds` follow from `keep`; `shared` are further fields of every plan."""
     made = []
     for seed, family, criterion in itertools.product(seeds, families, criteria):
         own = COURSES[family]
@@ -115,6 +117,7 @@ def cells(
             kept,
             rounds or rounds_to(kept),
             local=own.local if local is None else local,
+            last=own.last if last is None else last,
             seed=seed,
             **shared,
         )

@@ -1,5 +1,6 @@
 """A sweep says how long it is going to take: steps that are left, at the pace that was measured."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -28,8 +29,10 @@ class Kit:
 def test_rounds_cost_what_lies_between_dense_and_smallest(wanted):
     trimmed, scratch = wanted[0], wanted[1]
     pace = Pace(1.0, 0.125)  # a step costs what its share of the dense network says
-    later = STEPS - trimmed.plan.first_step
+    later = STEPS - trimmed.plan.begin(1)
     assert seconds(trimmed, pace) == pytest.approx(STEPS + later * (0.5 + 0.25 + 0.125))
+    longer = replace(trimmed, plan=replace(trimmed.plan, last=3.0))
+    assert seconds(longer, pace) == pytest.approx(STEPS + later * (0.5 + 0.25 + 3 * 0.125))
     assert seconds(scratch, pace) == pytest.approx((STEPS + ROUNDS * later) * 0.125)
 
 

@@ -14,7 +14,7 @@ from small import FAMILIES, said, small  # noqa: E402
 from toy import WIDTHS, Fit, Task, steady  # noqa: E402
 
 from neurorack.errors import BadInput  # noqa: E402
-from neurorack.learn import loop  # noqa: E402
+from neurorack.learn import checkpoint, loop  # noqa: E402
 from neurorack.learn.descent import Descent  # noqa: E402
 from neurorack.learn.trim import cost, rounds, select  # noqa: E402
 from neurorack.learn.trim.rounds import Lottery, Plan, Result, smallest  # noqa: E402
@@ -174,6 +174,28 @@ def test_what_is_too_small_is_refused_before_anything_is_trained():
         by_time.advance()
 
 
+@pytest.mark.parametrize("beginning", rounds.BEGINNINGS)
+def test_the_last_round_is_as_many_times_as_long_as_is_asked_for(tmp_path, beginning):
+    plan = dataclasses.replace(PLAN, beginning=beginning, last=2.5)
+    made, steps = lottery(plan), []
+
+    def advance(real=made.advance):
+        steps.append((made._round, made._run.step))
+        return real()
+
+    made.advance = advance
+    through(made)
+    first = 0 if beginning == "reinitialise" else 5
+    last = range(0 if beginning == "reinitialise" else 12, 100)  # 2.5 times 5 and 40
+    wanted = [(0, step) for step in range(40)]
+    wanted += [(number, step) for number in (1, 2) for step in range(first, 40)] + [(3, step) for step in last]
+    assert steps == wanted and made.step == plan.steps == len(wanted)
+    loop.run(lottery(plan), tmp_path, say=lambda _: None)
+    resumed = lottery(plan)
+    resumed.load_state(checkpoint.read_newest(tmp_path)[0]["state"])
+    assert resumed.step == plan.steps and [what(r) for r in resumed.results] == [what(r) for r in made.results]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -181,6 +203,9 @@ def test_what_is_too_small_is_refused_before_anything_is_trained():
         {"by": "weight"},
         {"beginning": "again"},
         {"rewind_step": 40},
+        {"last": 0.5},
+        {"last": 101.0},
+        {"last": float("nan")},
         {"rounds": 0},
         {"batches": 0},
     ],
