@@ -47,8 +47,7 @@ def main() -> int:
         "--keep", type=_share, metavar="SHARE", help=f"that the last round keeps (default: {_each('keep')})"
     )
     parser.add_argument("--by", choices=BY, default="parameters", help="the cost that --keep is of")
-    kept = f"{sweep.ROUND_KEEPS:.0%}".replace("%", " %%")
-    parser.add_argument("--rounds", type=count, metavar="N", help=f"default: each keeps about {kept} of the one before")
+    parser.add_argument("--rounds", type=count, metavar="N", help=f"of cuts (default: {_each('rounds')})")
     parser.add_argument("--begin", choices=BEGINNINGS, default="fine-tune", help="how a round begins (fine-tune)")
     parser.add_argument(
         "--rewind", type=_share, metavar="SHARE", help=f"of steps, that rounds go back to (default: {_each('rewind')})"
@@ -59,7 +58,7 @@ def main() -> int:
         metavar="TIMES",
         help=f"as long as the others the last round is (default: {_each('last')})",
     )
-    alike = " and ".join(name for name, course in sweep.COURSES.items() if course.local)
+    alike = ", ".join(name for name, course in sweep.COURSES.items() if course.local)
     parser.add_argument(
         "--local", action=argparse.BooleanOptionalAction, help=f"keep the same share of every layer (default: {alike})"
     )

@@ -159,16 +159,20 @@ def test_the_dense_network_trained_on_has_all_rounds_steps_and_all_its_units(tmp
 def test_every_family_is_trimmed_as_far_as_is_worth_knowing_and_something_else_where_it_is_asked_for():
     plans = [cell.plan for cell in cells(sweep.FAMILIES, ["gradient"], [0], "any")]
     assert [(plan.task, plan.keep, plan.rounds) for plan in plans] == [
-        ("instrument", 0.04, 4),
+        ("instrument", 0.065, 2),
         ("ddsp", 0.01, 6),
         ("sing", 0.01, 6),
         ("wavenet", 0.1, 3),
     ]
-    assert [plan.rewind_step / plan.round_steps for plan in plans] == [0.6, 0.6, 0.6, 0.3]
-    assert [plan.local for plan in plans] == [False, False, False, True]
-    asked = [cell.plan for cell in cells(sweep.FAMILIES, ["gradient"], [0], "any", 10, 0.0, keep=0.5, local=False)]
-    assert {(plan.round_steps, plan.rewind_step, plan.keep, plan.rounds, plan.local) for plan in asked} == {
-        (10, 0, 0.5, 1, False)
+    assert [plan.rewind_step / plan.round_steps for plan in plans] == [0.0, 0.6, 0.6, 0.3]
+    assert [plan.local for plan in plans] == [True, False, False, True]
+    assert [plan.last for plan in plans] == [2.0, 1.0, 1.0, 1.0]
+    asked = [
+        cell.plan
+        for cell in cells(sweep.FAMILIES, ["gradient"], [0], "any", 10, 0.1, keep=0.5, rounds=5, local=False, last=3)
+    ]
+    assert {(plan.round_steps, plan.rewind_step, plan.keep, plan.rounds, plan.local, plan.last) for plan in asked} == {
+        (10, 1, 0.5, 5, False, 3)
     }
 
 
