@@ -1,4 +1,4 @@
-"""The instruments that ship, from nothing to a bundle: sounds, training, export, evaluation, report.
+"""The instruments that ship, from nothing to a bundle: sounds, training, trimming, export, evaluation, report.
 
     python -m neurorack.learn.shipped fluid --out models/fluid
 
@@ -7,21 +7,22 @@ many threads.
 """
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
+from neurorack import bundle
 from neurorack.errors import BadInput
 from neurorack.learn import loop
-from neurorack.learn.commands.finish import make_bundle, write_figures, write_preview
-from neurorack.learn.corpus import Corpus
+from neurorack.learn.commands.finish import write_figures, write_preview
 from neurorack.learn.evaluate import evaluate
 from neurorack.learn.evaluate.report import write_report
+from neurorack.learn.families.kits import DENSE_STEPS, About, InstrumentKit, dense_recipe
 from neurorack.learn.log import read_table
-from neurorack.learn.sources import fluid, percussion, speech
-from neurorack.learn.train import LATENT, Recipe, Training
+from neurorack.learn.trim import sounds
+from neurorack.learn.trim.rounds import Lottery
+from neurorack.learn.trim.sweep import INSTRUMENT, cells
 from neurorack.terminal import complain
 from neurorack.words import SAMPLE_RATE_HZ
 
@@ -31,37 +32,39 @@ class Instrument(NamedTuple):
 
     title: str
     kind: str
-    corpus: Callable[[str, Path], Corpus]
 
 
 INSTRUMENTS = {
-    "fluid": Instrument("Fluid: the notes of a General MIDI orchestra", "pitched", fluid.corpus),
-    "skins": Instrument("Skins: tabla, drums and things that ring", "percussive", percussion.corpus),
-    "tongues": Instrument("Tongues: Russian phrases, Mandarin syllables", "speaking", speech.corpus),
+    "fluid": Instrument("Fluid: the notes of a General MIDI orchestra", "pitched"),
+    "skins": Instrument("Skins: tabla, drums and things that ring", "percussive"),
+    "tongues": Instrument("Tongues: Russian phrases, Mandarin syllables", "speaking"),
 }
 
 
-STEPS = 3000
-"""Some nine minutes of two cores."""
-
-
-def make(name: str, out: Path, cache: Path, seed: int = 0, steps: int = STEPS) -> None:
-    """Train an instrument and write its bundle; checkpoints, preview and report go into `cache`."""
+def make(name: str, out: Path, cache: Path, seed: int = 0, steps: int = DENSE_STEPS) -> None:
+    """Train an instrument of a million parameters, trim it and write its bundle; checkpoints, preview and report go
+    into `cache`. `steps` are those of the dense one."""
     instrument = INSTRUMENTS[name]
-    recipe = Recipe(instrument.kind, steps, seed, latent=LATENT[instrument.kind])
-    corpus = instrument.corpus("train", cache)
-    folder = cache / f"{name}-{recipe.steps}-{seed}"
-    training = Training(recipe, corpus, progress=True)
-    seconds = loop.run(training, folder)
+    corpora = sounds.shipped(instrument.kind, cache)
+    kit = InstrumentKit(dense_recipe(instrument.kind, steps), corpora, progress=True)
+    (cell,) = cells([INSTRUMENT], ["gradient"], [seed], name, steps, by="parameters", beginning="fine-tune")
+    lottery = Lottery(kit.task, cell.plan, timer=kit.timer, say=print)
+    folder = cache / f"{name}-{steps}-{seed}"
+    seconds = loop.run(lottery, folder)
+    dense, kept, tested = lottery.results[0], lottery.results[-1], lottery.test()
     remarks: list[str] = []
-    bundle = make_bundle(training, corpus, out, instrument.title, "Apache-2.0", remarks.append)
-    write_preview(bundle, folder / "preview.wav")
-    results = evaluate(bundle, instrument.corpus("test", cache))
-    sound_s = sum(len(sound.audio) for sound in corpus.sounds) / SAMPLE_RATE_HZ
-    write_figures(bundle, results.figures | {"training_steps": recipe.steps, "training_seconds": round(sound_s, 1)})
-    told = {"sounds": len(corpus), "seed": seed, "steps": recipe.steps, "curves": read_table(folder)}
+    about = About(instrument.title, "Apache-2.0", {})
+    kit.pack(lottery.model(kept.round), dense.widths, out, about, remarks.append)
+    made = bundle.load(out)
+    write_preview(made, folder / "preview.wav")
+    results = evaluate(made, corpora.test)
+    sound_s = sum(len(sound.audio) for sound in corpora.train.sounds) / SAMPLE_RATE_HZ
+    learnt = {"training_steps": cell.plan.steps, "training_seconds": round(sound_s, 1)}
+    learnt |= {"trimmed_loss": tested[-1], "dense_loss": tested[0]}
+    write_figures(made, results.figures | learnt)
+    told = {"sounds": len(corpora.train), "seed": seed, "steps": cell.plan.steps, "curves": read_table(folder)}
     told |= {"minutes": seconds / 60, "remarks": remarks}
-    write_report(folder / "report.html", bundle, results, told)
+    write_report(folder / "report.html", made, results, told)
     print(results.table(), f"report in {folder / 'report.html'}", sep="\n")
 
 
@@ -75,7 +78,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of the bundle; its name is the instrument's")
     parser.add_argument("--cache", type=Path, default=Path("out/learn"), help="sounds, checkpoints and report")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help=f"fewer for a try ({STEPS})")
+    parser.add_argument("--steps", type=int, default=DENSE_STEPS, metavar="N", help=f"fewer for a try ({DENSE_STEPS})")
     parser.add_argument("--threads", type=int, default=2, metavar="N")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -27,9 +27,9 @@ from neurorack.learn import checkpoint, loop, shipped
 from neurorack.learn.commands.ending import resumable
 from neurorack.learn.commands.train import THREADS
 from neurorack.learn.commands.work import VALIDATION, Work
-from neurorack.learn.families.kits import STEPS, About, FamilyKit, InstrumentKit, Kit
+from neurorack.learn.families.kits import STEPS, About, FamilyKit, InstrumentKit, Kit, dense_recipe
 from neurorack.learn.pack import revoice
-from neurorack.learn.train import LATENT, Recipe
+from neurorack.learn.train import Recipe
 from neurorack.learn.trim import int8, sounds
 from neurorack.learn.trim.feeds import feeds
 from neurorack.learn.trim.int8 import Outcome
@@ -89,8 +89,7 @@ def find(source: str, cache: Path) -> Source:
         return Source(_recipe(run / checkpoint.NEWEST), sounds.beside(run), made)
     known = shipped.INSTRUMENTS.get(made.name)
     if known is not None and known.kind == made.card.kind:
-        recipe = Recipe(known.kind, shipped.STEPS, latent=LATENT[known.kind])
-        return Source(recipe, sounds.shipped(known.kind, cache), made)
+        return Source(dense_recipe(known.kind), sounds.shipped(known.kind, cache), made)
     mend = "give the checkpoint of its run, NAME.work/run-…/checkpoint.pt, which has its sounds beside it"
     raise BadInput("a bundle alone cannot be trained again", str(made.folder), mend)
 

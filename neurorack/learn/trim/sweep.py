@@ -25,8 +25,7 @@ from neurorack.bundle import Knob
 from neurorack.errors import BadInput
 from neurorack.learn import loop
 from neurorack.learn.cluster import on_ray, want_ray
-from neurorack.learn.families.kits import STEPS, FamilyKit, InstrumentKit, Kit
-from neurorack.learn.train import LATENT, Recipe
+from neurorack.learn.families.kits import DENSE_STEPS, STEPS, FamilyKit, InstrumentKit, Kit, dense_recipe
 from neurorack.learn.trim import select, ships
 from neurorack.learn.trim.cost import macs_per_s, parameters, share
 from neurorack.learn.trim.groups import Widths
@@ -37,9 +36,6 @@ SCRATCH, LONGER = RIVALS = ("scratch", "longer")
 """In place of a criterion."""
 INSTRUMENT = "instrument"
 FAMILIES = (INSTRUMENT, *STEPS)
-DENSE, DENSE_ENCODER, INSTRUMENT_STEPS = (680, 680, 680), (256, 256), 1500
-"""Of our own instrument, over-parameterised: a decoder of 1.00 M parameters, 26 times the one that ships, for half as
-long as that one was trained: a step takes half a second."""
 THREADS = 1
 """Of every cell, wherever it runs: sums in another order are other weights. Two cells side by side on two cores come to
 a quarter more steps than one on both."""
@@ -104,7 +100,7 @@ def cells(
     made = []
     for seed, family, criterion in itertools.product(seeds, families, criteria):
         own = COURSES[family]
-        each = steps or STEPS.get(family, INSTRUMENT_STEPS)
+        each = steps or STEPS.get(family, DENSE_STEPS)
         plan = Plan(
             family,
             each,
@@ -168,8 +164,7 @@ def kit(family: str, source: str, cache: Path) -> Kit:
     sounds = shipped(kind, cache)
     if family != INSTRUMENT:
         return FamilyKit(family, made, sounds)
-    recipe = Recipe(kind, INSTRUMENT_STEPS, latent=LATENT[kind], width=DENSE, encoder=DENSE_ENCODER)
-    return InstrumentKit(recipe, sounds)
+    return InstrumentKit(dense_recipe(kind), sounds)
 
 
 def work(cell: Cell, kit: Kit, folder: Path) -> Result:
