@@ -18,11 +18,11 @@ from neurorack.learn import loop
 from neurorack.learn.commands.finish import write_figures, write_preview
 from neurorack.learn.evaluate import evaluate
 from neurorack.learn.evaluate.report import write_report
-from neurorack.learn.families.kits import DENSE_STEPS, About, InstrumentKit, dense_recipe
+from neurorack.learn.families.kits import About, InstrumentKit, dense_recipe
 from neurorack.learn.log import read_table
-from neurorack.learn.trim import sounds
+from neurorack.learn.trim import course, sounds
+from neurorack.learn.trim.course import COURSES, INSTRUMENT
 from neurorack.learn.trim.rounds import Lottery
-from neurorack.learn.trim.sweep import INSTRUMENT, cells
 from neurorack.terminal import complain
 from neurorack.words import SAMPLE_RATE_HZ
 
@@ -41,14 +41,14 @@ INSTRUMENTS = {
 }
 
 
-def make(name: str, out: Path, cache: Path, seed: int = 0, steps: int = DENSE_STEPS) -> None:
+def make(name: str, out: Path, cache: Path, seed: int = 0, steps: int = COURSES[INSTRUMENT].steps) -> None:
     """Train an instrument of a million parameters, trim it and write its bundle; checkpoints, preview and report go
     into `cache`. `steps` are those of the dense one."""
     instrument = INSTRUMENTS[name]
     corpora = sounds.shipped(instrument.kind, cache)
     kit = InstrumentKit(dense_recipe(instrument.kind, steps), corpora, progress=True)
-    (cell,) = cells([INSTRUMENT], ["gradient"], [seed], name, steps, by="parameters", beginning="fine-tune")
-    lottery = Lottery(kit.task, cell.plan, timer=kit.timer, say=print)
+    plan = course.plan(INSTRUMENT, steps=steps, seed=seed, by="parameters")
+    lottery = Lottery(kit.task, plan, timer=kit.timer, say=print)
     folder = cache / f"{name}-{steps}-{seed}"
     seconds = loop.run(lottery, folder)
     dense, kept, tested = lottery.results[0], lottery.results[-1], lottery.test()
@@ -59,10 +59,10 @@ def make(name: str, out: Path, cache: Path, seed: int = 0, steps: int = DENSE_ST
     write_preview(made, folder / "preview.wav")
     results = evaluate(made, corpora.test)
     sound_s = sum(len(sound.audio) for sound in corpora.train.sounds) / SAMPLE_RATE_HZ
-    learnt = {"training_steps": cell.plan.steps, "training_seconds": round(sound_s, 1)}
+    learnt = {"training_steps": plan.steps, "training_seconds": round(sound_s, 1)}
     learnt |= {"trimmed_loss": tested[-1], "dense_loss": tested[0]}
     write_figures(made, results.figures | learnt)
-    told = {"sounds": len(corpora.train), "seed": seed, "steps": cell.plan.steps, "curves": read_table(folder)}
+    told = {"sounds": len(corpora.train), "seed": seed, "steps": plan.steps, "curves": read_table(folder)}
     told |= {"minutes": seconds / 60, "remarks": remarks}
     write_report(folder / "report.html", made, results, told)
     print(results.table(), f"report in {folder / 'report.html'}", sep="\n")
@@ -78,7 +78,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of the bundle; its name is the instrument's")
     parser.add_argument("--cache", type=Path, default=Path("out/learn"), help="sounds, checkpoints and report")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=DENSE_STEPS, metavar="N", help=f"fewer for a try ({DENSE_STEPS})")
+    steps = COURSES[INSTRUMENT].steps
+    parser.add_argument("--steps", type=int, default=steps, metavar="N", help=f"dense; fewer for a try ({steps})")
     parser.add_argument("--threads", type=int, default=2, metavar="N")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -93,11 +93,20 @@ def add_trim(parser: argparse.ArgumentParser) -> None:
         "--keep", type=_share, default=0.05, metavar="SHARE", help="of the cost, what the last round keeps (0.05)"
     )
     parser.add_argument("--by", choices=BY, default="macs", help="the cost: macs (default), parameters, or time here")
-    parser.add_argument("--rounds", type=count, default=6, metavar="N", help="each takes the same share (default 6)")
-    parser.add_argument("--criterion", choices=CRITERIA, default="gradient", help="what a unit is worth (gradient)")
-    parser.add_argument("--local", action="store_true", help="keep the same share of every layer")
     parser.add_argument(
-        "--begin", choices=BEGINNINGS, default="rewind", help="how a round begins: with early weights (default) or …"
+        "--rounds", type=count, metavar="N", help="each takes the same share (default: of an instrument 2)"
+    )
+    parser.add_argument("--criterion", choices=CRITERIA, default="gradient", help="what a unit is worth (gradient)")
+    parser.add_argument(
+        "--local",
+        action=argparse.BooleanOptionalAction,
+        help="keep the same share of every layer (default: of instrument and wavenet)",
+    )
+    parser.add_argument(
+        "--begin",
+        choices=BEGINNINGS,
+        default="fine-tune",
+        help="how a round begins: with the weights there are (default), early ones, or new ones",
     )
     parser.add_argument("--floor", type=count, default=1, metavar="N", help="units that every layer keeps (default 1)")
     parser.add_argument(
@@ -108,13 +117,17 @@ def add_trim(parser: argparse.ArgumentParser) -> None:
         "(default: the last round, whatever its loss)",
     )
     parser.add_argument("--steps", type=count, metavar="N", help="of one training (default: the recipe's)")
-    parser.add_argument("--rewind", type=whole, metavar="STEP", help="that rounds go back to (default: 5 %% of steps)")
+    parser.add_argument(
+        "--rewind",
+        type=part,
+        metavar="SHARE",
+        help="of steps, that rounds do not go through again (default: by family)",
+    )
     parser.add_argument(
         "--last",
         type=positive,
-        default=1.0,
         metavar="TIMES",
-        help="as long as others the last round is (default 1)",
+        help="as long as others the last round is (of an instrument 2, else 1)",
     )
     parser.add_argument("--family", choices=TRIMMED, default="instrument", help="train and trim another decoder for it")
     parser.add_argument(
@@ -176,6 +189,12 @@ def positive(text: str) -> float:
 def _share(text: str) -> float:
     if not 0.0 < (number := _number(text)) <= 1.0:
         raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 1")
+    return number
+
+
+def part(text: str) -> float:
+    if not 0.0 <= (number := _number(text)) < 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to below 1")
     return number
 
 

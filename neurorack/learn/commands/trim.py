@@ -1,10 +1,10 @@
 """`neurorack trim`: from an instrument's recipe and sounds to a smaller one that plays.
 
-    recipe and sounds → dense training → score, cut, rewind, train, again and again → verified bundle, report
+    recipe and sounds → dense training → score, cut, train, again and again → verified bundle, report
 
-What is trimmed is trained anew: rewinding needs the weights of an early step, which no finished instrument has. So it
-takes a run that knows its sounds: of `neurorack train`, or of a shipped instrument. Everything but the bundle stays in
-the work folder beside it (`work`), so the same command given again goes on where it was, in any round.
+What is trimmed is trained anew: a finished instrument has neither its optimiser's state nor the weights of an early
+step. So it takes a run that knows its sounds: of `neurorack train`, or of a shipped instrument. Everything but the
+bundle stays in the work folder beside it (`work`), so the same command given again goes on where it was, in any round.
 """
 
 import argparse
@@ -27,14 +27,15 @@ from neurorack.learn import checkpoint, loop, shipped
 from neurorack.learn.commands.ending import resumable
 from neurorack.learn.commands.train import THREADS
 from neurorack.learn.commands.work import VALIDATION, Work
-from neurorack.learn.families.kits import STEPS, About, FamilyKit, InstrumentKit, Kit, dense_recipe
+from neurorack.learn.families.kits import About, FamilyKit, InstrumentKit, Kit, dense_recipe
 from neurorack.learn.pack import revoice
 from neurorack.learn.train import Recipe
-from neurorack.learn.trim import int8, sounds
+from neurorack.learn.trim import course, int8, sounds
+from neurorack.learn.trim.course import INSTRUMENT
 from neurorack.learn.trim.feeds import feeds
 from neurorack.learn.trim.int8 import Outcome
 from neurorack.learn.trim.report import write_report
-from neurorack.learn.trim.rounds import REWIND, Lottery, Plan, Result, smallest
+from neurorack.learn.trim.rounds import Lottery, Plan, Result, smallest
 from neurorack.learn.trim.ships import Shipped, fitting
 from neurorack.learn.trim.ships import shipped as as_shipped
 from neurorack.learn.trim.sounds import Sounds
@@ -107,11 +108,11 @@ def _recipe(path: Path) -> Recipe:
 
 
 def _plan(options: argparse.Namespace, recipe: Recipe) -> Plan:
-    steps = options.steps or STEPS.get(options.family, recipe.steps)
-    return Plan(
-        task=options.family,
-        round_steps=steps,
-        rewind_step=round(REWIND * steps) if options.rewind is None else options.rewind,
+    """An instrument is trained for as long as its own recipe says."""
+    return course.plan(
+        options.family,
+        steps=options.steps or (recipe.steps if options.family == INSTRUMENT else None),
+        rewind=options.rewind,
         keep=options.keep,
         rounds=options.rounds,
         criterion=options.criterion,
@@ -125,7 +126,7 @@ def _plan(options: argparse.Namespace, recipe: Recipe) -> Plan:
 
 
 def _kit(family: str, source: Source) -> Kit:
-    if family == "instrument":
+    if family == INSTRUMENT:
         return InstrumentKit(source.recipe, source.sounds, progress=True)
     if source.made is None:
         mend = "give the bundle that was made of it"

@@ -24,6 +24,7 @@ from neurorack.learn.pack import pack, revoice
 from neurorack.learn.train import LATENT, Recipe
 from neurorack.learn.trim import cost
 from neurorack.learn.trim.cost import Timer
+from neurorack.learn.trim.course import COURSES, INSTRUMENT
 from neurorack.learn.trim.groups import Widths
 from neurorack.learn.trim.rounds import Task
 from neurorack.learn.trim.sounds import Sounds
@@ -31,18 +32,14 @@ from neurorack.learn.trim.streaming import OnnxTimer, Stream
 from neurorack.onnx_graph import read_graph
 from neurorack.words import HOP, SAMPLE_RATE_HZ
 
-STEPS = {"ddsp": 3000, "sing": 6000, "wavenet": 2000}
-"""Of one dense training: minutes, at 0.10, 0.04 and 0.25 s of one core a step."""
-
-
-DENSE, DENSE_ENCODER, DENSE_STEPS = (680, 680, 680), (256, 256), 1500
-"""Of our own instrument before it is trimmed: a decoder of 1.00 M parameters, an encoder of 0.15 M, at 0.5 s a step."""
+DENSE, DENSE_ENCODER = (680, 680, 680), (256, 256)
+"""Of our own instrument before it is trimmed: a decoder of 1.00 M parameters, an encoder of 0.15 M."""
 
 LIVE_SHARE = 0.5
 """Of real time, as this machine takes it: a decoder that takes more is rendered ahead in the module."""
 
 
-def dense_recipe(kind: str, steps: int = DENSE_STEPS) -> Recipe:
+def dense_recipe(kind: str, steps: int = COURSES[INSTRUMENT].steps) -> Recipe:
     """Of a shipped instrument, before it is trimmed."""
     return Recipe(kind, steps, latent=LATENT[kind], width=DENSE, encoder=DENSE_ENCODER)
 

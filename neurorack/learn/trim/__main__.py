@@ -2,15 +2,15 @@
 
 import argparse
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from neurorack.arguments import folder
 from neurorack.errors import BadInput
 from neurorack.learn.commands.ending import resumable
-from neurorack.learn.commands.options import count, positive, whole
+from neurorack.learn.commands.options import count, part, positive, whole
 from neurorack.learn.trim import estimate, sweep, table
 from neurorack.learn.trim.cost import BY
+from neurorack.learn.trim.course import COURSES
 from neurorack.learn.trim.criteria import CRITERIA
 from neurorack.learn.trim.rounds import BEGINNINGS
 from neurorack.terminal import complain, tell
@@ -44,13 +44,13 @@ def main() -> int:
     )
     parser.add_argument("--seeds", type=whole, nargs="+", default=(0, 1, 2), metavar="N")
     parser.add_argument(
-        "--keep", type=_share, metavar="SHARE", help=f"that the last round keeps (default: {_each('keep')})"
+        "--keep", type=part, metavar="SHARE", help=f"that the last round keeps (default: {_each('keep')})"
     )
     parser.add_argument("--by", choices=BY, default="parameters", help="the cost that --keep is of")
     parser.add_argument("--rounds", type=count, metavar="N", help=f"of cuts (default: {_each('rounds')})")
     parser.add_argument("--begin", choices=BEGINNINGS, default="fine-tune", help="how a round begins (fine-tune)")
     parser.add_argument(
-        "--rewind", type=_share, metavar="SHARE", help=f"of steps, that rounds go back to (default: {_each('rewind')})"
+        "--rewind", type=part, metavar="SHARE", help=f"of steps, that rounds go back to (default: {_each('rewind')})"
     )
     parser.add_argument(
         "--last",
@@ -58,7 +58,7 @@ def main() -> int:
         metavar="TIMES",
         help=f"as long as the others the last round is (default: {_each('last')})",
     )
-    alike = ", ".join(name for name, course in sweep.COURSES.items() if course.local)
+    alike = ", ".join(name for name, course in COURSES.items() if course.local)
     parser.add_argument(
         "--local", action=argparse.BooleanOptionalAction, help=f"keep the same share of every layer (default: {alike})"
     )
@@ -81,14 +81,7 @@ def main() -> int:
 
 def _each(setting: str) -> str:
     """Families' own settings, as words."""
-    return ", ".join(f"{name} {getattr(course, setting):g}" for name, course in sweep.COURSES.items())
-
-
-def _share(text: str) -> float:
-    with suppress(ValueError):
-        if 0.0 <= float(text) < 1.0:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to below 1")
+    return ", ".join(f"{name} {getattr(course, setting):g}" for name, course in COURSES.items())
 
 
 def _table(options: argparse.Namespace) -> int:
@@ -104,8 +97,8 @@ def _run(options: argparse.Namespace) -> int:
         options.criteria,
         options.seeds,
         options.source,
-        options.steps,
-        options.rewind,
+        steps=options.steps,
+        rewind=options.rewind,
         keep=options.keep,
         rounds=options.rounds,
         local=options.local,

@@ -33,9 +33,6 @@ VERSION = 1
 
 BEGINNINGS = ("rewind", "reinitialise", "fine-tune")
 
-REWIND = 0.05
-"""Share of a training after which its weights are those to go back to, unless others are asked for."""
-
 _SMOOTH = 0.98
 _ROUNDS_MAX = 100
 """So that no round of a seed draws what one of another seed does."""

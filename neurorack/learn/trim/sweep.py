@@ -25,46 +25,23 @@ from neurorack.bundle import Knob
 from neurorack.errors import BadInput
 from neurorack.learn import loop
 from neurorack.learn.cluster import on_ray, want_ray
-from neurorack.learn.families.kits import DENSE_STEPS, STEPS, FamilyKit, InstrumentKit, Kit, dense_recipe
-from neurorack.learn.trim import select, ships
+from neurorack.learn.families.kits import FamilyKit, InstrumentKit, Kit, dense_recipe
+from neurorack.learn.trim import course, select, ships
 from neurorack.learn.trim.cost import macs_per_s, parameters, share
+from neurorack.learn.trim.course import COURSES, INSTRUMENT
 from neurorack.learn.trim.groups import Widths
 from neurorack.learn.trim.rounds import Lottery, Plan
 from neurorack.learn.trim.sounds import shipped
 
 SCRATCH, LONGER = RIVALS = ("scratch", "longer")
 """In place of a criterion."""
-INSTRUMENT = "instrument"
-FAMILIES = (INSTRUMENT, *STEPS)
+FAMILIES = tuple(COURSES)
 THREADS = 1
 """Of every cell, wherever it runs: sums in another order are other weights. Two cells side by side on two cores come to
 a quarter more steps than one on both."""
 RESULT = "result.json"
 
 Result = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Course:
-    """How a family is trimmed, where nothing else is asked for."""
-
-    keep: float
-    rounds: int
-    rewind: float = 0.6
-    local: bool = False
-    last: float = 1.0
-
-
-COURSES = {
-    INSTRUMENT: Course(0.065, 2, rewind=0.0, local=True, last=2.0),
-    "ddsp": Course(0.01, 6),
-    "sing": Course(0.01, 6),
-    "wavenet": Course(0.1, 3, rewind=0.3, local=True),
-}
-"""DDSP and SING lose next to nothing with short rounds and units compared across all layers. WaveNet would keep one
-gate in all layers but the first two, since far dilations are learnt last; our instrument, 9 and 22 units of its
-encoder, where one from scratch does better with 38 in each layer. So these keep the same share of every layer, and as
-they are short of weights, their rounds are longer."""
 
 
 @dataclass(frozen=True)
@@ -81,38 +58,14 @@ class Cell:
 
 
 def cells(
-    families: Sequence[str],
-    criteria: Sequence[str],
-    seeds: Sequence[int],
-    source: str,
-    steps: int | None = None,
-    rewind: float | None = None,
-    *,
-    keep: float | None = None,
-    rounds: int | None = None,
-    local: bool | None = None,
-    last: float | None = None,
-    **shared: Any,
+    families: Sequence[str], criteria: Sequence[str], seeds: Sequence[int], source: str, **asked: Any
 ) -> list[Cell]:
     """All of a sweep, in the order in which they are worth having: every family and criterion once before the next
-    seed. `steps` of one training, the share of them `rewind` that rounds go back to, `keep`, `rounds`,
-    `local` and `last` are the family's own by default; `shared` are further fields of every plan."""
+    seed. `asked` is for `course.plan`."""
     made = []
     for seed, family, criterion in itertools.product(seeds, families, criteria):
-        own = COURSES[family]
-        each = steps or STEPS.get(family, DENSE_STEPS)
-        plan = Plan(
-            family,
-            each,
-            round(each * (own.rewind if rewind is None else rewind)),
-            own.keep if keep is None else keep,
-            rounds or own.rounds,
-            local=own.local if local is None else local,
-            last=own.last if last is None else last,
-            seed=seed,
-            **shared,
-        )
-        made.append(Cell(plan if criterion in RIVALS else replace(plan, criterion=criterion), criterion, source))
+        own = course.plan(family, seed=seed, **asked)
+        made.append(Cell(own if criterion in RIVALS else replace(own, criterion=criterion), criterion, source))
     return made
 
 

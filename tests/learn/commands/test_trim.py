@@ -219,7 +219,8 @@ def test_another_family_plays_the_instruments_gestures(instrument, tmp_path, fam
         (("--keep", "0.001"), "would leave an empty layer"),
         (("--keep", "0"), "above 0"),
         (("--criterion", "norm"), "has no norm"),
-        (("--rewind", "9"), "cannot rewind to step 9 of 4"),
+        (("--rewind", "1"), "is no share from 0 to below 1"),
+        (("--last", "0.5"), "a last round 0.5 times as long"),
         (("--rounds", "100"), "less than 100 rounds"),
     ],
 )

@@ -18,7 +18,9 @@ STEPS, ROUNDS, KEEP = 40, 3, 0.125
 
 @pytest.fixture
 def wanted():
-    return cells(["sing", "ddsp"], ["gradient", SCRATCH], [0, 1], "any", STEPS, 0.05, keep=KEEP, rounds=ROUNDS)
+    return cells(
+        ["sing", "ddsp"], ["gradient", SCRATCH], [0, 1], "any", steps=STEPS, rewind=0.05, keep=KEEP, rounds=ROUNDS
+    )
 
 
 class Kit:

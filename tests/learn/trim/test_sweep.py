@@ -138,7 +138,7 @@ def test_interrupted_in_a_cell_it_goes_on_to_the_same_result(tmp_path, monkeypat
 
 
 def test_the_rival_is_as_small_and_has_all_rounds_steps(tmp_path):
-    (cell,) = cells(["sing"], [SCRATCH], [4], "any", STEPS, 0.25, keep=0.3, rounds=ROUNDS)
+    (cell,) = cells(["sing"], [SCRATCH], [4], "any", steps=STEPS, rewind=0.25, keep=0.3, rounds=ROUNDS)
     rival = Rival(Kit("sing"), cell.plan, narrowed(Kit("sing"), cell.plan))
     loop.run(rival, tmp_path, say=lambda _: None)
     assert rival.step == cell.plan.steps > ROUNDS * STEPS
@@ -151,33 +151,13 @@ def test_the_rival_is_as_small_and_has_all_rounds_steps(tmp_path):
 def test_the_dense_network_trained_on_has_all_rounds_steps_and_all_its_units(tmp_path, monkeypatch):
     assert run(monkeypatch, tmp_path, "--criteria", LONGER, "--seeds", "0") == 0
     (told,) = json.loads((tmp_path / f"sing-{LONGER}-0" / RESULT).read_text())["rounds"]
-    (cell,) = cells(["sing"], [LONGER], [0], "any", STEPS, 0.6, keep=0.3, rounds=ROUNDS)
+    (cell,) = cells(["sing"], [LONGER], [0], "any", steps=STEPS, rewind=0.6, keep=0.3, rounds=ROUNDS)
     assert told["widths"] == WIDTHS
     assert checkpoint.read_newest(tmp_path / cell.name)[0]["step"] == cell.plan.steps > STEPS
 
 
-def test_every_family_is_trimmed_as_far_as_is_worth_knowing_and_something_else_where_it_is_asked_for():
-    plans = [cell.plan for cell in cells(sweep.FAMILIES, ["gradient"], [0], "any")]
-    assert [(plan.task, plan.keep, plan.rounds) for plan in plans] == [
-        ("instrument", 0.065, 2),
-        ("ddsp", 0.01, 6),
-        ("sing", 0.01, 6),
-        ("wavenet", 0.1, 3),
-    ]
-    assert [plan.rewind_step / plan.round_steps for plan in plans] == [0.0, 0.6, 0.6, 0.3]
-    assert [plan.local for plan in plans] == [True, False, False, True]
-    assert [plan.last for plan in plans] == [2.0, 1.0, 1.0, 1.0]
-    asked = [
-        cell.plan
-        for cell in cells(sweep.FAMILIES, ["gradient"], [0], "any", 10, 0.1, keep=0.5, rounds=5, local=False, last=3)
-    ]
-    assert {(plan.round_steps, plan.rewind_step, plan.keep, plan.rounds, plan.local, plan.last) for plan in asked} == {
-        (10, 1, 0.5, 5, False, 3)
-    }
-
-
 def test_rounds_leave_out_the_share_of_a_training_that_is_asked_for_and_so_do_their_rivals():
-    for cell in cells(["sing"], ["magnitude", SCRATCH], [0], "any", STEPS, rewind=0.5, keep=0.3, rounds=ROUNDS):
+    for cell in cells(["sing"], ["magnitude", SCRATCH], [0], "any", steps=STEPS, rewind=0.5, keep=0.3, rounds=ROUNDS):
         assert cell.plan.rewind_step == STEPS // 2 and cell.plan.steps == STEPS + ROUNDS * STEPS // 2
 
 
@@ -243,7 +223,7 @@ def test_the_smallest_as_good_is_chosen_by_validation_alone():
 
 def test_ray_does_every_cell(tmp_path, monkeypatch):
     ray = pytest.importorskip("ray")
-    made = cells(["sing"], ["magnitude"], [0, 1], "any", STEPS, keep=0.3, rounds=1)
+    made = cells(["sing"], ["magnitude"], [0, 1], "any", steps=STEPS, keep=0.3, rounds=1)
     spread = []
 
     def told_name(cell, out, cache):
