@@ -32,7 +32,7 @@ help:
 	@echo "make service      as root: systemd's units, user and rules for a module that starts with its machine"
 	@echo "make bench        measure the audio callback"
 	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
-	@echo "                  (20 minutes, ARGS='--steps 500' for a try); for your own sounds: neurorack train --help"
+	@echo "                  (half an hour, ARGS='--steps 300' for a try); for your own sounds: neurorack train --help"
 	@echo "make hardware     check the schematic's rules; write netlist, wiring list, parts, panel, pictures of screens and tuning"
 	@echo "make deb          the Debian package into out/, for this machine and its own Python (ARGS='--machine aarch64 --python 3.10')"
 	@echo "make release      a signed update into out/: KEY=~/.ssh/neurorack; see systemd/updating.md"

@@ -32,7 +32,7 @@ def main() -> int:
     )
     parser.add_argument("--out", type=folder, required=True, metavar="DIR", help="checkpoints, results, table, figure")
     parser.add_argument("--families", nargs="+", choices=sweep.FAMILIES, default=sweep.FAMILIES, metavar="NAME")
-    criteria = ("gradient", *sweep.RIVALS)
+    criteria = ("gradient", sweep.SCRATCH)
     parser.add_argument(
         "--criteria",
         nargs="+",

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 
 from neurorack.learn.export import export_decoder  # noqa: E402
+from neurorack.learn.families.kits import DENSE, DENSE_ENCODER  # noqa: E402
 from neurorack.learn.families.played import apart  # noqa: E402
 from neurorack.learn.networks.decoder import Decoder  # noqa: E402
 from neurorack.learn.networks.encoder import Encoder  # noqa: E402
 from neurorack.learn.trim import cost, criteria, select  # noqa: E402
 from neurorack.learn.trim.groups import Groups, masked, trimmed  # noqa: E402
 from neurorack.learn.trim.joined import Joined  # noqa: E402
-from neurorack.learn.trim.sweep import DENSE, DENSE_ENCODER  # noqa: E402
 
 REMOVED, LEFT = 0.92, 80_000
 
