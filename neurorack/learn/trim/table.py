@@ -187,6 +187,7 @@ def draw(results: Sequence[Result]) -> bytes:
         axis.set_xticks([1.0, 0.1, 0.01], ["100 %", "10 %", "1 %"])
         axis.invert_xaxis()
     axes[0][0].set(ylabel="test loss ÷ dense")
-    if axes[0][0].get_legend_handles_labels()[0]:
-        axes[0][0].legend()
+    shown = {name: mark for axis in axes[0] for mark, name in zip(*axis.get_legend_handles_labels(), strict=True)}
+    if shown:
+        axes[0][0].legend(shown.values(), shown.keys())
     return pictures.png(figure)
