@@ -124,6 +124,8 @@ class ModuleView(Fullscreen):
 
     def look(self) -> None:
         """Look at the module and draw what changed."""
+        if not self.screen_stack:  # its timer comes once more while it is closed
+            return
         self.hands.step()
         look, state = self._looker.look(), self._watch.state()
         glyphs = half_blocks if self.screen.has_class("wide") else braille
@@ -134,7 +136,7 @@ class ModuleView(Fullscreen):
             "meters": self._meters(state),
             "line": Text(self._line()),
         }
-        for lines in self.query(Lines):  # none of them any more, where it is just being closed
+        for lines in self.query(Lines):
             lines.show(parts[str(lines.id)])
 
     def _side(self, look: Look) -> Text:

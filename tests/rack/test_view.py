@@ -260,6 +260,18 @@ def test_cables_are_moved_with_the_arrows(module: Module) -> None:
     viewed(module.run_dir, act)
 
 
+def test_a_look_that_comes_while_it_is_closed_finds_nothing_to_draw_on(module: Module) -> None:
+    async def session() -> ModuleView:
+        app = ModuleView(module.run_dir)
+        async with app.run_test(size=SMALL):
+            pass
+        return app
+
+    app = asyncio.run(session())
+    assert not app.screen_stack
+    app.look()
+
+
 def test_letters_play_the_keyboard_once_it_is_plugged_in(module: Module) -> None:
     async def act(app: ModuleView, pilot: Pilot[None]) -> None:
         await pilot.press("a")
