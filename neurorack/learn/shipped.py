@@ -13,9 +13,11 @@ from typing import NamedTuple
 import torch
 
 from neurorack import bundle
+from neurorack.arguments import folder
 from neurorack.errors import BadInput
 from neurorack.learn import loop
 from neurorack.learn.commands.finish import write_figures, write_preview
+from neurorack.learn.commands.options import count, whole
 from neurorack.learn.evaluate import evaluate
 from neurorack.learn.evaluate.report import write_report
 from neurorack.learn.families.kits import About, InstrumentKit, dense_recipe
@@ -75,12 +77,12 @@ def main() -> int:
         epilog="example: python -m neurorack.learn.shipped fluid --out models/fluid",
     )
     parser.add_argument("instrument", choices=sorted(INSTRUMENTS))
-    parser.add_argument("--out", type=Path, required=True, help="folder of the bundle; its name is the instrument's")
-    parser.add_argument("--cache", type=Path, default=Path("out/learn"), help="sounds, checkpoints and report")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=folder, required=True, help="folder of the bundle; its name is the instrument's")
+    parser.add_argument("--cache", type=folder, default=Path("out/learn"), help="sounds, checkpoints and report")
+    parser.add_argument("--seed", type=whole, default=0)
     steps = COURSES[INSTRUMENT].steps
-    parser.add_argument("--steps", type=int, default=steps, metavar="N", help=f"dense; fewer for a try ({steps})")
-    parser.add_argument("--threads", type=int, default=2, metavar="N")
+    parser.add_argument("--steps", type=count, default=steps, metavar="N", help=f"dense; fewer for a try ({steps})")
+    parser.add_argument("--threads", type=count, default=2, metavar="N")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     try:

@@ -317,8 +317,9 @@ class Lottery:
         self._round += 1
         self._run = self._begin(groups.kept_widths(keep))
         if plan.beginning != "reinitialise":
-            winner = self._snapshot if plan.beginning == "rewind" else cut_run(trained, groups, keep, names)
-            self._run.load_state({**_copy(winner), "step": plan.begin(self._round)})
+            rewound = plan.beginning == "rewind"
+            winner = _copy(self._snapshot) if rewound else cut_run(trained, groups, keep, names)
+            self._run.load_state({**winner, "step": plan.begin(self._round)})
 
 
 def scoring_share(result: Result) -> float:
