@@ -6,6 +6,7 @@ Equal levels are not equally loud: a hit is over before it was quite heard, and 
 import dataclasses
 
 import numpy as np
+from tqdm import tqdm
 
 from neurorack.bundle import Bundle
 from neurorack.ears.descriptors import loudness_sone
@@ -24,7 +25,9 @@ _EAR_HOPS = 94
 
 def heard_phon(bundle: Bundle) -> np.ndarray:
     """Loudness level [gestures] of each gesture's loudest 125 ms, in phon: 10 for a doubling in sone."""
-    return np.array([_heard_phon(bundle, index) for index in range(len(bundle.gestures))])
+    gestures = range(len(bundle.gestures))
+    seen = tqdm(gestures, desc="listening", unit="gesture", mininterval=1.0, delay=1.0, leave=False)
+    return np.array([_heard_phon(bundle, index) for index in seen])
 
 
 def even_medians(bundle: Bundle) -> list[np.ndarray]:

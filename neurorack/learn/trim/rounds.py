@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import msgspec
 import torch
+from tqdm import tqdm
 
 from neurorack.bundle import Knob
 from neurorack.errors import BadInput
@@ -242,7 +243,8 @@ class Lottery:
         """Loss of every round's network on the test set: to be opened once, when all is trained and chosen."""
         if self.step < self.recipe.steps:
             raise BadInput(f"step {self.step} of {self.recipe.steps}", "trimming", "train to the end before the test")
-        return [self._task.test_loss(self.model(number)) for number in range(len(self._done))]
+        rounds = tqdm(range(len(self._done)), desc="testing", unit="round", mininterval=1.0, delay=1.0)
+        return [self._task.test_loss(self.model(number)) for number in rounds]
 
     def state(self) -> dict[str, Any]:
         return {
