@@ -355,7 +355,7 @@ def _check_card(card: Card, path: Path) -> None:
     def fail(what: str, mend: str = "install the bundle again") -> None:
         raise BadInput(what, str(path), mend)
 
-    if wrong := _text_fault(msgspec.to_builtins(card)):
+    if wrong := text_fault(msgspec.to_builtins(card)):
         fail(wrong)
     if not 1 <= len(card.name) <= NAME_CHARACTERS_MAX:
         fail(f"the bundle's name must be of 1…{NAME_CHARACTERS_MAX} characters")
@@ -385,7 +385,7 @@ def _check_card(card: Card, path: Path) -> None:
         fail("a quality figure is not finite")
 
 
-def _text_fault(part: Any) -> str:
+def text_fault(part: Any) -> str:
     """What is wrong with the texts in a part of a card, keys included, or ''."""
     if isinstance(part, str):
         if len(part) > TEXT_CHARACTERS_MAX:
@@ -393,7 +393,7 @@ def _text_fault(part: Any) -> str:
         return f"a control character in {part[:40]!r}" if _UNPRINTABLE.search(part) else ""
     if isinstance(part, dict):
         part = [*part.keys(), *part.values()]
-    return next(filter(None, map(_text_fault, part)), "") if isinstance(part, (list, tuple)) else ""
+    return next(filter(None, map(text_fault, part)), "") if isinstance(part, (list, tuple)) else ""
 
 
 def _knob_fault(knob: Knob, before: tuple[str, ...]) -> str:

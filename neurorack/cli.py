@@ -5,48 +5,32 @@ Every command exits with 0, or with 2 and one line on stderr that says what is w
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import neurorack
 from neurorack.arguments import file, folder
+from neurorack.command import Parser, answered
 from neurorack.controllers.commands import add_commands as add_controllers
 from neurorack.errors import BadInput
 from neurorack.remote.ctl import add_commands as add_ctl
-from neurorack.statedir import mend_of
-from neurorack.terminal import complain, drop_output, open_output, plain, tell
+from neurorack.terminal import complain, plain, tell
 from neurorack.words import BLOCKS, GATE2_TASKS
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
-
 
 VIEW_S = 2.0
 """The view opens when the module sounds, or after so long: then its display says why not."""
 
 
-class _Parser(argparse.ArgumentParser):
-    """Complains in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        message = re.sub(r"invalid (?!int|float)\w+ value", "invalid value", message)  # not a function's name
-        raise BadInput(message, self.prog, f"see `{self.prog} --help`")
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        tell(message.rstrip("\n"))  # help and version; the original swallows what cannot be written
-
-
 def build_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="neurorack",
         description="A neural voice that lives in a Eurorack module.",
         epilog="example: neurorack run --rack",
     )
     parser.add_argument("--version", action="version", version=f"neurorack {neurorack.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
 
     def command(
         name: str, run: Callable[[argparse.Namespace], int], what: str, example: str
@@ -113,7 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     models = command(
         "models", _models_list, "list, show, verify and install instruments", "neurorack models show fluid"
     )
-    commands = models.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = models.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     _json(command("list", _models_list, "list the installed instruments", "neurorack models list"))
     for name, run, what in (
         ("show", _models_show, "show an instrument's card"),
@@ -133,11 +117,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     install.add_argument("--replace", action="store_true", help="replace an installed one of the same name")
     _json(install)
-    commands = gestures.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = gestures.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     _add_gestures(command)
-    commands = presets.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = presets.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     _add_presets(command)
-    commands = ctl.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = ctl.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     add_ctl(command)
     return parser
 
@@ -623,22 +607,10 @@ def _say(line: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
-    try:
-        open_output()
+
+    def work() -> int:
         options = build_parser().parse_args(arguments)
         status: int = options.run(options)
         return status
-    except BadInput as error:
-        complain(f"neurorack: {error}")
-        return 2
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:  # `neurorack doctor | head`
-        drop_output()
-        return 0
-    except OSError as error:
-        if error.filename is None:  # no file of the player's: a fault of ours
-            raise
-        what = f"cannot use it: {error.strerror or error}"
-        complain(f"neurorack: {BadInput(what, str(error.filename), mend_of(error))}")
-        return 2
+
+    return answered(work)

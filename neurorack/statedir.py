@@ -38,7 +38,7 @@ def possible(given: str, where: str) -> Path:
     """The path that was `given` somewhere, there or not. BadInput where nothing can be called that: a name of more than
     255 bytes, a path of more than 4,095 (path_resolution(7)), a link that leads to itself."""
     try:
-        os.lstat(given)
+        os.stat(given)
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             what = f"{error.strerror}: {given[:40]}…"

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "neurorack"
 
 WORDS = {"words", "errors", "clock", "place", "shared", "rundir", "board", "boards", "bundle", "realtime", "statedir"}
 WORDS |= {"onnx_graph", "onnx_session", "mailbox", "notify", "glyphs", "lines", "fullscreen", "crash", "ending"}
-WORDS |= {"arguments"}
+WORDS |= {"arguments", "command"}
 """What every layer may use: words, files and descriptions; none of it knows a layer."""
 
 ALLOWED = {

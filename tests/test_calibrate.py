@@ -20,6 +20,7 @@ from PIL import Image
 from neurorack import calibrate, cli, statedir
 from neurorack.board import load_board
 from neurorack.boards import DEFAULT_BOARD
+from neurorack.command import INTERRUPTED
 from neurorack.errors import BadInput
 from neurorack.jacks import calibration
 from neurorack.jacks.calibration import Calibration
@@ -318,7 +319,7 @@ def test_an_interrupt_changes_nothing(place, running):
     terminal.expect("V ")
     terminal.process.send_signal(2)  # without the key: its character would have the terminal drop what is being said
     terminal.expect("Nothing was changed")
-    assert terminal.status() == cli.INTERRUPTED
+    assert terminal.status() == INTERRUPTED
     assert not (place / "state").exists()
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from neurorack import bundle, cli, demo
+from neurorack.command import INTERRUPTED
 from neurorack.errors import BadInput
 from neurorack.rack import view
 from neurorack.rundir import holder
@@ -315,7 +316,7 @@ def test_an_interrupt_ends_everything_quietly(place):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
-    assert process.returncode == cli.INTERRUPTED
+    assert process.returncode == INTERRUPTED
     assert (out, err) == (b"", b"")
     assert [holder(place / "run" / f"{name}.lock") for name in ("daemon", "engine", "jacks")] == [0, 0, 0]
 

@@ -9,10 +9,12 @@ end by itself, and checks nothing of what lies before). The one it replaces stay
     state                 dict             as `Training.state` gave it: tensors and plain values
 """
 
+import fcntl
 import hashlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,18 @@ _PARTS = {"recipe": str, "kind": str, "knobs": str, "step": int, "state": dict}
 
 class Damaged(Exception):
     """The file is not what was written."""
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """A folder in which something is trained, ours alone meanwhile. BadInput where another training is at it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BadInput("another training is at work here", str(folder), "wait for it, or stop it") from error
+        yield
 
 
 def write(folder: Path, checkpoint: Mapping[str, Any]) -> None:

@@ -56,7 +56,9 @@ class Clips:
         self._struck = corpus.kind == "percussive"
         self._audio, self._features, self._f0_hz, self._level_db, self._onset = [], [], [], [], []
         self.glances = Glances()
-        for i, sound in enumerate(tqdm(corpus.sounds, desc="hearing", unit="sound", disable=not progress)):
+        for i, sound in enumerate(
+            tqdm(corpus.sounds, desc="hearing", unit="sound", mininterval=1.0, disable=not progress)
+        ):
             behind = max(_LEAD, WINDOW // 2 + CLIP + WINDOW - len(sound.audio))
             behind += -(_LEAD + len(sound.audio) + behind) % FEATURE_HOP
             audio = np.pad(sound.audio, (_LEAD, behind))

@@ -30,6 +30,7 @@ from neurorack.learn import checkpoint
 from neurorack.learn.log import Log
 from neurorack.learn.memory import keep_freed
 from neurorack.learn.scale import Team
+from neurorack.words import KINDS
 
 CHECKPOINT_STEPS = 500
 """Two minutes of two cores: what a loss of power can cost."""
@@ -133,11 +134,19 @@ def _resume(training: Trains, folder: Path, say: Callable[[str], None]) -> float
         return 0.0
     if not _same(found["recipe"], training.recipe) or not _near(found["knobs"], training.knobs):
         raise BadInput("the checkpoint is of another training", str(folder), "give another folder")
-    training.load_state(found["state"])
+    try:
+        training.load_state(found["state"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:  # a whole file, of another version
+        mend = f"move {checkpoint.NEWEST} away, and give the same command again"
+        raise BadInput(f"a checkpoint that no training left: {_line(error)}", str(folder), mend) from error
     if training.step < training.recipe.steps:
         say(f"going on from step {training.step} of {training.recipe.steps}")
     seconds: float = found.get("seconds", 0.0)  # checkpoints of old have none
     return seconds
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}, {str(error).partition(chr(10))[0][:100]}"
 
 
 def _same(text: str, recipe: Any) -> bool:
@@ -270,7 +279,7 @@ class _Keeper:
 
     def _no_number(self, what: str, step: int) -> BadInput:
         newest = self._folder / checkpoint.NEWEST
-        if newest.exists():
+        if newest.exists() and self._training.recipe.kind in KINDS:
             mend = f"try another --seed, or take the weights as they were: neurorack export {newest} --out FOLDER"
         else:
             mend = "try another --seed, or other sounds"
@@ -280,7 +289,8 @@ class _Keeper:
         self._write()  # the last copy
         said = str(error).partition("\n")[0][:200]
         room = isinstance(error, torch.OutOfMemoryError)
-        mend = "free its memory" if room else "see to the device, or give --device cpu"
+        other = ", or give --device cpu" if self._training.recipe.kind in KINDS else ""
+        mend = "free its memory" if room else f"see to the device{other}"
         what = f"the device failed at step {self._training.step + 1} ({said}), step {self._copy['step']} is saved"
         return BadInput(what, str(self._folder), f"{mend}, and give the same command again")
 

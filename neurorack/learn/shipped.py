@@ -1,12 +1,11 @@
 """The instruments that ship, from nothing to a bundle: sounds, training, trimming, export, evaluation, report.
 
-    python -m neurorack.learn.shipped fluid --out models/fluid
+    python -m neurorack.learn.shipped fluid --out out/models/fluid
 
 Stopped and started again it goes on where it was. The same seed gives the same weights on the same machine, with as
 many threads.
 """
 
-import argparse
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +13,9 @@ import torch
 
 from neurorack import bundle
 from neurorack.arguments import folder
-from neurorack.errors import BadInput
-from neurorack.learn import loop
+from neurorack.command import Parser, answered
+from neurorack.learn import checkpoint, loop
+from neurorack.learn.commands.ending import resumable
 from neurorack.learn.commands.finish import write_figures, write_preview
 from neurorack.learn.commands.options import count, whole
 from neurorack.learn.evaluate import evaluate
@@ -25,7 +25,6 @@ from neurorack.learn.log import read_table
 from neurorack.learn.trim import course, sounds
 from neurorack.learn.trim.course import COURSES, INSTRUMENT
 from neurorack.learn.trim.rounds import Lottery
-from neurorack.terminal import complain
 from neurorack.words import SAMPLE_RATE_HZ
 
 
@@ -45,13 +44,18 @@ INSTRUMENTS = {
 
 def make(name: str, out: Path, cache: Path, seed: int = 0, steps: int = COURSES[INSTRUMENT].steps) -> None:
     """Train an instrument of a million parameters, trim it and write its bundle; checkpoints, preview and report go
-    into `cache`. `steps` are those of the dense one."""
+    into `cache`. `steps` are those of the dense one. BadInput where another process is at it."""
+    folder = cache / f"{name}-{steps}-{seed}"
+    with checkpoint.held(folder):
+        _make(name, out, cache, folder, seed, steps)
+
+
+def _make(name: str, out: Path, cache: Path, folder: Path, seed: int, steps: int) -> None:
     instrument = INSTRUMENTS[name]
     corpora = sounds.shipped(instrument.kind, cache)
     kit = InstrumentKit(dense_recipe(instrument.kind, steps), corpora, progress=True)
     plan = course.plan(INSTRUMENT, steps=steps, seed=seed, by="parameters")
     lottery = Lottery(kit.task, plan, timer=kit.timer, say=print)
-    folder = cache / f"{name}-{steps}-{seed}"
     seconds = loop.run(lottery, folder)
     dense, kept, tested = lottery.results[0], lottery.results[-1], lottery.test()
     remarks: list[str] = []
@@ -71,10 +75,14 @@ def make(name: str, out: Path, cache: Path, seed: int = 0, steps: int = COURSES[
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
+    return answered(_main)
+
+
+def _main() -> int:
+    parser = Parser(
         prog="python -m neurorack.learn.shipped",
         description="Fetch the sounds of a shipped instrument, train it, export it and measure it.",
-        epilog="example: python -m neurorack.learn.shipped fluid --out models/fluid",
+        epilog="example: python -m neurorack.learn.shipped fluid --out out/models/fluid",
     )
     parser.add_argument("instrument", choices=sorted(INSTRUMENTS))
     parser.add_argument("--out", type=folder, required=True, help="folder of the bundle; its name is the instrument's")
@@ -85,15 +93,12 @@ def main() -> int:
     parser.add_argument("--threads", type=count, default=2, metavar="N")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    try:
+
+    def work() -> int:
         make(options.instrument, options.out, options.cache, options.seed, options.steps)
-    except loop.Stopped as stopped:
-        complain(f"neurorack: stopped at step {stopped.step}, saved; give the same command again and it goes on")
-        return stopped.status
-    except BadInput as error:
-        complain(f"neurorack: {error}")
-        return 2
-    return 0
+        return 0
+
+    return resumable(work, options.cache)
 
 
 if __name__ == "__main__":

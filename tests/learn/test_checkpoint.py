@@ -21,6 +21,15 @@ def damage(path, where: float = 0.5) -> None:
     path.write_bytes(data)
 
 
+def test_a_second_training_in_the_same_folder_is_refused_until_the_first_has_ended(tmp_path):
+    folder = tmp_path / "new"
+    second = checkpoint.held(folder)
+    with checkpoint.held(folder), pytest.raises(BadInput, match="another training is at work here"), second:
+        pass
+    with checkpoint.held(folder):
+        pass
+
+
 def test_what_was_written_is_read(tmp_path):
     checkpoint.write(tmp_path, at(3))
     found, wrong = checkpoint.read_newest(tmp_path)

@@ -123,6 +123,9 @@ class Task:
     def target(self, batch):
         return wanted(batch)[:, None, None]
 
+    def at_frames(self, units):
+        return units.transpose(1, 2)
+
     def validation_loss(self, model):
         return self._loss(model, 1)
 
@@ -143,6 +146,11 @@ def drawn(seed: int, step: int) -> torch.Tensor:
 def wanted(x: torch.Tensor) -> torch.Tensor:
     """What three units of one layer could say."""
     return torch.relu(x[:, 0] + x[:, 1]) - torch.relu(x[:, 2]) + 0.5 * torch.relu(-x[:, 3])
+
+
+def woven(models) -> list[float]:
+    """The same of a machine that multiplies: every unit of a with every one of b."""
+    return [0.0005 + 5e-5 * model.widths["a"] * model.widths["b"] for model in models]
 
 
 def steady(models) -> list[float]:

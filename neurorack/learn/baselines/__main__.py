@@ -6,21 +6,26 @@ import time
 from pathlib import Path
 from typing import Any
 
-from neurorack.errors import BadInput
+from neurorack.command import Parser, answered
 from neurorack.learn import loop
 from neurorack.learn.baselines import budget, report
 from neurorack.learn.baselines.measure import Amount, measure
 from neurorack.learn.baselines.recipes import NAMES, TILT, make, parameters, playable
 from neurorack.learn.baselines.tilt import Tilt
+from neurorack.learn.commands.ending import resumable
 from neurorack.learn.corpus import Corpus
-from neurorack.terminal import complain, tell
+from neurorack.terminal import tell
 
 QUICK = Amount(4, 6, 6, 24, cdpam=False)
 _SECONDS = "seconds.txt"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
+    return answered(_main)
+
+
+def _main() -> int:
+    parser = Parser(
         prog="python -m neurorack.learn.baselines",
         description="Train rivals and parts of our recipe on the same sounds in the same time, and score them.",
         epilog="example: python -m neurorack.learn.baselines --out out/baselines --minutes 5 --only ours fader",
@@ -38,18 +43,10 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2, metavar="N")
     parser.add_argument("--quick", action="store_true", help="score on few sounds")
     options = parser.parse_args()
-    try:
-        run_series(options)
-    except loop.Stopped as stopped:
-        complain(f"baselines: stopped at step {stopped.step}, saved; give the same command again and it goes on")
-        return stopped.status
-    except BadInput as error:
-        complain(str(error))
-        return 2
-    return 0
+    return resumable(lambda: run_series(options), options.out)
 
 
-def run_series(options: argparse.Namespace) -> None:
+def run_series(options: argparse.Namespace) -> int:
     """Train and score what is not there yet, recipe by recipe, seed by seed; the report after each."""
     import torch
 
@@ -84,6 +81,7 @@ def run_series(options: argparse.Namespace) -> None:
         part.replace(path)
         report.write(options.out, options.split)
     tell(report.write(options.out, options.split))
+    return 0
 
 
 def _result(out: Path, name: str, seed: int, split: str) -> Path:

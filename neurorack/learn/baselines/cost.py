@@ -8,7 +8,6 @@ and so is drawing its noise: it is no slower than this. The player, excitation a
 64, 128 and at its own block in turn with it. Of several turns the one least disturbed counts, for all.
 """
 
-import argparse
 import io
 import json
 import warnings
@@ -17,12 +16,12 @@ import numpy as np
 import torch
 
 from neurorack.bundle import Bundle, load
-from neurorack.errors import BadInput
+from neurorack.command import Parser, answered
 from neurorack.learn.baselines.backbone import FRAME, PUBLISHED, Decoder, Size, draw_noise, macs_per_frame
 from neurorack.learn.baselines.pqmf import BANDS, TAPS, Bank
 from neurorack.learn.evaluate import cost
 from neurorack.onnx_session import open_session
-from neurorack.terminal import complain, tell
+from neurorack.terminal import tell
 from neurorack.words import SAMPLE_RATE_HZ
 
 TURNS = 4
@@ -81,7 +80,11 @@ def compare(bundle: Bundle, seconds: float, size: Size = PUBLISHED) -> dict[str,
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
+    return answered(_main)
+
+
+def _main() -> int:
+    parser = Parser(
         prog="python -m neurorack.learn.baselines.cost",
         description="Time the published backbone's decoder and a bundle's player in the same run.",
         epilog="example: python -m neurorack.learn.baselines.cost models/fluid",
@@ -89,11 +92,7 @@ def main() -> int:
     parser.add_argument("bundle", help="name or folder")
     parser.add_argument("--seconds", type=float, default=8.0, metavar="S", help="of sound at each block (default 8)")
     options = parser.parse_args()
-    try:
-        tell(json.dumps(compare(load(options.bundle), options.seconds), indent=1))
-    except BadInput as error:
-        complain(str(error))
-        return 2
+    tell(json.dumps(compare(load(options.bundle), options.seconds), indent=1))
     return 0
 
 

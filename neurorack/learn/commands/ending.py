@@ -9,12 +9,13 @@ from types import FrameType
 
 from neurorack.errors import BadInput
 from neurorack.learn import loop
+from neurorack.statedir import mend_of
 from neurorack.terminal import complain
 
 
 def resumable(work: Callable[[], int], folder: Path) -> int:
     """Exit status of `work`, which keeps what it has done in `folder`: 130 or 143 where it was interrupted; BadInput
-    where there is no room."""
+    where a file or folder cannot be used."""
     try:
         with _ending():
             return work()
@@ -25,9 +26,8 @@ def resumable(work: Callable[[], int], folder: Path) -> int:
         complain("neurorack: stopped; give the same command again and it goes on where it was")
         return 143 if isinstance(asked, _Terminated) else 130
     except OSError as error:
-        where = str(error.filename or folder)
-        mend = "make room or choose another --out, and give the same command again: it goes on where it was"
-        raise BadInput(f"cannot write: {error.strerror or error}", where, mend) from error
+        mend = f"{mend_of(error)}; what has been done is kept"
+        raise BadInput(f"cannot use it: {error.strerror or error}", str(error.filename or folder), mend) from error
 
 
 class _Terminated(KeyboardInterrupt):

@@ -26,8 +26,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=count, metavar="N", help="length of training in steps, e.g. on a GPU")
     parser.add_argument("--batch", type=count, metavar="N", help="clips a step, shared by all processes")
     parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of all that is random (default 0)")
-    parser.add_argument("--title", help="what the card calls the instrument (default: its name)")
-    parser.add_argument("--licence", default="not stated", help="of the weights, for the card")
+    parser.add_argument("--title", type=_text, help="what the card calls the instrument (default: its name)")
+    parser.add_argument("--licence", type=_text, default="not stated", help="of the weights, for the card")
     cores = os.cpu_count() or 1
     parser.add_argument(
         "--workers", type=count, default=cores, metavar="N", help="processes that prepare sounds (default: one a core)"
@@ -64,8 +64,8 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=folder, required=True, metavar="BUNDLE", help="folder of the instrument, which gets its name"
     )
-    parser.add_argument("--title", help="what the card calls the instrument")
-    parser.add_argument("--licence", help="of the weights, for the card")
+    parser.add_argument("--title", type=_text, help="what the card calls the instrument")
+    parser.add_argument("--licence", type=_text, help="of the weights, for the card")
     parser.add_argument("--random", action="store_true", help="of random weights, to measure what a width costs")
     parser.add_argument("--width", type=count, default=192, metavar="N", help="with --random: width of the layers")
     parser.add_argument("--force", action="store_true", help="replace the bundle that is there")
@@ -96,7 +96,12 @@ def add_trim(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rounds", type=count, metavar="N", help="each takes the same share (default: of an instrument 2)"
     )
-    parser.add_argument("--criterion", choices=CRITERIA, default="gradient", help="what a unit is worth (gradient)")
+    parser.add_argument(
+        "--criterion",
+        choices=CRITERIA,
+        default="gradient",
+        help="what a unit is worth (gradient); norm takes networks with a batch norm in every group: none of these",
+    )
     parser.add_argument(
         "--local",
         action=argparse.BooleanOptionalAction,
@@ -137,8 +142,8 @@ def add_trim(parser: argparse.ArgumentParser) -> None:
         "--int8", action="store_true", help="try int8 operator by operator; ship what is faster here and as good"
     )
     parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of all that is random (default 0)")
-    parser.add_argument("--title", help="what the card calls the instrument (default: its name)")
-    parser.add_argument("--licence", help="of the weights, for the card (default: the source's)")
+    parser.add_argument("--title", type=_text, help="what the card calls the instrument (default: its name)")
+    parser.add_argument("--licence", type=_text, help="of the weights, for the card (default: the source's)")
     parser.add_argument(
         "--cache", type=folder, default=Path("out/learn"), metavar="DIR", help="where sounds of shipped instruments are"
     )
@@ -184,6 +189,15 @@ def positive(text: str) -> float:
     if not 0.0 < (number := _number(text)) < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and a million")
     return number
+
+
+def _text(text: str) -> str:
+    """That a card may hold."""
+    from neurorack.bundle import text_fault
+
+    if fault := text_fault(text):
+        raise argparse.ArgumentTypeError(fault)
+    return text
 
 
 def _share(text: str) -> float:

@@ -3,7 +3,6 @@
 python -m neurorack.learn.commands.space models/fluid --sounds out/learn/fluid-train.npz
 """
 
-import argparse
 from pathlib import Path
 
 import msgspec
@@ -19,13 +18,14 @@ from neurorack.bundle import (
     read_file,
     write_card,
 )
+from neurorack.command import Parser, answered
 from neurorack.errors import BadInput
 from neurorack.learn.corpus import Corpus, load_corpus
 from neurorack.learn.gestures import Encode
 from neurorack.learn.pack import SPACE, set_aside
 from neurorack.learn.space import FIGURES, write_space
 from neurorack.patch.knobs import Scales
-from neurorack.terminal import complain, plain, tell
+from neurorack.terminal import plain, tell
 
 
 def add_space(made: Bundle, corpus: Corpus, seed: int = 0) -> Card:
@@ -50,7 +50,11 @@ def add_space(made: Bundle, corpus: Corpus, seed: int = 0) -> Card:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
+    return answered(_main)
+
+
+def _main() -> int:
+    parser = Parser(
         prog="python -m neurorack.learn.commands.space",
         description="Give an instrument that is there a space of gestures, made of the sounds it has learnt from.",
         epilog="example: python -m neurorack.learn.commands.space models/fluid --sounds out/learn/fluid-train.npz",
@@ -60,11 +64,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the space's weights (default 0)")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    try:
-        card = add_space(load(options.bundle), load_corpus(options.sounds), options.seed)
-    except BadInput as error:
-        complain(f"neurorack: {error}")
-        return 2
+    card = add_space(load(options.bundle), load_corpus(options.sounds), options.seed)
     for name, figure in card.quality.items():
         if name.startswith(FIGURES):
             tell(plain(f"{name} {figure:g}"))

@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from neurorack.errors import BadInput
-from neurorack.learn import loop
+from neurorack.learn import checkpoint, loop
 from neurorack.learn.commands.ending import resumable
 from neurorack.learn.commands.finish import make_bundle, write_figures, write_preview
 from neurorack.learn.commands.work import TRAIN, Work, fingerprint, held_out, keep_sounds
@@ -67,7 +67,7 @@ def _train(options: argparse.Namespace, work: Work, crew: Team, begun_s: float) 
         if crew.leads:
             _say(f"{work.out} is finished; {_how_to_play(work)}")
         return 0
-    with work.held() if crew.leads else nullcontext():
+    with checkpoint.held(work.folder) if crew.leads else nullcontext():
         return _make(options, work, crew, steps, asked, begun_s)
 
 

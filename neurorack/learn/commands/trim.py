@@ -65,18 +65,21 @@ def _trim(options: argparse.Namespace, work: Work) -> int:
     say = complain if options.json else _say
     work.check(options.force)
     source = find(options.source, options.cache)
+    if source.made is not None and work.out.resolve() == source.made.folder.resolve():
+        raise BadInput("a bundle cannot be trimmed into itself", str(work.out), "give another --out")
     if options.width is not None:
-        source = replace(source, recipe=replace(source.recipe, width=(options.width,) * 3))
+        source = replace(source, recipe=_as_wide(source.recipe, options.width, options.family))
     plan = _plan(options, source.recipe)
     of: Any = source.recipe if source.made is None else (source.recipe, source.made.card.decoder.sha256)
     folder = work.run_folder((replace(plan, version=0), of), source.sounds.train)
     asked = repr((folder.name, options.title, options.licence, options.worse, options.int8, bundle.SCHEMA))
     result = folder / "result.json"
-    if not (work.is_finished(asked) and result.exists()):
-        with work.held():
-            _make(options, work, source, plan, folder, say)
+    told = _read(result) if work.is_finished(asked) else None
+    if told is None:
+        with checkpoint.held(work.folder):
+            told = _make(options, work, source, plan, folder, say)
             work.note(folder, asked)
-    _conclude(options, work, json.loads(result.read_text()), say)
+    _conclude(options, work, told, say)
     return 0
 
 
@@ -100,11 +103,22 @@ def _recipe(path: Path) -> Recipe:
     try:
         found = checkpoint.read(path)
         if found["kind"] not in KINDS:
-            raise BadInput(f"a checkpoint of {found['kind']!r}", str(path), "give one of `neurorack train`")
+            mend = "give one of `neurorack train`, or what this was trimmed from, with a smaller --keep"
+            raise BadInput(f"a checkpoint of {found['kind']!r}", str(path), mend)
         return msgspec.json.decode(found["recipe"], type=Recipe)
     except (checkpoint.Damaged, msgspec.DecodeError) as error:
         what = f"not a whole checkpoint, or of another version: {error}"
         raise BadInput(what, str(path), f"try {checkpoint.BEFORE} beside it, or train again") from error
+
+
+def _as_wide(recipe: Recipe, width: int, family: str) -> Recipe:
+    """With hidden layers of `width`."""
+    if family != INSTRUMENT:
+        raise BadInput(f"a width of {family}", "--width", f"only {INSTRUMENT} takes one")
+    try:
+        return replace(recipe, width=(width,) * 3)
+    except ValueError as error:
+        raise BadInput(f"a width of {width}", "--width", "give one from 1 to 4096") from error
 
 
 def _plan(options: argparse.Namespace, recipe: Recipe) -> Plan:
@@ -134,8 +148,19 @@ def _kit(family: str, source: Source) -> Kit:
     return FamilyKit(family, source.made, source.sounds, progress=True)
 
 
-def _make(options: argparse.Namespace, work: Work, source: Source, plan: Plan, folder: Path, say: Say) -> None:
-    """All rounds, the test, the bundle and the report."""
+def _read(result: Path) -> dict[str, Any] | None:
+    """What was told before; None where that is lost or spoilt: it is made again of the checkpoint."""
+    try:
+        told: dict[str, Any] = json.loads(result.read_bytes())
+        return told if told.keys() >= {"rounds", "shipped_round", "remarks"} else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _make(
+    options: argparse.Namespace, work: Work, source: Source, plan: Plan, folder: Path, say: Say
+) -> dict[str, Any]:
+    """All rounds, the test, the bundle and the report; what is told of them."""
     kit = _kit(options.family, source)
     remarks = [source.sounds.remark] if source.sounds.remark else []
     say(f"{plan.rounds + 1} rounds, {plan.steps} steps in all; report and checkpoints in {work.folder}")
@@ -157,7 +182,10 @@ def _make(options: argparse.Namespace, work: Work, source: Source, plan: Plan, f
     work.note(folder)
     graphs = [kit.graph(lottery.model(number)) for number in range(len(results))]
     ships, fits = [as_shipped(graph) for graph in graphs], fitting(kit, lottery.model, graphs, folder)
-    in_int8 = _try_int8(kit, lottery.model(kept.round), work.out, remarks.append) if options.int8 else None
+    in_int8 = None
+    if options.int8:
+        in_int8 = _try_int8(kit, lottery.model(kept.round), work.out, remarks.append)
+        work.note(folder)  # its card is another one now
     if not (folder / VALIDATION).exists():
         source.sounds.test.save(folder / VALIDATION)  # for `neurorack evaluate`: nothing was chosen by them
     write_report(work.report, about.title, plan, results, tested, kept.round, remarks, ships, fits, in_int8)
@@ -166,13 +194,17 @@ def _make(options: argparse.Namespace, work: Work, source: Source, plan: Plan, f
     told |= {"fits": msgspec.to_builtins(fits), "int8": msgspec.to_builtins(in_int8.trials) if in_int8 else None}
     part.write_text(json.dumps(told, indent=1, allow_nan=False))
     part.replace(folder / "result.json")
+    return told
 
 
 def _try_int8(kit: Kit, model: Any, out: Path, say: Say) -> Outcome | None:
     """Operator by operator; what is faster and as good replaces the bundle's decoder."""
     judge, made = kit.judge(model), bundle.load(out)
     if judge is None or made.card.ahead:
-        say("int8 was not tried: no loss can be told of this decoder's graph")
+        why = (
+            "is rendered ahead" if judge is not None else "draws its samples, so that no loss can be told of its graph"
+        )
+        say(f"int8 was not tried: this decoder {why}")
         return None
     outcome = int8.tried(made.decoder_onnx, feeds(made), judge, 1)
     chosen = outcome.graph
@@ -183,9 +215,13 @@ def _try_int8(kit: Kit, model: Any, out: Path, say: Say) -> Outcome | None:
         def write(path: Path) -> None:
             path.write_bytes(chosen)
 
-        cost = msgspec.structs.replace(made.card.cost, measured=footprint(chosen))
-        revoice(made, write, out, {"cost": cost})
-        say(f"in int8: {', '.join(trial.operator for trial in outcome.trials if trial.kept)}")
+        card, tested = made.card, kit.examine(model, chosen)
+        quality = {name: value for name, value in card.quality.items() if name != "trimmed_time_s"}  # float32's
+        cost = msgspec.structs.replace(card.cost, measured=footprint(chosen))
+        revoice(made, write, out, {"cost": cost, "quality": quality | {"trimmed_loss": tested}})
+        names = ", ".join(trial.operator for trial in outcome.trials if trial.kept)
+        was = card.quality["trimmed_loss"]
+        say(f"in int8: {names}; its test loss is {tested:.4g}, in float32, of which all else here tells, {was:.4g}")
     return outcome
 
 

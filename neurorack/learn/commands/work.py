@@ -10,11 +10,8 @@ A run's name is a fingerprint of its recipe and sounds: another seed or other re
 go on where they were.
 """
 
-import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +43,6 @@ class Work:
         self.sounds, self.preview = self.folder / "sounds", self.folder / "preview.wav"
         self.report = self.folder / "report.html"
         self._finished = self.folder / "finished.json"
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Ours alone meanwhile. BadInput where another training is at it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / "lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                mend = "wait for it, or stop it"
-                raise BadInput("another training is at work here", str(self.folder), mend) from error
-            yield
 
     def check(self, force: bool) -> None:
         """BadInput where the bundle's place is taken by something that was not made here."""

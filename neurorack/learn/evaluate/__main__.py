@@ -8,10 +8,11 @@ from pathlib import Path
 import msgspec
 
 from neurorack.bundle import Bundle, load, write_card
+from neurorack.command import Parser, answered
 from neurorack.errors import BadInput
 from neurorack.learn.corpus import Corpus, load_corpus
 from neurorack.learn.evaluate import evaluate
-from neurorack.terminal import complain, tell
+from neurorack.terminal import tell
 
 SOURCES = {"pitched": "fluid", "percussive": "percussion", "speaking": "speech"}
 """Kind of instrument → module of `learn.sources`."""
@@ -27,7 +28,11 @@ def held_out(bundle: Bundle, split: str, cache: Path) -> Corpus:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
+    return answered(_main)
+
+
+def _main() -> int:
+    parser = Parser(
         prog="python -m neurorack.learn.evaluate",
         description="Measure a bundle on sounds it has not learned from.",
         epilog="example: python -m neurorack.learn.evaluate models/fluid --report out/fluid.html",
@@ -40,12 +45,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write the figures into the card")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
-    options = parser.parse_args()
-    try:
-        return _run(options)
-    except BadInput as error:
-        complain(str(error))
-        return 2
+    return _run(parser.parse_args())
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from neurorack.ears.latent import AHEAD, BEHIND
-from neurorack.learn.clips import Clips
+from neurorack.learn.clips import CLIP_HOPS, Clips
 from neurorack.learn.networks.decoder import Decoder
 from neurorack.learn.networks.encoder import Encoder
 from neurorack.learn.networks.objective import Lesson, Objective, to_hops
@@ -76,6 +76,11 @@ class InstrumentTask:
 
     def target(self, batch: Lesson) -> torch.Tensor:
         return batch.said[..., HEARD]
+
+    def at_frames(self, units: torch.Tensor) -> torch.Tensor:
+        """The decoder's pass hop by hop; the encoder's every fourth hop and beyond both ends, as its latent does."""
+        passed = units.transpose(1, 2)
+        return passed if passed.shape[1] == CLIP_HOPS else to_hops(passed[:, BEHIND:-AHEAD])
 
     def validation_loss(self, model: Any) -> float:
         return self._mean_loss(model, self._validator, _VALIDATED)

@@ -79,6 +79,10 @@ class Kit(Protocol):
         can be judged."""
         ...
 
+    def examine(self, model: Any, graph: bytes) -> float:
+        """The same on the test set: of what ships, where it can be judged."""
+        ...
+
 
 class InstrumentKit:
     """Our own instrument: decoder and encoder."""
@@ -97,10 +101,10 @@ class InstrumentKit:
         return apart(model["decoder"], graph)
 
     def judge(self, model: Any) -> Callable[[bytes], float]:
-        def loss(graph: bytes) -> float:
-            return self.task.validation_loss({**model, "decoder": Gains(graph, model["decoder"])})
+        return lambda graph: self.task.validation_loss(_with(model, graph))
 
-        return loss
+    def examine(self, model: Any, graph: bytes) -> float:
+        return self.task.test_loss(_with(model, graph))
 
     def _streams(self, model: Any) -> list[Stream]:
         return [
@@ -158,6 +162,9 @@ class FamilyKit:
             return None
         return lambda graph: self.task.validation_loss(Sound(graph))
 
+    def examine(self, model: Any, graph: bytes) -> float:
+        return self.task.test_loss(Sound(graph))
+
     def _streams(self, model: Any) -> list[Stream]:
         """One of the network's frames at a time, which may be several of the graph's."""
         onnx, samples = self.graph(model), self.task.frame_hops * HOP
@@ -171,12 +178,17 @@ class FamilyKit:
         changes = {
             "title": about.title,
             "license": about.licence,
-            "quality": about.quality,
+            "quality": about.quality | {n: v for n, v in self._source.card.quality.items() if n.startswith("space_")},
             "cost": Cost(*sizes, own.measured, whole.measured),
             "delay_samples": DELAYS.get(self._family, 0),
             "ahead": self.timer([model])[0] > LIVE_SHARE,
         }
         revoice(self._source, lambda path: export(model, path), folder, changes)
+
+
+def _with(model: Any, graph: bytes) -> dict[str, Any]:
+    """An instrument, whose decoder is a graph."""
+    return {**model, "decoder": Gains(graph, model["decoder"])}
 
 
 def _cost(model: Any, export: Callable[[Any, Path], None]) -> Cost:

@@ -6,7 +6,6 @@ Networks of random weights, exported as they would ship, 22 samples at a time as
 processor's time, the least of many calls: what else the machine does takes none of it, though it may spoil caches.
 """
 
-import argparse
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,8 @@ import numpy as np
 import torch
 
 from neurorack.bundle import DRAWS
+from neurorack.command import Parser, answered
+from neurorack.learn.commands.options import count
 from neurorack.learn.families.export_wavenet import export_wavenet
 from neurorack.learn.families.wavenet import SAMPLE_RATE_HZ, WaveNet, dense_widths
 from neurorack.onnx_session import open_session
@@ -53,24 +54,29 @@ def table(layers: Sequence[int], channels: Sequence[int]) -> Iterator[str]:
     """Microseconds a sample, line by line, as Markdown."""
     yield "| layers | " + " | ".join(f"{n} channels" for n in channels) + " |"
     yield "|---" * (len(channels) + 1) + "|"
-    for count in layers:
-        cells = [f"{sample_us(network(count, each)):.0f}" for each in channels]
-        yield f"| {count} | " + " | ".join(cells) + " |"
+    for depth in layers:
+        cells = [f"{sample_us(network(depth, each)):.0f}" for each in channels]
+        yield f"| {depth} | " + " | ".join(cells) + " |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
+def main() -> int:
+    return answered(_main)
+
+
+def _main() -> int:
+    parser = Parser(
         prog="python -m neurorack.learn.families.limit",
         description=f"Microseconds a sample of WaveNets by layers and channels; live they have {BUDGET_US:g}.",
         epilog="example: python -m neurorack.learn.families.limit --layers 4 --channels 8 16",
     )
-    parser.add_argument("--layers", type=int, nargs="+", default=LAYERS, metavar="N")
-    parser.add_argument("--channels", type=int, nargs="+", default=CHANNELS, metavar="N")
+    parser.add_argument("--layers", type=count, nargs="+", default=LAYERS, metavar="N")
+    parser.add_argument("--channels", type=count, nargs="+", default=CHANNELS, metavar="N")
     options = parser.parse_args()
     torch.manual_seed(0)
     for line in table(options.layers, options.channels):
         tell(line)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -97,6 +97,13 @@ class FamilyTask(abc.ABC):
     def target(self, batch: Lesson) -> torch.Tensor:
         return batch.controls[..., 1:][..., _HEARD]
 
+    def at_frames(self, units: torch.Tensor) -> torch.Tensor:
+        """As it is where a frame is a position, its root mean square over the frame where it is many."""
+        frames = CLIP_HOPS // self.frame_hops
+        if units.shape[2] != frames:
+            units = torch.nn.functional.adaptive_avg_pool1d(units.square(), frames).sqrt()
+        return units.transpose(1, 2)
+
     def run(self, widths: Widths, steps: int, seed: int) -> "FamilyRun":
         torch.manual_seed(seed)
         network = self.make(widths)

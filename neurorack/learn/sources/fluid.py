@@ -107,7 +107,7 @@ def _render(split: str, programs: list[int], cache: Path) -> Corpus:
         for velocity in VELOCITIES
     ]
     sounds = []
-    for program, midi, velocity in tqdm(wanted, desc=f"notes ({split})", unit="note"):
+    for program, midi, velocity in tqdm(wanted, desc=f"notes ({split})", unit="note", mininterval=1.0):
         audio = render_note(font, program, midi, velocity)
         sound = describe_note(audio, SPLITS[split][program], midi, velocity)
         if sound is not None:

@@ -104,7 +104,7 @@ def _collect(split: str, cache: Path) -> Corpus:
         found = files(kit, patterns, cache)
         wanted += [(source, path) for path in (evenly(found, MOST_OF_A_TEST_KIT) if split == "test" else found)]
     sounds = []
-    for source, path in tqdm(wanted, desc=f"hits ({split})", unit="hit"):
+    for source, path in tqdm(wanted, desc=f"hits ({split})", unit="hit", mininterval=1.0):
         try:
             audio, rate_hz = read_audio(path)
         except BadInput:  # a kit may hold a silent placeholder

@@ -110,7 +110,9 @@ def _collect(split: str, cache: Path) -> Corpus:
     sounds: list[Sound] = []
     for speaker, groups in SPLITS[split].items():
         wanted = [(group, path) for group, path in utterances(speaker, cache) if group in groups]
-        for group, path in tqdm(_within(wanted, MINUTES[split]), desc=f"{speaker} ({split})", unit="file"):
+        for group, path in tqdm(
+            _within(wanted, MINUTES[split]), desc=f"{speaker} ({split})", unit="file", mininterval=1.0
+        ):
             name = pinyin(path.parent.name) if speaker.startswith(MANDARIN) else f"phrase-{path.stem.lstrip('ru_')}"
             sounds += phrases(path, name, f"{speaker}-{group}")
     return Corpus("speaking", sounds, [SPEAKERS[speaker].origin for speaker in SPLITS[split]])

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from neurorack.arguments import folder
+from neurorack.command import Parser, answered
 from neurorack.errors import BadInput
 from neurorack.learn.commands.ending import resumable
 from neurorack.learn.commands.options import count, part, positive, whole
@@ -24,7 +25,11 @@ again and again, until nothing is left. The table and the figure are written ane
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
+    return answered(_main)
+
+
+def _main() -> int:
+    parser = Parser(
         prog="python -m neurorack.learn.trim",
         description="Trim families by criteria, seed by seed; the table and figure of what came of it.",
         epilog=EPILOG,
@@ -39,8 +44,8 @@ def main() -> int:
         choices=(*CRITERIA, *sweep.RIVALS),
         default=criteria,
         metavar="NAME",
-        help=f"{', '.join(CRITERIA)}; for as many steps and not trimmed, {sweep.SCRATCH}: a small network, "
-        f"{sweep.LONGER}: the dense one (default {' '.join(criteria)})",
+        help=f"{', '.join(CRITERIA)} (norm takes none of these families); for as many steps and not trimmed, "
+        f"{sweep.SCRATCH}: a small network, {sweep.LONGER}: the dense one (default {' '.join(criteria)})",
     )
     parser.add_argument("--seeds", type=whole, nargs="+", default=(0, 1, 2), metavar="N")
     parser.add_argument(
@@ -72,11 +77,7 @@ def main() -> int:
         "--workers", type=count, default=cores, metavar="N", help="cores that Ray takes of this machine"
     )
     options = parser.parse_args()
-    try:
-        return resumable(lambda: (_table if options.table else _run)(options), options.out)
-    except BadInput as error:
-        complain(f"neurorack: {error}")
-        return 2
+    return resumable(lambda: (_table if options.table else _run)(options), options.out)
 
 
 def _each(setting: str) -> str:

@@ -40,6 +40,11 @@ class Evidence(Protocol):
         """[rows, frames, dimensions] of what units may know something about: at most 3 dimensions."""
         ...
 
+    def at_frames(self, units: torch.Tensor) -> torch.Tensor:
+        """What passed a probe [rows, units, positions] while a batch was shown, at the target's frames
+        [rows, frames, units]."""
+        ...
+
 
 Scores = dict[str, np.ndarray]
 """Of every group [units], each at least 0."""
@@ -187,20 +192,12 @@ def _informed(
         for group, passed in watch(model, evidence, batch).items():
             times = units.setdefault(group, [[] for _ in passed])
             for seen, part in zip(times, passed, strict=True):
-                seen.append(_per_frame(part, target.shape[1]))
+                seen.append(evidence.at_frames(part).flatten(0, 1).double().numpy())
     about = np.concatenate(targets)
     found = {}
     for group, times in units.items():
         found[group] = np.max([estimate(np.concatenate(seen), about, target.shape[1]) for seen in times], 0)
     return found
-
-
-def _per_frame(units: torch.Tensor, frames: int) -> np.ndarray:
-    """[rows, units, positions] → [rows · frames, units]: as it is where a frame is a position, its root mean square
-    over the frame where it is many."""
-    if units.shape[2] != frames:
-        units = torch.nn.functional.adaptive_avg_pool1d(units.square(), frames).sqrt()
-    return units.transpose(1, 2).flatten(0, 1).double().numpy()
 
 
 def _level(scores: Scores) -> Scores:

@@ -14,7 +14,6 @@ interpreter takes.
     python -m neurorack.learn.trim.microcontroller models/fluid models/skins
 """
 
-import argparse
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,10 +25,13 @@ import onnx
 import onnxruntime
 from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, helper
 
+from neurorack.arguments import instrument
 from neurorack.bundle import load
+from neurorack.command import Parser, answered
+from neurorack.engine.proof import prove
 from neurorack.errors import BadInput
 from neurorack.learn.export import IR_VERSION, OPSET
-from neurorack.terminal import complain, tell
+from neurorack.terminal import plain, tell
 
 SIZES = {"256 KB": 256 << 10, "512 KB": 512 << 10, "1 MB": 1 << 20}
 """Memories to fit in."""
@@ -194,20 +196,23 @@ def _constants(graph: GraphProto) -> Iterator[TensorProto]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
+    return answered(_main)
+
+
+def _main() -> int:
+    parser = Parser(
         prog="python -m neurorack.learn.trim.microcontroller",
         description="Bounds of the memory that bundles' decoders would take of a microcontroller, hop by hop.",
         epilog="example: python -m neurorack.learn.trim.microcontroller fluid skins",
     )
-    parser.add_argument("bundles", nargs="+", metavar="BUNDLE", help="a name or folder")
+    parser.add_argument("bundles", type=instrument, nargs="+", metavar="BUNDLE", help="a name or folder")
     options = parser.parse_args()
-    try:
-        tell("| bundle | " + " | ".join(HEADS) + " |\n" + "|---" * (1 + len(HEADS)) + "|")
-        for name in options.bundles:
-            tell(f"| {name} | " + " | ".join(described(bounds(load(name).decoder_onnx))) + " |")
-    except BadInput as error:
-        complain(f"neurorack: {error}")
-        return 2
+    lines = ["| bundle | " + " | ".join(HEADS) + " |", "|---" * (1 + len(HEADS)) + "|"]
+    for name in options.bundles:
+        made = load(name)
+        prove(made)
+        lines.append(f"| {plain(name)} | " + " | ".join(described(bounds(made.decoder_onnx))) + " |")
+    tell("\n".join(lines))
     return 0
 
 

@@ -42,8 +42,8 @@ def write_report(
         "scores and cuts": f"{max(map(scoring_share, results)):.1%} of a round at most (5 % are allowed)",
         "loss on the test set": f"{tested[0]:.4g} → {tested[chosen]:.4g}",
         "criterion": plan.criterion,
-        "cut by": plan.by,
-        "rounds": f"{plan.rounds} of {plan.round_steps} steps, the last of {plan.end(plan.rounds)}",
+        "cut by": f"{plan.by}: {_left(plan.by, dense, results[-1]):.1%} left in the end, {plan.keep:.1%} asked for",
+        "steps": ", ".join(f"{plan.end(number) - plan.begin(number):,}" for number in range(plan.rounds + 1)),
         "begun by": plan.beginning,
         "seed": str(plan.seed),
     }
@@ -118,6 +118,12 @@ def _table(results: Sequence[Result], tested: Sequence[float], chosen: int) -> s
         ]
         rows.append("".join(f"<td>{cell}</td>" for cell in cells))
     return _rows(heads, rows)
+
+
+def _left(by: str, dense: Result, result: Result) -> float:
+    field = next(field for field in COSTS if field.startswith(by))
+    share: float = getattr(result, field) / getattr(dense, field)
+    return share
 
 
 def _fall(dense: Result, result: Result) -> float:

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from neurorack.bundle import Knob
 from neurorack.errors import BadInput
 from neurorack.learn.trim import criteria, select
-from neurorack.learn.trim.cost import BY, Timer, in_torch, macs_per_s, parameters, share
+from neurorack.learn.trim.cost import BY, Timer, in_torch, macs_per_s, parameters, share, time_left
 from neurorack.learn.trim.groups import Groups, Trimmable, Widths, cut_run
 
 VERSION = 1
@@ -37,7 +37,11 @@ BEGINNINGS = ("rewind", "reinitialise", "fine-tune")
 _SMOOTH = 0.98
 _ROUNDS_MAX = 100
 """So that no round of a seed draws what one of another seed does."""
+_SEEDS = 2**63 // _ROUNDS_MAX
+"""Torch takes none beyond 63 bits."""
 _LAST_MAX = 100.0
+_MEASURED, _NEAR = 4, 1.02
+"""How often what is left by time is measured and chosen again, and how near is near enough: clocks are not better."""
 
 
 class Learns(Protocol):
@@ -118,8 +122,8 @@ class Plan:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise BadInput(f"no {name} {getattr(self, name)!r}", "trimming", f"one of {', '.join(known)}")
-        if self.seed < 0:
-            raise BadInput(f"a seed of {self.seed}", "trimming", "give a whole number from 0 on")
+        if not 0 <= self.seed < _SEEDS:
+            raise BadInput(f"a seed of {self.seed}", "trimming", f"give a whole number from 0 to {_SEEDS - 1}")
         if not 0.0 < self.keep <= 1.0:
             raise BadInput(f"keep {self.keep:g} of a network", "trimming", "give a share above 0, and at most 1")
         if not 0 <= self.rewind_step < self.round_steps:
@@ -279,7 +283,8 @@ class Lottery:
         return self._task.run(widths, self.recipe.end(self._round), self._seed)
 
     def _take_snapshot(self) -> None:
-        if self._round == 0 and self._run.step == self.recipe.rewind_step:
+        plan = self.recipe
+        if plan.beginning == "rewind" and self._round == 0 and self._run.step == plan.rewind_step:
             self._snapshot = _copy(self._run.state())
 
     def _finish_round(self) -> None:
@@ -309,19 +314,34 @@ class Lottery:
         plan, groups = self.recipe, Groups.of(self._run.network)
         batches = self._task.batches(plan.batches, plan.seed)
         scores = criteria.score(plan.criterion, model, self._task, batches, self._seed)
-        cost = share(plan.by, model, self._task.widths, self._timer)
-        target = select.share_left(plan.keep, self._round + 1, plan.rounds)
-        keep = (select.locally if plan.local else select.globally)(scores, cost, target, plan.floor)
+        keep = self._choose(scores, model)
         names = [name for name, _ in self._run.network.named_parameters()]
         trained = self._run.state()
-        assert self._snapshot is not None  # taken in round 0, of which this is the end or which is over
-        self._snapshot = cut_run(self._snapshot, groups, keep, names)
         self._round += 1
         self._run = self._begin(groups.kept_widths(keep))
-        if plan.beginning != "reinitialise":
-            rewound = plan.beginning == "rewind"
-            winner = _copy(self._snapshot) if rewound else cut_run(trained, groups, keep, names)
-            self._run.load_state({**winner, "step": plan.begin(self._round)})
+        if plan.beginning == "reinitialise":
+            return
+        if plan.beginning == "rewind":
+            assert self._snapshot is not None  # taken in round 0, which is over
+            trained = self._snapshot
+        winner = cut_run(trained, groups, keep, names)
+        if plan.beginning == "rewind":
+            self._snapshot = _copy(winner)
+        self._run.load_state({**winner, "step": plan.begin(self._round)})
+
+    def _choose(self, scores: select.Scores, model: Trimmable) -> select.Keep:
+        """The units that stay, so that the network costs no more than it may after the next round. What it costs by
+        time is known around what was measured, so what is chosen by that is measured in its turn."""
+        plan, dense, around = self.recipe, self._task.widths, model
+        target = select.share_left(plan.keep, self._round + 1, plan.rounds)
+        for _ in range(_MEASURED):
+            cost = share(plan.by, around, dense, self._timer)
+            least = cost(select.floors(model.widths, plan.floor))  # a busy machine may make it more than is asked for
+            keep = (select.locally if plan.local else select.globally)(scores, cost, max(target, least), plan.floor)
+            around = model.resized({group: len(units) for group, units in keep.items()})
+            if plan.by != "time" or time_left(around, dense, self._timer) <= _NEAR * target:
+                break
+        return keep
 
 
 def scoring_share(result: Result) -> float:

@@ -30,7 +30,8 @@ class Sounds:
 
 
 def shipped(kind: str, cache: Path) -> Sounds:
-    """Those of the shipped instrument of this kind, kept in `cache`."""
+    """Those of the shipped instrument of this kind, kept in `cache`. OSError where that cannot be a folder."""
+    cache.mkdir(parents=True, exist_ok=True)
     return Sounds(*(SHIPPED[kind].corpus(split, cache) for split in ("train", "validation", "test")))
 
 

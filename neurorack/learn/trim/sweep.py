@@ -23,14 +23,17 @@ import torch
 from neurorack import bundle
 from neurorack.bundle import Knob
 from neurorack.errors import BadInput
-from neurorack.learn import loop
+from neurorack.learn import checkpoint, loop
 from neurorack.learn.cluster import on_ray, want_ray
 from neurorack.learn.families.kits import FamilyKit, InstrumentKit, Kit, dense_recipe
 from neurorack.learn.trim import course, select, ships
 from neurorack.learn.trim.cost import macs_per_s, parameters, share
 from neurorack.learn.trim.course import COURSES, INSTRUMENT
+from neurorack.learn.trim.criteria import CRITERIA
 from neurorack.learn.trim.groups import Widths
+from neurorack.learn.trim.microcontroller import Bounds
 from neurorack.learn.trim.rounds import Lottery, Plan
+from neurorack.learn.trim.ships import Fit
 from neurorack.learn.trim.sounds import shipped
 
 SCRATCH, LONGER = RIVALS = ("scratch", "longer")
@@ -93,14 +96,38 @@ def run(wanted: Sequence[Cell], out: Path, cache: Path, *, ray: bool, workers: i
 
 
 def left(wanted: Sequence[Cell], out: Path) -> list[Cell]:
-    """Those that are not done yet."""
-    return [cell for cell in wanted if not (out / cell.name / RESULT).exists()]
+    """Those that are not done yet. BadInput where one was done otherwise than it is wanted now."""
+    found = []
+    for cell in wanted:
+        path = out / cell.name / RESULT
+        if not path.exists():
+            found.append(cell)
+            continue
+        was, now = _settings(_read(path)), _settings(_asked(cell))
+        other = [f"{name} {was.get(name)}, not {value}" for name, value in now.items() if was.get(name) != value]
+        if other:
+            mend = "give another --out, or what was asked for then"
+            raise BadInput(f"a result of other settings: {', '.join(other)}", str(path), mend)
+    return found
+
+
+def _asked(cell: Cell) -> Result:
+    """What a result says of how it was come by."""
+    own = {"family": cell.plan.task, "criterion": cell.criterion, "seed": cell.plan.seed}
+    return {**own, "plan": msgspec.to_builtins(cell.plan), "source": cell.source}
+
+
+def _settings(told: Result) -> dict[str, Any]:
+    """What results of a family must share to be compared."""
+    own = {name: value for name, value in told["plan"].items() if name not in ("criterion", "seed")}
+    return {**own, "source": told["source"]}
 
 
 def attempt(cell: Cell, out: Path, cache: Path) -> Result | str:
     """What a cell comes to, or why it comes to nothing: one that fails stops no other."""
     try:
-        return work(cell, kit_of(cell, cache), out / cell.name)
+        with checkpoint.held(out / cell.name):
+            return work(cell, kit_of(cell, cache), out / cell.name)
     except BadInput as error:
         return str(error)
 
@@ -138,7 +165,7 @@ def work(cell: Cell, kit: Kit, folder: Path) -> Result:
     for each, graph in zip(rounds, graphs, strict=True):
         each |= {"ships": msgspec.to_builtins(ships.shipped(graph))}
     fits = msgspec.to_builtins(ships.fitting(kit, models.__getitem__, graphs, folder))
-    return {"family": plan.task, "criterion": cell.criterion, "seed": plan.seed, "rounds": rounds, "fits": fits}
+    return _asked(cell) | {"rounds": rounds, "fits": fits}
 
 
 def narrowed(kit: Kit, plan: Plan) -> Widths:
@@ -190,24 +217,40 @@ class Rival:
 
 
 def gather(out: Path) -> list[Result]:
-    """All results there are, sorted, rivals last. BadInput where one is none."""
-    return sorted(map(_read, sorted(out.glob(f"*/{RESULT}"))), key=_rank)
+    """All results there are, sorted, rivals last. BadInput where one is none, or two of a family are of other
+    settings."""
+    first: dict[str, tuple[Path, Result]] = {}
+    results = []
+    for path in sorted(out.glob(f"*/{RESULT}")):
+        told = _read(path)
+        like, other = first.setdefault(told["family"], (path, told))
+        if _settings(told) != _settings(other):
+            what = f"a result of other settings than that in {like.parent.name}"
+            raise BadInput(what, str(path), "move one of them away: they cannot be compared")
+        results.append(told)
+    return sorted(results, key=_rank)
+
+
+_Above0 = Annotated[float, msgspec.Meta(gt=0.0, lt=1e30)]
+_From0 = Annotated[float, msgspec.Meta(ge=0.0, lt=1e30)]
 
 
 class _Ships(msgspec.Struct):
-    nodes: int
-    file_bytes: int
-    memory_bytes: int
-    bounds: dict[str, float]
+    nodes: _From0
+    file_bytes: _From0
+    memory_bytes: _From0
+    bounds: Bounds
 
 
 class _Round(msgspec.Struct):
-    parameters: int
-    macs_per_s: float
-    time_s: float
-    validation_loss: float
-    test_loss: float
+    parameters: _Above0
+    macs_per_s: _Above0
+    time_s: _Above0
+    validation_loss: _Above0
+    test_loss: _Above0
     ships: _Ships
+    training_s: _From0 = 0.0
+    scoring_s: _From0 = 0.0
 
 
 class _Told(msgspec.Struct):
@@ -216,22 +259,29 @@ class _Told(msgspec.Struct):
     family: str
     criterion: str
     seed: int
+    plan: dict[str, Any]
+    source: str
     rounds: Annotated[list[_Round], msgspec.Meta(min_length=1)]
-    fits: list[dict[str, Any]]
+    fits: list[Fit]
 
 
 def _read(path: Path) -> Result:
     mend = "move it away, and give the sweep's command again where you want it anew"
     try:
+        if not path.is_file():
+            raise BadInput("not a file", str(path), mend)
         text = path.read_bytes()
         told = msgspec.json.decode(text, type=_Told)
     except OSError as error:
         raise BadInput(f"a result that cannot be read, {error.strerror}", str(path), mend) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"not a whole result, or of another version: {error}", str(path), mend) from error
-    if told.family not in FAMILIES:
-        raise BadInput(f"a result of {told.family[:40]!r}, which is no family", str(path), mend)
-    found: Result = json.loads(text)
+    if told.family not in FAMILIES or told.criterion not in (*CRITERIA, *RIVALS):
+        what = f"a result of {told.family[:40]!r} by {told.criterion[:40]!r}, of which one is not known here"
+        raise BadInput(what, str(path), mend)
+    if any(not 0 <= fit.round < len(told.rounds) for fit in told.fits):
+        raise BadInput("a result that tells of a round it has not", str(path), mend)
+    found: Result = msgspec.to_builtins(told)
     return found
 
 

@@ -2,8 +2,10 @@
 
 Losses are those on the test set, relative to the dense network of the same seed: below 1 is better than dense. Which
 round is the smallest that is no worse than dense was chosen by validation. Time is that of the exported graphs, on one
-thread. "Faster ÷ fewer" are the two columns before it, one over the other; "fall ÷ fall" is what time fell by over what
-MACs fell by, as shares of dense: half is asked for. Scores and cuts are a share of their round: 5 % are allowed.
+thread, measured as each network was finished: a dense one's before the rounds that came of it, and hours before or
+after its rivals', which share a seed's number with it and not its draws. "Faster ÷ fewer" are the two columns before
+it, one over the other; "fall ÷ fall" is what time fell by over what MACs fell by, as shares of dense: half is asked
+for. Scores and cuts are a share of their round: 5 % are allowed.
 
 Of the decoder alone, as exported: its weights (our own instrument has an encoder besides), the nodes that ONNX Runtime
 runs in a call at block 64, its file, the memory by which a process grows that opens and calls it, and the most that it
@@ -87,7 +89,8 @@ def _nth(number: int) -> Callable[[Result], Result]:
 
 
 def _dense(own: Sequence[Result]) -> dict[int, Result]:
-    """The dense network of every seed. All criteria's are the same one, trained again: the first is as good as any."""
+    """The dense network of every seed, for its rivals. All criteria's are the same one, trained again: the first is as
+    good as any."""
     found: dict[int, Result] = {}
     for each in own:
         if each["criterion"] not in RIVALS:
@@ -98,7 +101,7 @@ def _dense(own: Sequence[Result]) -> dict[int, Result]:
 def _row(
     criterion: str, name: str, runs: Sequence[Result], dense: dict[int, Result], pick: Callable[[Result], Result]
 ) -> str:
-    pairs = [(pick(run), dense[run["seed"]]) for run in runs]
+    pairs = [(pick(run), dense[run["seed"]] if criterion in RIVALS else run["rounds"][0]) for run in runs]
 
     def over_seeds(value: Callable[[Result, Result], float], digits: str) -> str:
         values = [value(one, whole) for one, whole in pairs]
@@ -117,7 +120,7 @@ def _row(
             ".2f",
         ),
         over_seeds(lambda one, whole: one["test_loss"] / whole["test_loss"], ".3f"),
-        over_seeds(lambda one, _: _scoring(one), ".1%") if "scoring_s" in pairs[0][0] else "",
+        over_seeds(lambda one, _: _scoring(one), ".1%") if criterion not in RIVALS else "",
         over_seeds(lambda one, whole: _weights(one) / _weights(whole), ".1%"),
         over_seeds(lambda one, _: one["ships"]["nodes"], ".0f"),
         over_seeds(lambda one, _: one["ships"]["file_bytes"] / 1e3, ".0f"),

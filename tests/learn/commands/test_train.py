@@ -25,6 +25,7 @@ pytest.importorskip("soundfile")
 from recordings import hit, phrase  # noqa: E402
 
 from neurorack import bundle, cli  # noqa: E402
+from neurorack.command import INTERRUPTED  # noqa: E402
 from neurorack.engine.proof import prove  # noqa: E402
 from neurorack.learn import checkpoint  # noqa: E402
 from neurorack.learn.commands import evaluate as command_evaluate  # noqa: E402
@@ -197,7 +198,7 @@ def test_a_full_disk_ends_it_in_one_line_and_it_goes_on_later(sounds, out, capsy
 
 
 def test_a_second_training_in_the_same_place_is_refused(sounds, out, capsys):
-    with Work(out).held():
+    with checkpoint.held(Work(out).folder):
         assert train(sounds, out) == 2
     assert "another training is at work here" in complaint(capsys)
 
@@ -475,5 +476,5 @@ def test_an_interrupt_waits_until_the_command_is_there(sounds, out, monkeypatch)
 
     imported = []
     monkeypatch.setattr("importlib.import_module", importing)
-    assert cli.main(["train", str(sounds), "--out", str(out)]) == cli.INTERRUPTED
+    assert cli.main(["train", str(sounds), "--out", str(out)]) == INTERRUPTED
     assert imported == ["neurorack.learn.commands.train"]

@@ -129,12 +129,14 @@ def test_the_card_tells_what_the_graph_took_before_and_after(trimmed, capsys):
     assert f"measured  {cost.measured}" in shown and f"dense     {cost.dense_measured}" in shown
 
 
+def only_the_second_layer_is_faster(one: bytes, other: bytes, rows: int) -> tuple[float, float]:
+    return 1e-5, 0.9e-5 if b"hidden_1_weight_quantized" in other else 1.2e-5
+
+
 @pytest.mark.parametrize("faster", [False, True])
 def test_int8_ships_where_it_is_faster_and_only_there(instrument, trimmed, tmp_path, monkeypatch, capsys, faster):
-    def timed(one: bytes, other: bytes, rows: int) -> tuple[float, float]:
-        return 1e-5, 0.9e-5 if faster and b"hidden_1_weight_quantized" in other else 1.2e-5
-
-    monkeypatch.setattr(int8, "alternating_s", timed)
+    slower = lambda one, other, rows: (1e-5, 1.2e-5)  # noqa: E731
+    monkeypatch.setattr(int8, "alternating_s", only_the_second_layer_is_faster if faster else slower)
     monkeypatch.setattr(int8, "WORSE", 1.0)
     out = tmp_path / "small-bells"
     assert trim(instrument, out, "--int8", "--json") == 0
@@ -146,7 +148,10 @@ def test_int8_ships_where_it_is_faster_and_only_there(instrument, trimmed, tmp_p
     page = Path(told["report"]).read_text()
     assert "In int8, operator by operator" in page and ("None was" in page) != faster
     assert ((out / "decoder.onnx").read_bytes() == (trimmed / "decoder.onnx").read_bytes()) != faster
-    assert bundle.load(out).card.cost.measured.file_bytes == (out / "decoder.onnx").stat().st_size
+    card = bundle.load(out).card
+    assert card.cost.measured.file_bytes == (out / "decoder.onnx").stat().st_size
+    assert (card.quality["trimmed_loss"] != told["rounds"][2]["test_loss"]) == faster
+    assert ("trimmed_time_s" in card.quality) != faster, "float32's"
     assert cli.main(["models", "verify", str(out)]) == 0
 
 
@@ -170,18 +175,21 @@ def test_interrupted_it_goes_on_to_the_same_weights(instrument, trimmed, tmp_pat
         assert (out / name).read_bytes() == (trimmed / name).read_bytes()
 
 
-def test_an_interruption_after_the_rounds_costs_no_training(instrument, tmp_path, monkeypatch):
+@pytest.mark.parametrize("more", [(), ("--int8",)])
+def test_an_interruption_after_the_rounds_costs_no_training(instrument, tmp_path, monkeypatch, more):
     out = tmp_path / "small-bells"
+    monkeypatch.setattr(int8, "alternating_s", only_the_second_layer_is_faster)
+    monkeypatch.setattr(int8, "WORSE", 1.0)
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(command, "write_report", interrupt)
-        assert trim(instrument, out) == 130
+        assert trim(instrument, out, *more) == 130
     with monkeypatch.context() as patch:
         patch.setattr(Lottery, "advance", interrupt)
-        assert trim(instrument, out) == 0
+        assert trim(instrument, out, *more) == 0
 
 
 def test_a_checkpoint_will_do(instrument, trimmed, tmp_path):
@@ -222,11 +230,33 @@ def test_another_family_plays_the_instruments_gestures(instrument, tmp_path, fam
         (("--rewind", "1"), "is no share from 0 to below 1"),
         (("--last", "0.5"), "a last round 0.5 times as long"),
         (("--rounds", "100"), "less than 100 rounds"),
+        (("--title", "x" * 1001), "a text of 1001 characters"),
+        (("--width", "4097"), "give one from 1 to 4096"),
+        (("--width", "300", "--family", "sing"), "only instrument takes one"),
+        (("--seed", "184467440737095517"), "give a whole number from 0 to 9"),
     ],
 )
 def test_bad_options_are_said_in_a_line(instrument, tmp_path, capsys, more, wrong):
     assert trim(instrument, tmp_path / "no", *more) == 2
     assert wrong in complaint(capsys) and not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize("spoilt", ["{", "[]", "{}", "", b"\xff".decode("latin-1")])
+def test_a_spoilt_result_is_told_anew_without_training(instrument, trimmed, capsys, monkeypatch, spoilt):
+    result = run_of(trimmed) / "result.json"
+    before = json.loads(result.read_text())
+    result.write_bytes(spoilt.encode("latin-1"))
+    monkeypatch.setattr(Lottery, "advance", None)
+    assert trim(instrument, trimmed) == 0
+    after = json.loads(result.read_text())
+    assert [each["test_loss"] for each in after["rounds"]] == [each["test_loss"] for each in before["rounds"]]
+
+
+def test_a_bundle_is_not_trimmed_into_itself(instrument, capsys):
+    before = (instrument / "card.json").read_bytes()
+    assert trim(instrument, instrument) == 2
+    assert "cannot be trimmed into itself" in complaint(capsys)
+    assert (instrument / "card.json").read_bytes() == before and Work(instrument).run().name == run_of(instrument).name
 
 
 def test_a_bundle_alone_cannot_be_trimmed(tiny_bundle, tmp_path, capsys):

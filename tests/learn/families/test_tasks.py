@@ -12,8 +12,9 @@ from notes import make_notes  # noqa: E402
 from recordings import corpus, hit  # noqa: E402
 from small import DDSP, SING  # noqa: E402
 
+from neurorack.ears.latent import BEHIND  # noqa: E402
 from neurorack.learn import descent  # noqa: E402
-from neurorack.learn.clips import CLIP, CLIP_HOPS  # noqa: E402
+from neurorack.learn.clips import CLIP, CLIP_HOPS, COARSE  # noqa: E402
 from neurorack.learn.families import ddsp, sing, tasks, wavenet  # noqa: E402
 from neurorack.learn.families.instrument import COUNTED, InstrumentTask  # noqa: E402
 from neurorack.learn.families.tasks import TASKS, FamilyTask  # noqa: E402
@@ -55,6 +56,16 @@ def task(request, sounds, hearing_bundle: Path) -> FamilyTask:
 @pytest.fixture(scope="module")
 def instrument(sounds) -> InstrumentTask:
     return InstrumentTask(RECIPE, sounds)
+
+
+def test_what_an_encoder_knows_is_looked_at_when_it_hears_it_and_with_its_sign(instrument):
+    (batch,) = instrument.batches(1, 0)
+    model = instrument.run(instrument.widths, 1, 0).average
+    for group, passed in criteria.watch(model, instrument, batch).items():
+        assert instrument.at_frames(passed[0]).shape == (*instrument.target(batch).shape[:2], instrument.widths[group])
+    hops = (torch.arange(batch.features.shape[1]) - BEHIND) * float(COARSE)
+    seen = instrument.at_frames((hops - 100.0).expand(2, 3, -1))
+    assert torch.equal(seen, (torch.arange(1.0, CLIP_HOPS + 1.0) - 100.0)[:, None].expand(2, -1, 3))
 
 
 def test_a_run_learns(task):

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from small import FAMILIES, said, small  # noqa: E402
-from toy import WIDTHS, Fit, Task, steady  # noqa: E402
+from toy import WIDTHS, Fit, Task, steady, woven  # noqa: E402
 
 from neurorack.errors import BadInput  # noqa: E402
 from neurorack.learn import checkpoint, loop  # noqa: E402
@@ -67,6 +67,13 @@ def test_rounds_fall_by_what_was_asked_for(by, local):
     assert values[2] > 0.3 * values[0]
     shares = [results[2].widths[group] / WIDTHS[group] for group in WIDTHS]
     assert (abs(shares[0] - shares[1]) < 1 / 12) == local  # within a unit
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_time_falls_as_asked_where_groups_multiply_each_other(local):
+    plan = dataclasses.replace(PLAN, by="time", local=local, keep=0.3, rounds=1)
+    dense, small = through(Lottery(Task(), plan, timer=woven)).results
+    assert 0.2 * dense.time_s < small.time_s <= 0.306 * dense.time_s
 
 
 def seen(monkeypatch) -> list[Fit]:

@@ -115,6 +115,28 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     assert {path: path.read_text() for path in before} == before
 
 
+@pytest.mark.parametrize("other", [("--keep", "0.4"), ("--begin", "rewind"), ("--source", "tongues")])
+def test_what_was_done_otherwise_is_not_taken_for_done(tmp_path, monkeypatch, capsys, other):
+    assert run(monkeypatch, tmp_path, "--criteria", "magnitude", "--seeds", "0") == 0
+    before = (tmp_path / "table.md").read_text()
+    monkeypatch.setattr(sweep, "work", None)
+    capsys.readouterr()
+    assert run(monkeypatch, tmp_path, "--criteria", "magnitude", "--seeds", "0", *other) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a result of other settings" in line and other[1] in line
+    assert (tmp_path / "table.md").read_text() == before
+
+
+def test_results_that_cannot_be_compared_make_no_table(tmp_path, monkeypatch, capsys):
+    assert run(monkeypatch, tmp_path, "--criteria", "magnitude", "--seeds", "0") == 0
+    assert run(monkeypatch, tmp_path / "longer", "--criteria", "magnitude", "--seeds", "1", "--rounds", "3") == 0
+    (tmp_path / "longer" / "sing-magnitude-1").rename(tmp_path / "sing-magnitude-1")
+    capsys.readouterr()
+    assert run(monkeypatch, tmp_path, "--table") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "of other settings than that in sing-magnitude-0" in line and f"sing-magnitude-1/{RESULT}" in line
+
+
 def test_interrupted_in_a_cell_it_goes_on_to_the_same_result(tmp_path, monkeypatch, capsys):
     assert run(monkeypatch, tmp_path / "whole", "--criteria", "magnitude", "--seeds", "0") == 0
     real = Lottery.advance
@@ -179,6 +201,16 @@ def test_a_number_that_cannot_be_is_refused_before_anything_is_read(tmp_path, mo
     assert status == 2 and wrong[1] in capsys.readouterr().err.splitlines()[-1]
 
 
+BOUNDS = {"float32": 4, "int8": 1, "activations": 8, "states": 8}
+ROUND = {"parameters": 9, "macs_per_s": 9.0, "time_s": 0.1, "validation_loss": 1.0, "test_loss": 1.0}
+ROUND |= {"ships": {"nodes": 3, "file_bytes": 9, "memory_bytes": 9, "bounds": BOUNDS}}
+
+
+def whole(**other) -> str:
+    told = {"family": "sing", "criterion": "norm", "seed": 0, "plan": {}, "source": "fluid", "rounds": [ROUND]}
+    return json.dumps(told | {"fits": []} | other)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -187,6 +219,13 @@ def test_a_number_that_cannot_be_is_refused_before_anything_is_read(tmp_path, mo
         ('{"family": "sing"}', "of another version"),
         ('{"family": "\xff"}', "not a whole result"),
         (json.dumps({"family": "flute", "criterion": "norm", "seed": 0, "rounds": [], "fits": []}), "version"),
+        (whole(criterion="x|y\x1b[31m"), "not known here"),
+        (whole(family="flute"), "not known here"),
+        (whole(fits=[{}]), "of another version"),
+        (whole(fits=[{"memory": "1 MB", "round": 3, "file": "a", "free": 0.5, "apart": 0.0}]), "a round it has not"),
+        (whole(rounds=[ROUND | {"time_s": 0.0}]), "of another version"),
+        (whole(rounds=[ROUND | {"parameters": -5}]), "of another version"),
+        (whole(rounds=[ROUND | {"ships": {}}]), "of another version"),
     ],
 )
 def test_a_result_that_is_none_is_named_and_nothing_is_written(tmp_path, monkeypatch, capsys, text, why):
