@@ -7,11 +7,13 @@ them is the same sound again.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from neurorack.ears.features import FEATURE_HOP, features
+from neurorack.errors import BadInput
 from neurorack.learn.corpus import Corpus, Sound
 from neurorack.learn.gestures import Encode, clarity
 from neurorack.learn.level import levelled
@@ -66,6 +68,17 @@ def choose(corpus: Corpus, encode: Encode, count: int = COUNT) -> Choice:
         reason = f"{len(chosen)} gestures, not {count}: of {len(corpus)} sounds {', '.join(why) or 'all are used'}"
     picked = [sounds[i] for i in chosen]
     return Choice(picked, short_names([sound.name for sound in picked]), reason)
+
+
+def named(corpus: Corpus, names: Sequence[str]) -> Choice:
+    """The sounds of these names. BadInput where there is none of one."""
+    by_name = {sound.name: sound for sound in corpus.sounds}
+    for name in names:
+        if name not in by_name:
+            raise BadInput(
+                f"no sound {name!r} to cut a gesture from", corpus.kind, "give names of sounds it learns from"
+            )
+    return Choice([by_name[name] for name in names], short_names(list(names)), "")
 
 
 def _candidates(corpus: Corpus) -> list[Sound]:

@@ -6,7 +6,7 @@ Everything is written and proven in a folder aside, `.packing/` beside the bundl
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from neurorack.engine.footprint import footprint
 from neurorack.engine.proof import prove
 from neurorack.errors import BadInput
 from neurorack.learn import scales
-from neurorack.learn.choose import COUNT, choose
+from neurorack.learn.choose import COUNT, choose, named
 from neurorack.learn.corpus import Corpus
 from neurorack.learn.export import export_decoder, export_encoder, macs_per_s
 from neurorack.learn.gestures import Cut, Encode, cut
@@ -61,13 +61,13 @@ def pack(
     title: str,
     licence: str = "Apache-2.0",
     quality: dict[str, float] | None = None,
-    gestures: int = COUNT,
+    gestures: int | Sequence[str] = COUNT,
     say: Callable[[str], None] = lambda _: None,
     dense: Cost | None = None,
 ) -> Card:
-    """Write the bundle into `folder`, whose name becomes its name, with up to so many gestures cut from `corpus` and a
-    space of all that this has; `say` is told why there are fewer, or no space. `dense` is what the decoder did cost
-    before it was trimmed.
+    """Write the bundle into `folder`, whose name becomes its name, with up to so many gestures cut from `corpus`, or
+    those of its sounds of these names, and a space of all that it has; `say` is told why there are fewer, or no space.
+    `dense` is what the decoder did cost before it was trimmed.
 
     A bundle that is there is replaced once the new one plays; what else lies beside its files stays. BadInput where it
     cannot be written or does not play.
@@ -75,7 +75,7 @@ def pack(
     with set_aside(folder) as part:
         export_encoder(encoder, part / ENCODER)
         encode = Encode(part / ENCODER)
-        chosen = choose(corpus, encode, gestures)
+        chosen = choose(corpus, encode, gestures) if isinstance(gestures, int) else named(corpus, gestures)
         if chosen.reason:
             say(chosen.reason)
         own = Scales(knobs)

@@ -33,12 +33,31 @@ class Instrument(NamedTuple):
 
     title: str
     kind: str
+    gestures: str
+    """Names of the sounds they are cut from, a blank between: chosen once, and kept because presets name gestures."""
 
 
 INSTRUMENTS = {
-    "fluid": Instrument("Fluid: the notes of a General MIDI orchestra", "pitched"),
-    "skins": Instrument("Skins: tabla, drums and things that ring", "percussive"),
-    "tongues": Instrument("Tongues: Russian phrases, Mandarin syllables", "speaking"),
+    "fluid": Instrument(
+        "Fluid: the notes of a General MIDI orchestra",
+        "pitched",
+        "calliope-62-48 marimba-68-112 dulcimer-59-112 english-horn-65-48 marimba-60-48 violin-68-112 "
+        "synth-brass-70-112 square-lead-68-112 pan-flute-55-48 calliope-54-48 alto-sax-69-48 nylon-guitar-64-112 "
+        "guitar-harmonics-59-112 clean-guitar-55-112 sitar-64-112 english-horn-69-112",
+    ),
+    "skins": Instrument(
+        "Skins: tabla, drums and things that ring",
+        "percussive",
+        "beats_01-26 ambi_glass_hum ride_via tabla_na_o beats_06-10 vinyl_scratch tabla_tas1 perc_bell perc_till "
+        "sn_dub drum_splash_soft 122557__anillogic__trimo-c3 bd_zome 124382__cubix__8bit-snare drum_tom_mid_soft "
+        "hat_yosh",
+    ),
+    "tongues": Instrument(
+        "Tongues: Russian phrases, Mandarin syllables",
+        "speaking",
+        "phrase-0587-1 ping-0 ba-0 hong3-0 lao3-0 sun-0 long3-0 ting-0 suan4-0 mei3-0 yi3-0 bian-0 sha3-0 rui3-0 "
+        "phrase-0386-6 phrase-0675-1",
+    ),
 }
 
 
@@ -59,7 +78,7 @@ def _make(name: str, out: Path, cache: Path, folder: Path, seed: int, steps: int
     seconds = loop.run(lottery, folder)
     dense, kept, tested = lottery.results[0], lottery.results[-1], lottery.test()
     remarks: list[str] = []
-    about = About(instrument.title, "Apache-2.0", {})
+    about = About(instrument.title, "Apache-2.0", {}, instrument.gestures.split())
     kit.pack(lottery.model(kept.round), dense.widths, out, about, remarks.append)
     made = bundle.load(out)
     write_preview(made, folder / "preview.wav")

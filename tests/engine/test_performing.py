@@ -172,18 +172,20 @@ def test_a_click_would_be_found() -> None:
 
 
 class _Clicking(Player):
-    """Loses some samples where the level is moved far, as an output would that comes too late."""
+    """Loses three blocks where the level is moved far, as an output would that comes too late."""
 
-    _level = 0.5
+    _level, _lost = 0.5, 0
 
     def set_targets(self, pitch_hz: float, descriptors: np.ndarray, *performance: np.ndarray) -> None:
         super().set_targets(pitch_hz, descriptors, *performance)
-        self._loses, self._level = abs(descriptors[0] - self._level) > 0.2, float(descriptors[0])
+        self._lost = 3 if abs(descriptors[0] - self._level) > 0.2 else self._lost
+        self._level = float(descriptors[0])
 
     def render(self, out: np.ndarray, heard: np.ndarray | None = None) -> None:
         super().render(out, heard)
-        if getattr(self, "_loses", False):
-            out[40:100] = 0.0
+        if self._lost:
+            self._lost -= 1
+            out[:] = 0.0
 
 
 def test_a_suspect_that_is_heard_out_is_still_found(fluid: bundle.Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

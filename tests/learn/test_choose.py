@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from recordings import corpus, hit, note, phrase, sound
 
-from neurorack.learn.choose import choose, short_names
+from neurorack.errors import BadInput
+from neurorack.learn.choose import choose, named, short_names
 from neurorack.panel.font import width
 from neurorack.words import SAMPLE_RATE_HZ
 
@@ -58,6 +59,13 @@ def test_two_takes_of_one_note_do_not_both_become_gestures(notes):
 
 def test_the_same_sounds_are_chosen_every_time(notes):
     assert names(choose(corpus("pitched", notes), encode, 8)) == names(choose(corpus("pitched", notes), encode, 8))
+
+
+def test_sounds_that_are_named_become_gestures_in_that_order(notes):
+    wanted = [notes[5].name, notes[0].name]
+    assert [sound.name for sound in named(corpus("pitched", notes), wanted).sounds] == wanted
+    with pytest.raises(BadInput, match="no sound 'tuba' to cut a gesture from"):
+        named(corpus("pitched", notes), [*wanted, "tuba"])
 
 
 def test_the_first_is_not_the_strangest(notes):

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 from neurorack import bundle
+from neurorack.learn.choose import short_names
 from neurorack.learn.evaluate.clicks import jumps
 from neurorack.learn.evaluate.instrument import Instrument, streaming_difference
 from neurorack.learn.evaluate.purity import off_harmonic_db
@@ -66,6 +67,11 @@ def test_gestures_are_many_and_different(shipped):
     means = np.array([gesture.latent.mean(axis=0) for gesture in gestures])
     apart = np.abs(means[:, None] - means).max(axis=2) + np.eye(len(gestures))
     assert apart.min() > 0.05
+
+
+def test_its_gestures_are_those_that_presets_name(shipped):
+    wanted = short_names(INSTRUMENTS[shipped.bundle.card.name].gestures.split())
+    assert [gesture.name for gesture in shipped.bundle.gestures] == wanted
 
 
 def test_any_block_gives_the_same_sound(shipped):

@@ -10,7 +10,7 @@ bundle stays in the work folder beside it (`work`), so the same command given ag
 import argparse
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from neurorack.bundle import Bundle
 from neurorack.engine.footprint import footprint
 from neurorack.errors import BadInput
 from neurorack.learn import checkpoint, loop, shipped
+from neurorack.learn.choose import COUNT
 from neurorack.learn.commands.ending import resumable
 from neurorack.learn.commands.train import THREADS
 from neurorack.learn.commands.work import VALIDATION, Work
@@ -52,6 +53,8 @@ class Source:
     recipe: Recipe
     sounds: Sounds
     made: Bundle | None
+    gestures: int | Sequence[str] = COUNT
+    """As `pack` takes them: a shipped instrument keeps its own."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -93,7 +96,7 @@ def find(source: str, cache: Path) -> Source:
         return Source(_recipe(run / checkpoint.NEWEST), sounds.beside(run), made)
     known = shipped.INSTRUMENTS.get(made.name)
     if known is not None and known.kind == made.card.kind:
-        return Source(dense_recipe(known.kind), sounds.shipped(known.kind, cache), made)
+        return Source(dense_recipe(known.kind), sounds.shipped(known.kind, cache), made, known.gestures.split())
     mend = "give the checkpoint of its run, NAME.work/run-…/checkpoint.pt, which has its sounds beside it"
     raise BadInput("a bundle alone cannot be trained again", str(made.folder), mend)
 
@@ -166,7 +169,8 @@ def _make(
     say(f"{plan.rounds + 1} rounds, {plan.steps} steps in all; report and checkpoints in {work.folder}")
     lottery = Lottery(kit.task, plan, timer=kit.timer, say=say)
     loop.run(lottery, folder, say=say)
-    results = lottery.results
+    timed = zip(lottery.results, kit.timer(lottery.models), strict=True)
+    results = [replace(result, time_s=time_s) for result, time_s in timed]  # in the same hour
     kept = results[-1] if options.worse is None else smallest(results, options.worse)
     tested = lottery.test()
     quality = {
@@ -177,10 +181,10 @@ def _make(
         "training_steps": float(plan.steps),
     }
     licence = options.licence or (source.made.card.license if source.made is not None else "not stated")
-    about = About(options.title or work.out.name, licence, quality)
+    about = About(options.title or work.out.name, licence, quality, source.gestures)
     kit.pack(lottery.model(kept.round), results[0].widths, work.out, about, remarks.append)
     work.note(folder)
-    graphs = [kit.graph(lottery.model(number)) for number in range(len(results))]
+    graphs = [kit.graph(model) for model in lottery.models]
     ships, fits = [as_shipped(graph) for graph in graphs], fitting(kit, lottery.model, graphs, folder)
     in_int8 = None
     if options.int8:

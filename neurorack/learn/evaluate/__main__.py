@@ -56,8 +56,8 @@ def _run(options: argparse.Namespace) -> int:
     corpus = load_corpus(options.corpus) if options.corpus else held_out(bundle, options.split, options.cache)
     results = evaluate(bundle, corpus, options.quick)
     if options.write:
-        trained = {name: value for name, value in bundle.card.quality.items() if name.startswith("training_")}
-        write_card(bundle.folder, msgspec.structs.replace(bundle.card, quality=results.figures | trained))
+        quality = bundle.card.quality | results.figures  # what training and trimming said stays
+        write_card(bundle.folder, msgspec.structs.replace(bundle.card, quality=quality))
     if options.report:
         from neurorack.learn.evaluate.report import write_report
 

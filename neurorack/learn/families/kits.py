@@ -2,7 +2,7 @@
 
 import copy
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from neurorack.ears.features import FEATURE_HOP
 from neurorack.ears.latent import AHEAD, BEHIND
 from neurorack.engine.footprint import footprint
 from neurorack.errors import BadInput
+from neurorack.learn.choose import COUNT
 from neurorack.learn.export import export_decoder, export_encoder
 from neurorack.learn.families.export import DELAYS, EXPORTS
 from neurorack.learn.families.instrument import InstrumentTask
@@ -51,6 +52,8 @@ class About:
     title: str
     licence: str
     quality: dict[str, float]
+    gestures: int | Sequence[str] = COUNT
+    """Of our own instrument, as `pack` takes them: a family plays those that there are."""
 
 
 class Kit(Protocol):
@@ -125,6 +128,7 @@ class InstrumentKit:
                 about.title,
                 about.licence,
                 about.quality,
+                gestures=about.gestures,
                 say=say,
                 dense=whole,
             )

@@ -169,7 +169,7 @@ class Result:
     parameters: int
     macs_per_s: float
     time_s: float
-    """Per second of audio, as the lottery's timer finds it."""
+    """Per second of audio, as the lottery's timer finds it when the round is over: hours lie between two rounds."""
     training_loss: float
     """Smoothed over the last steps."""
     validation_loss: float
@@ -224,6 +224,11 @@ class Lottery:
         model.load_state_dict(weights)
         model.eval()
         return model
+
+    @property
+    def models(self) -> list[Trimmable]:
+        """Of all rounds that are over."""
+        return [self.model(number) for number in range(len(self._done))]
 
     def advance(self) -> dict[str, float]:
         """One step of the present round; after its last one the next round is made ready. BadInput ahead of the first

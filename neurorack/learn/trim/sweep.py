@@ -159,8 +159,9 @@ def work(cell: Cell, kit: Kit, folder: Path) -> Result:
         lottery = Lottery(task, plan, timer=kit.timer, say=print)
         loop.run(lottery, folder)
         tested = lottery.test()
-        rounds = [msgspec.to_builtins(r) | {"test_loss": t} for r, t in zip(lottery.results, tested, strict=True)]
-        models = [lottery.model(number) for number in range(len(rounds))]
+        models = lottery.models
+        timed = zip(lottery.results, tested, kit.timer(models), strict=True)
+        rounds = [msgspec.to_builtins(each) | {"test_loss": loss, "time_s": time_s} for each, loss, time_s in timed]
     graphs = [kit.graph(model) for model in models]
     for each, graph in zip(rounds, graphs, strict=True):
         each |= {"ships": msgspec.to_builtins(ships.shipped(graph))}

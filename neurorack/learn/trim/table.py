@@ -2,10 +2,10 @@
 
 Losses are those on the test set, relative to the dense network of the same seed: below 1 is better than dense. Which
 round is the smallest that is no worse than dense was chosen by validation. Time is that of the exported graphs, on one
-thread, measured as each network was finished: a dense one's before the rounds that came of it, and hours before or
-after its rivals', which share a seed's number with it and not its draws. "Faster ÷ fewer" are the two columns before
-it, one over the other; "fall ÷ fall" is what time fell by over what MACs fell by, as shares of dense: half is asked
-for. Scores and cuts are a share of their round: 5 % are allowed.
+thread, that of a trimming's rounds measured in turns, that of rivals in another hour; these share a seed's number with
+the dense network, not its draws. "Faster ÷ fewer" are the two columns before it, one over the other; "fall ÷ fall" is
+what time fell by over what MACs fell by, as shares of dense: half is asked for. Scores and cuts are a share of their
+round: 5 % are allowed.
 
 Of the decoder alone, as exported: its weights (our own instrument has an encoder besides), the nodes that ONNX Runtime
 runs in a call at block 64, its file, the memory by which a process grows that opens and calls it, and the most that it

@@ -90,7 +90,9 @@ def test_the_command_writes_card_and_page(hearing_bundle, notes, tmp_path, monke
     options = ["--corpus", str(tmp_path / "notes.npz"), "--quick", "--write", "--report", str(tmp_path / "r.html")]
     monkeypatch.setattr(sys, "argv", ["evaluate", str(tmp_path / "mine"), "--json", *options])
     assert command.main() == 0
-    assert json.loads(capsys.readouterr().out) == load(tmp_path / "mine").card.quality
+    quality = load(tmp_path / "mine").card.quality
+    assert json.loads(capsys.readouterr().out).items() <= quality.items()
+    assert load(hearing_bundle).card.quality.keys() <= quality.keys(), "what was told of its training stays"
     assert (tmp_path / "r.html").stat().st_size > 50_000
 
 
