@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "neurorack"
 
 WORDS = {"words", "errors", "clock", "place", "shared", "rundir", "board", "boards", "bundle", "realtime", "statedir"}
 WORDS |= {"onnx_graph", "onnx_session", "mailbox", "notify", "glyphs", "lines", "fullscreen", "crash", "ending"}
-WORDS |= {"arguments", "command"}
+WORDS |= {"arguments"}
 """What every layer may use: words, files and descriptions; none of it knows a layer."""
 
 ALLOWED = {
@@ -25,7 +25,8 @@ ALLOWED = {
     "rack": {"jacks", "panel"},
     "frontend": {"jacks", "patch", "rack"},
     "settings": {"patch"},
-    "learn": {"patch", "engine", "ears", "terminal"},
+    "learn": {"patch", "engine", "ears", "terminal", "command"},
+    "command": {"terminal"},
     "ears": {"patch"},
     "remote": {"jacks", "patch", "engine", "panel", "settings", "presets", "gestures", "panic", "terminal", "daemon"},
     "controllers": {"remote", "settings", "terminal", "daemon"},
