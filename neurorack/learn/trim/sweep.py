@@ -232,7 +232,8 @@ def gather(out: Path) -> list[Result]:
     return sorted(results, key=_rank)
 
 
-_Above0 = Annotated[float, msgspec.Meta(gt=0.0, lt=1e30)]
+_Above0 = Annotated[float, msgspec.Meta(ge=1e-12, lt=1e30)]
+"""Not "> 0.0": msgspec makes of that the least number above it, which is 0 where torch flushes such numbers."""
 _From0 = Annotated[float, msgspec.Meta(ge=0.0, lt=1e30)]
 
 
