@@ -32,7 +32,7 @@ help:
 	@echo "make service      as root: systemd's units, user and rules for a module that starts with its machine"
 	@echo "make bench        measure the audio callback"
 	@echo "make train        make a shipped instrument anew, from sounds to bundle: INSTRUMENT=fluid, skins or tongues"
-	@echo "                  (half an hour, ARGS='--steps 300' for a try); for your own sounds: neurorack train --help"
+	@echo "                  (an hour and a half, ARGS='--steps 300' for a try); for your own sounds: neurorack train --help"
 	@echo "make hardware     check the schematic's rules; write netlist, wiring list, parts, panel, pictures of screens and tuning"
 	@echo "make deb          the Debian package into out/, for this machine and its own Python (ARGS='--machine aarch64 --python 3.10')"
 	@echo "make release      a signed update into out/: KEY=~/.ssh/neurorack; see systemd/updating.md"
@@ -61,7 +61,8 @@ service:
 	@mkdir -p $(DESTDIR)$(LIB)
 	@cp -r --no-preserve=mode,ownership systemd/lib/. $(DESTDIR)$(LIB)
 	@if [ -z "$(DESTDIR)" ]; then systemd-sysusers neurorack.conf; \
-		if [ -d /run/systemd/system ]; then systemctl daemon-reload; udevadm control --reload; fi; fi
+		if [ -d /run/systemd/system ]; then systemctl daemon-reload; udevadm control --reload; \
+			udevadm trigger --settle --subsystem-match=i2c-dev --subsystem-match=gpio --subsystem-match=sound; fi; fi
 
 setup-train: debian-train $(VENV)/.train
 

@@ -54,7 +54,7 @@ def add_commands(command: Command) -> None:
         "set",
         _set,
         "change a value of what plays",
-        "neurorack ctl set knob.centroid.attenuverter.cv1 -0.5; neurorack ctl set gesture pluck",
+        "neurorack ctl set knob.centroid.attenuverter.cv1 -0.5; neurorack ctl set gesture sitar",
     )
     change.epilog = f"{PATHS}\n{change.epilog}"
     change.add_argument("path", type=_utf_8, metavar="PATH", help="see below")
