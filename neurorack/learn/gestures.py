@@ -17,6 +17,7 @@ from neurorack.ears.features import FEATURE_HOP, features
 from neurorack.learn.corpus import Sound
 from neurorack.learn.heard import ripple_hops
 from neurorack.learn.level import hit_level_db, level_db, levelled, onset
+from neurorack.onnx_session import open_session
 from neurorack.patch.knobs import Scales
 from neurorack.words import C4_HZ, HOP, SAMPLE_RATE_HZ
 
@@ -69,11 +70,7 @@ class Encode:
     """The exported encoder: features [frames, FEATURES] → latent [frames, Z]."""
 
     def __init__(self, onnx_file: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(onnx_file), options, providers=["CPUExecutionProvider"])
+        self._session = open_session(onnx_file.read_bytes(), None)
 
     def __call__(self, heard: np.ndarray) -> np.ndarray:
         latent: np.ndarray = self._session.run(None, {"features": heard.astype(np.float32)})[0]

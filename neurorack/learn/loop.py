@@ -81,6 +81,7 @@ def run(
     `watch` is called after every step, by the process that leads. `Stopped` after a signal, BadInput as said above.
     """
     keep_freed()
+    torch.set_flush_denormal(True)  # whatever sessions of ONNX Runtime have set: else weights would depend on it
     team = team or Team("cpu")
     if team.leads:
         folder.mkdir(parents=True, exist_ok=True)

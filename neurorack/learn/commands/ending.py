@@ -25,6 +25,8 @@ def resumable(work: Callable[[], int], folder: Path) -> int:
     except KeyboardInterrupt as asked:
         complain("neurorack: stopped; give the same command again and it goes on where it was")
         return 143 if isinstance(asked, _Terminated) else 130
+    except BrokenPipeError:
+        raise  # whoever reads has gone: no fault of the folder's
     except OSError as error:
         mend = f"{mend_of(error)}; what has been done is kept"
         raise BadInput(f"cannot use it: {error.strerror or error}", str(error.filename or folder), mend) from error

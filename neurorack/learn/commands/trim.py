@@ -27,7 +27,7 @@ from neurorack.learn import checkpoint, loop, shipped
 from neurorack.learn.choose import COUNT
 from neurorack.learn.commands.ending import resumable
 from neurorack.learn.commands.train import THREADS
-from neurorack.learn.commands.work import VALIDATION, Work
+from neurorack.learn.commands.work import TRAIN, VALIDATION, Work
 from neurorack.learn.families.kits import About, FamilyKit, InstrumentKit, Kit, dense_recipe
 from neurorack.learn.pack import revoice
 from neurorack.learn.train import Recipe
@@ -68,7 +68,7 @@ def _trim(options: argparse.Namespace, work: Work) -> int:
     say = complain if options.json else _say
     work.check(options.force)
     source = find(options.source, options.cache)
-    if source.made is not None and work.out.resolve() == source.made.folder.resolve():
+    if _is_inside(options.source, work.folder) or (source.made and work.out.resolve() == source.made.folder.resolve()):
         raise BadInput("a bundle cannot be trimmed into itself", str(work.out), "give another --out")
     if options.width is not None:
         source = replace(source, recipe=_as_wide(source.recipe, options.width, options.family))
@@ -84,6 +84,11 @@ def _trim(options: argparse.Namespace, work: Work) -> int:
             work.note(folder, asked)
     _conclude(options, work, told, say)
     return 0
+
+
+def _is_inside(source: str, folder: Path) -> bool:
+    """Whether a checkpoint lies there."""
+    return Path(source).is_file() and Path(source).resolve().is_relative_to(folder.resolve())
 
 
 def find(source: str, cache: Path) -> Source:
@@ -185,17 +190,20 @@ def _make(
     kit.pack(lottery.model(kept.round), results[0].widths, work.out, about, remarks.append)
     work.note(folder)
     graphs = [kit.graph(model) for model in lottery.models]
-    ships, fits = [as_shipped(graph) for graph in graphs], fitting(kit, lottery.model, graphs, folder)
+    ships = [as_shipped(graph) for graph in graphs]
+    fits = fitting(kit, lottery.model, graphs, ships, folder)
     in_int8 = None
     if options.int8:
         in_int8 = _try_int8(kit, lottery.model(kept.round), work.out, remarks.append)
         work.note(folder)  # its card is another one now
-    if not (folder / VALIDATION).exists():
-        source.sounds.test.save(folder / VALIDATION)  # for `neurorack evaluate`: nothing was chosen by them
+    heard = TRAIN if source.sounds.test is source.sounds.train else VALIDATION
+    if not (folder / heard).exists():
+        source.sounds.test.save(folder / heard)  # for `neurorack evaluate`: nothing was chosen by them
     write_report(work.report, about.title, plan, results, tested, kept.round, remarks, ships, fits, in_int8)
     part = folder / "result.part"
     told = _told(work, plan, results, tested, kept.round, remarks, ships)
-    told |= {"fits": msgspec.to_builtins(fits), "int8": msgspec.to_builtins(in_int8.trials) if in_int8 else None}
+    trials = msgspec.json.decode(msgspec.json.encode(in_int8.trials)) if in_int8 else None  # null what is no number
+    told |= {"fits": msgspec.to_builtins(fits), "int8": trials}
     part.write_text(json.dumps(told, indent=1, allow_nan=False))
     part.replace(folder / "result.json")
     return told
@@ -223,9 +231,9 @@ def _try_int8(kit: Kit, model: Any, out: Path, say: Say) -> Outcome | None:
         quality = {name: value for name, value in card.quality.items() if name != "trimmed_time_s"}  # float32's
         cost = msgspec.structs.replace(card.cost, measured=footprint(chosen))
         revoice(made, write, out, {"cost": cost, "quality": quality | {"trimmed_loss": tested}})
-        names = ", ".join(trial.operator for trial in outcome.trials if trial.kept)
         was = card.quality["trimmed_loss"]
-        say(f"in int8: {names}; its test loss is {tested:.4g}, in float32, of which all else here tells, {was:.4g}")
+        which = "in float32, of which all else here tells,"
+        say(f"in int8: {outcome.ships}; its test loss is {tested:.4g}, {which} {was:.4g}")
     return outcome
 
 

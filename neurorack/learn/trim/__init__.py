@@ -13,7 +13,7 @@
     microcontroller   what a decoder takes of a small chip's memory
     ships         the rounds' graphs, and the largest that fit
     report        a trimming as a page
-    sweep         many of them (table: what they came to; estimate: how long they will take)
+    sweep         many of them (estimate: how long they will take; results, table: what they came to)
 
     python -m neurorack.learn.trim --out out/trim      all families, by some criteria, three seeds each
 

@@ -9,7 +9,7 @@ from neurorack.command import Parser, answered
 from neurorack.errors import BadInput
 from neurorack.learn.commands.ending import resumable
 from neurorack.learn.commands.options import count, part, positive, whole
-from neurorack.learn.trim import estimate, sweep, table
+from neurorack.learn.trim import estimate, results, sweep, table
 from neurorack.learn.trim.cost import BY
 from neurorack.learn.trim.course import COURSES
 from neurorack.learn.trim.criteria import CRITERIA
@@ -36,16 +36,16 @@ def _main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--out", type=folder, required=True, metavar="DIR", help="checkpoints, results, table, figure")
-    parser.add_argument("--families", nargs="+", choices=sweep.FAMILIES, default=sweep.FAMILIES, metavar="NAME")
-    criteria = ("gradient", sweep.SCRATCH)
+    parser.add_argument("--families", nargs="+", choices=results.FAMILIES, default=results.FAMILIES, metavar="NAME")
+    criteria = ("gradient", results.SCRATCH)
     parser.add_argument(
         "--criteria",
         nargs="+",
-        choices=(*CRITERIA, *sweep.RIVALS),
+        choices=(*CRITERIA, *results.RIVALS),
         default=criteria,
         metavar="NAME",
         help=f"{', '.join(CRITERIA)} (norm takes none of these families); for as many steps and not trimmed, "
-        f"{sweep.SCRATCH}: a small network, {sweep.LONGER}: the dense one (default {' '.join(criteria)})",
+        f"{results.SCRATCH}: a small network, {results.LONGER}: the dense one (default {' '.join(criteria)})",
     )
     parser.add_argument("--seeds", type=whole, nargs="+", default=(0, 1, 2), metavar="N")
     parser.add_argument(
@@ -86,7 +86,7 @@ def _each(setting: str) -> str:
 
 
 def _table(options: argparse.Namespace) -> int:
-    if not sweep.gather(options.out):
+    if not results.gather(options.out):
         raise BadInput("no results of a sweep", str(options.out), "give the folder that was its --out")
     tell(table.write(options.out))
     return 0
@@ -109,7 +109,7 @@ def _run(options: argparse.Namespace) -> int:
     )
     status = 0
     options.out.mkdir(parents=True, exist_ok=True)
-    sweep.gather(options.out)  # what is none is better told now than after a training
+    results.gather(options.out)  # what is none is better told now than after a training
     if not options.ray:  # there it depends on the cluster
         for line in estimate.told(sweep.left(wanted, options.out), lambda cell: sweep.kit_of(cell, options.cache)):
             tell(line)

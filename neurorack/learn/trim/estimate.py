@@ -1,4 +1,4 @@
-"""How long a sweep is going to take: the time of a step here, times the steps that are left.
+"""How long a sweep is going to take: the time of a step here, times the steps of the cells that are not done.
 
 Of every family some steps of its dense network are timed, and of the one from scratch, its smallest. Rounds in between
 are taken to lie between the two as their costs do. Sounds to be heard, scores and timings come on top: minutes.
@@ -12,11 +12,13 @@ from typing import Any
 
 import torch
 
+from neurorack.errors import BadInput
 from neurorack.learn.families.kits import Kit
 from neurorack.learn.loop import numpy_on_one_thread
+from neurorack.learn.trim.results import LONGER, SCRATCH
 from neurorack.learn.trim.rounds import Plan
 from neurorack.learn.trim.select import share_left
-from neurorack.learn.trim.sweep import LONGER, SCRATCH, THREADS, Cell, Rival, narrowed
+from neurorack.learn.trim.sweep import THREADS, Cell, Rival, narrowed
 
 _WARM_STEPS, _STEPS = 1, 3
 
@@ -34,7 +36,11 @@ def told(left: Sequence[Cell], kit: Callable[[Cell], Kit]) -> Iterator[str]:
     total_s = 0.0
     for family, own in itertools.groupby(sorted(left, key=lambda cell: cell.plan.task), lambda cell: cell.plan.task):
         cells = list(own)
-        pace = measured(kit(cells[0]), cells[0].plan)
+        try:
+            pace = measured(kit(cells[0]), cells[0].plan)
+        except BadInput as error:  # its cells will say so again, and the other families' go on
+            yield f"{family}: {error}"
+            continue
         family_s = sum(seconds(cell, pace) for cell in cells)
         steps = sum(cell.plan.steps for cell in cells)
         yield (

@@ -74,6 +74,8 @@ class Outcome:
     """Operators with weights for which there is no static 8-bit kernel."""
     graph: bytes | None
     """The one to ship; None where 8 bits help nowhere."""
+    ships: str = ""
+    """Its operators in 8 bits."""
 
 
 def tried(graph: bytes, fed: Sequence[Feed], judge: Judge, rows: int) -> Outcome:
@@ -89,14 +91,14 @@ def tried(graph: bytes, fed: Sequence[Feed], judge: Judge, rows: int) -> Outcome
         return Trial(", ".join(chosen), weights, before_s, after_s, loss, judge(changed), apart), changed
 
     attempts = [attempt([name]) for name in names]
-    kept = [name for name, (trial, _) in zip(names, attempts, strict=True) if trial.kept]
-    trials = [trial for trial, _ in attempts]
-    if len(kept) < 2:
-        alone = next((changed for trial, changed in attempts if trial.kept), None)
-        return Outcome(trials, None, left_out, alone)
-    together, changed = attempt(kept)
-    best = min((pair for pair in attempts if pair[0].kept), key=lambda pair: pair[0].after_s / pair[0].before_s)
-    return Outcome(trials, together, left_out, changed if together.kept else best[1])
+    trials, kept = [trial for trial, _ in attempts], [pair for pair in attempts if pair[0].kept]
+    if not kept:
+        return Outcome(trials, None, left_out, None)
+    together, best = None, min(kept, key=lambda pair: pair[0].after_s / pair[0].before_s)
+    if len(kept) > 1:
+        together, changed = attempt([trial.operator for trial, _ in kept])
+        best = (together, changed) if together.kept else best
+    return Outcome(trials, together, left_out, best[1], best[0].operator)
 
 
 def quantised(graph: bytes, operators: list[str], fed: Sequence[Feed]) -> bytes:
@@ -147,7 +149,8 @@ def described(outcome: Outcome) -> list[tuple[str, ...]]:
     for trial in [*outcome.trials, *([outcome.together] if outcome.together else [])]:
         times = f"{trial.before_s * 1e6:.1f}", f"{trial.after_s * 1e6:.1f}", f"{trial.after_s / trial.before_s:.3f}"
         losses = f"{trial.loss_before:.4f}", f"{trial.loss_after:.4f}", f"{trial.apart:.1e}"
-        rows.append((trial.operator, f"{trial.weights:,}", *times, *losses, "yes" if trial.kept else "no"))
+        kept = "ships" if trial.operator == outcome.ships else "yes" if trial.kept else "no"
+        rows.append((trial.operator, f"{trial.weights:,}", *times, *losses, kept))
     rows += [(name, *[""] * 7, "no kernel") for name in outcome.left_out]
     return rows
 

@@ -17,7 +17,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import torch
@@ -249,11 +249,12 @@ class Lottery:
         return losses
 
     def test(self) -> list[float]:
-        """Loss of every round's network on the test set: to be opened once, when all is trained and chosen."""
+        """Loss of every round's network on the test set: to be opened once, when all is trained and chosen. BadInput
+        where one is no number."""
         if self.step < self.recipe.steps:
             raise BadInput(f"step {self.step} of {self.recipe.steps}", "trimming", "train to the end before the test")
         rounds = tqdm(range(len(self._done)), desc="testing", unit="round", mininterval=1.0, delay=1.0)
-        return [self._task.test_loss(self.model(number)) for number in rounds]
+        return [finite(self._task.test_loss(self.model(number)), "test") for number in rounds]
 
     def state(self) -> dict[str, Any]:
         return {
@@ -319,7 +320,8 @@ class Lottery:
         plan, groups = self.recipe, Groups.of(self._run.network)
         batches = self._task.batches(plan.batches, plan.seed)
         scores = criteria.score(plan.criterion, model, self._task, batches, self._seed)
-        keep = self._choose(scores, model)
+        target = select.share_left(plan.keep, self._round + 1, plan.rounds)
+        keep = chosen(plan, scores, model, self._task.widths, target, self._timer)
         names = [name for name, _ in self._run.network.named_parameters()]
         trained = self._run.state()
         self._round += 1
@@ -334,27 +336,54 @@ class Lottery:
             self._snapshot = _copy(winner)
         self._run.load_state({**winner, "step": plan.begin(self._round)})
 
-    def _choose(self, scores: select.Scores, model: Trimmable) -> select.Keep:
-        """The units that stay, so that the network costs no more than it may after the next round. What it costs by
-        time is known around what was measured, so what is chosen by that is measured in its turn."""
-        plan, dense, around = self.recipe, self._task.widths, model
-        target = select.share_left(plan.keep, self._round + 1, plan.rounds)
-        for _ in range(_MEASURED):
-            cost = share(plan.by, around, dense, self._timer)
-            least = cost(select.floors(model.widths, plan.floor))  # a busy machine may make it more than is asked for
-            keep = (select.locally if plan.local else select.globally)(scores, cost, max(target, least), plan.floor)
-            around = model.resized({group: len(units) for group, units in keep.items()})
-            if plan.by != "time" or time_left(around, dense, self._timer) <= _NEAR * target:
-                break
-        return keep
+
+def chosen(
+    plan: Plan, scores: select.Scores, model: Trimmable, dense: Widths, target: float, timer: Timer
+) -> select.Keep:
+    """The units of `model` that stay, so that it costs at most a share `target` of the network of `dense` widths. What
+    it costs by time is known around what was measured, so what is chosen by that is measured in its turn."""
+    around = model
+    for _ in range(_MEASURED):
+        cost = share(plan.by, around, dense, timer)
+        least = cost(select.floors(model.widths, plan.floor))  # a busy machine may make it more than is asked for
+        keep = (select.locally if plan.local else select.globally)(scores, cost, max(target, least), plan.floor)
+        around = model.resized({group: len(units) for group, units in keep.items()})
+        if plan.by != "time" or time_left(around, dense, timer) <= _NEAR * target:
+            break
+    return keep
 
 
-def scoring_share(result: Result) -> float:
+class Measured(Protocol):
+    """Of a round, what rounds are compared by: `Result` has it."""
+
+    @property
+    def macs_per_s(self) -> float: ...
+    @property
+    def time_s(self) -> float: ...
+    @property
+    def validation_loss(self) -> float: ...
+    @property
+    def training_s(self) -> float: ...
+    @property
+    def scoring_s(self) -> float: ...
+
+
+_Measured = TypeVar("_Measured", bound=Measured)
+
+
+def finite(loss: float, of: str) -> float:
+    """The loss; BadInput where it is no number."""
+    if not math.isfinite(loss):
+        raise BadInput(f"the {of} loss is no number", "trimming", "train with another seed")
+    return loss
+
+
+def scoring_share(result: Measured) -> float:
     """Of a round's time, what scores and cuts took."""
     return result.scoring_s / (result.training_s + result.scoring_s or 1.0)
 
 
-def speedup_share(dense: Result, result: Result) -> float:
+def speedup_share(dense: Measured, result: Measured) -> float:
     """How many times less time a network takes, over how many times less it multiplies: 1 where time falls as fast."""
     return (dense.time_s / result.time_s) / (dense.macs_per_s / result.macs_per_s)
 
@@ -365,7 +394,7 @@ def fall_share(time_left: float, macs_left: float) -> float:
     return (1.0 - time_left) / (1.0 - macs_left) if macs_left < 1.0 else 1.0
 
 
-def smallest(results: Sequence[Result], worse: float = 0.0) -> Result:
+def smallest(results: Sequence[_Measured], worse: float = 0.0) -> _Measured:
     """The round that multiplies least of those whose validation loss is at most the share `worse` above the dense
     one's (round 0)."""
     limit = results[0].validation_loss * (1.0 + worse)

@@ -50,15 +50,17 @@ def shipped(graph: bytes) -> Shipped:
     return Shipped(taken.nodes, taken.file_bytes, taken.memory_bytes, bounds(graph))
 
 
-def fitting(kit: Ships, model: Callable[[int], Any], graphs: Sequence[bytes], folder: Path) -> list[Fit]:
+def fitting(
+    kit: Ships, model: Callable[[int], Any], graphs: Sequence[bytes], taken: Sequence[Shipped], folder: Path
+) -> list[Fit]:
     """For every memory of SOUGHT in which one of the rounds fits: that round, written into `folder`, and played.
-    `model` gives the network of a round, `graphs` are theirs."""
+    `model` gives the network of a round, `graphs` are theirs, `taken` is what these take."""
     found = []
     for memory in SOUGHT:
-        number = largest(graphs, SIZES[memory])
+        number = largest([each.bounds for each in taken], SIZES[memory])
         if number is not None:
             graph, file = graphs[number], f"largest-{memory.replace(' ', '')}.onnx"
             (folder / file).write_bytes(graph)
-            free = 1.0 - bounds(graph).total() / SIZES[memory]
+            free = 1.0 - taken[number].bounds.total() / SIZES[memory]
             found.append(Fit(memory, number, file, free, kit.apart(model(number), graph)))
     return found

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -26,23 +26,17 @@ from neurorack.errors import BadInput
 from neurorack.learn import checkpoint, loop
 from neurorack.learn.cluster import on_ray, want_ray
 from neurorack.learn.families.kits import FamilyKit, InstrumentKit, Kit, dense_recipe
-from neurorack.learn.trim import course, select, ships
-from neurorack.learn.trim.cost import macs_per_s, parameters, share
-from neurorack.learn.trim.course import COURSES, INSTRUMENT
-from neurorack.learn.trim.criteria import CRITERIA
+from neurorack.learn.trim import course, results, rounds, ships
+from neurorack.learn.trim.cost import macs_per_s, parameters
+from neurorack.learn.trim.course import INSTRUMENT
 from neurorack.learn.trim.groups import Widths
-from neurorack.learn.trim.microcontroller import Bounds
-from neurorack.learn.trim.rounds import Lottery, Plan
-from neurorack.learn.trim.ships import Fit
+from neurorack.learn.trim.results import LONGER, RIVALS
+from neurorack.learn.trim.rounds import Lottery, Plan, finite
 from neurorack.learn.trim.sounds import shipped
 
-SCRATCH, LONGER = RIVALS = ("scratch", "longer")
-"""In place of a criterion."""
-FAMILIES = tuple(COURSES)
 THREADS = 1
 """Of every cell, wherever it runs: sums in another order are other weights. Two cells side by side on two cores come to
 a quarter more steps than one on both."""
-RESULT = "result.json"
 
 Result = dict[str, Any]
 
@@ -66,7 +60,7 @@ def cells(
     """All of a sweep, in the order in which they are worth having: every family and criterion once before the next
     seed. `asked` is for `course.plan`."""
     made = []
-    for seed, family, criterion in itertools.product(seeds, families, criteria):
+    for seed, family, criterion in dict.fromkeys(itertools.product(seeds, families, criteria)):
         own = course.plan(family, seed=seed, **asked)
         made.append(Cell(own if criterion in RIVALS else replace(own, criterion=criterion), criterion, source))
     return made
@@ -88,10 +82,10 @@ def run(wanted: Sequence[Cell], out: Path, cache: Path, *, ray: bool, workers: i
         if isinstance(told, str):
             yield cell, told
             continue
-        (out / cell.name).mkdir(parents=True, exist_ok=True)  # a worker may have its own disk
-        part = out / cell.name / f"{RESULT}.part"
+        (out / cell.name).mkdir(parents=True, exist_ok=True)
+        part = out / cell.name / f"{results.FILE}.part"
         part.write_text(json.dumps(told, indent=1, allow_nan=False))
-        part.replace(out / cell.name / RESULT)
+        part.replace(out / cell.name / results.FILE)
         yield cell, ""
 
 
@@ -99,11 +93,11 @@ def left(wanted: Sequence[Cell], out: Path) -> list[Cell]:
     """Those that are not done yet. BadInput where one was done otherwise than it is wanted now."""
     found = []
     for cell in wanted:
-        path = out / cell.name / RESULT
+        path = out / cell.name / results.FILE
         if not path.exists():
             found.append(cell)
             continue
-        was, now = _settings(_read(path)), _settings(_asked(cell))
+        was, now = results.read(path).settings, results.settings(msgspec.to_builtins(cell.plan), cell.source)
         other = [f"{name} {was.get(name)}, not {value}" for name, value in now.items() if was.get(name) != value]
         if other:
             mend = "give another --out, or what was asked for then"
@@ -115,12 +109,6 @@ def _asked(cell: Cell) -> Result:
     """What a result says of how it was come by."""
     own = {"family": cell.plan.task, "criterion": cell.criterion, "seed": cell.plan.seed}
     return {**own, "plan": msgspec.to_builtins(cell.plan), "source": cell.source}
-
-
-def _settings(told: Result) -> dict[str, Any]:
-    """What results of a family must share to be compared."""
-    own = {name: value for name, value in told["plan"].items() if name not in ("criterion", "seed")}
-    return {**own, "source": told["source"]}
 
 
 def attempt(cell: Cell, out: Path, cache: Path) -> Result | str:
@@ -154,27 +142,28 @@ def work(cell: Cell, kit: Kit, folder: Path) -> Result:
     if cell.criterion in RIVALS:
         rival = Rival(kit, plan, kit.task.widths if cell.criterion == LONGER else narrowed(kit, plan))
         loop.run(rival, folder)
-        rounds, models = [rival.told()], [rival.model]
+        told, models = [rival.told()], [rival.model]
     else:
         lottery = Lottery(task, plan, timer=kit.timer, say=print)
         loop.run(lottery, folder)
         tested = lottery.test()
         models = lottery.models
         timed = zip(lottery.results, tested, kit.timer(models), strict=True)
-        rounds = [msgspec.to_builtins(each) | {"test_loss": loss, "time_s": time_s} for each, loss, time_s in timed]
+        told = [msgspec.to_builtins(each) | {"test_loss": loss, "time_s": time_s} for each, loss, time_s in timed]
     graphs = [kit.graph(model) for model in models]
-    for each, graph in zip(rounds, graphs, strict=True):
-        each |= {"ships": msgspec.to_builtins(ships.shipped(graph))}
-    fits = msgspec.to_builtins(ships.fitting(kit, models.__getitem__, graphs, folder))
-    return _asked(cell) | {"rounds": rounds, "fits": fits}
+    taken = [ships.shipped(graph) for graph in graphs]
+    for each, one in zip(told, taken, strict=True):
+        each |= {"ships": msgspec.to_builtins(one)}
+    fits = msgspec.to_builtins(ships.fitting(kit, models.__getitem__, graphs, taken, folder))
+    return _asked(cell) | {"rounds": told, "fits": fits}
 
 
 def narrowed(kit: Kit, plan: Plan) -> Widths:
     """All layers alike, until no more is left than of the last round."""
     dense = kit.task.run(kit.task.widths, 1, plan.seed).average
-    cost = share(plan.by, dense, dense.widths, kit.timer)
     alike = {group: np.ones(width) for group, width in dense.widths.items()}
-    return {group: len(units) for group, units in select.locally(alike, cost, plan.keep, plan.floor).items()}
+    left = rounds.chosen(replace(plan, local=True), alike, dense, dense.widths, plan.keep, kit.timer)
+    return {group: len(units) for group, units in left.items()}
 
 
 class Rival:
@@ -183,7 +172,10 @@ class Rival:
     def __init__(self, kit: Kit, plan: Plan, widths: Widths) -> None:
         self.recipe, self.knobs = plan, list[Knob]()
         self._kit = kit
-        self._run = kit.task.run(widths, plan.steps, plan.seed)
+        self._run = self._begin(widths)
+
+    def _begin(self, widths: Widths) -> rounds.Run:
+        return self._kit.task.run(widths, self.recipe.steps, self.recipe.seed)
 
     @property
     def step(self) -> int:
@@ -193,10 +185,12 @@ class Rival:
         return self._run.advance()
 
     def state(self) -> dict[str, Any]:
-        return self._run.state()
+        return {"widths": dict(self.model.widths), "run": self._run.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        self._run.load_state(state)
+        """Of a rival by the same plan, as wide as it was: by time, narrowed again it would be another network."""
+        self._run = self._begin(state["widths"])
+        self._run.load_state(state["run"])
 
     @property
     def model(self) -> Any:
@@ -206,86 +200,13 @@ class Rival:
     def told(self) -> Result:
         """As a round of a trimming tells it."""
         model, task = self.model, self._kit.task
+        validation, test = finite(task.validation_loss(model), "validation"), finite(task.test_loss(model), "test")
         return {
             "round": self.recipe.rounds,
             "widths": dict(model.widths),
             "parameters": round(parameters(model)(model.widths)),
             "macs_per_s": macs_per_s(model)(model.widths),
             "time_s": self._kit.timer([model])[0],
-            "validation_loss": task.validation_loss(model),
-            "test_loss": task.test_loss(model),
+            "validation_loss": validation,
+            "test_loss": test,
         }
-
-
-def gather(out: Path) -> list[Result]:
-    """All results there are, sorted, rivals last. BadInput where one is none, or two of a family are of other
-    settings."""
-    first: dict[str, tuple[Path, Result]] = {}
-    results = []
-    for path in sorted(out.glob(f"*/{RESULT}")):
-        told = _read(path)
-        like, other = first.setdefault(told["family"], (path, told))
-        if _settings(told) != _settings(other):
-            what = f"a result of other settings than that in {like.parent.name}"
-            raise BadInput(what, str(path), "move one of them away: they cannot be compared")
-        results.append(told)
-    return sorted(results, key=_rank)
-
-
-_Above0 = Annotated[float, msgspec.Meta(ge=1e-12, lt=1e30)]
-"""Not "> 0.0": msgspec makes of that the least number above it, which is 0 where torch flushes such numbers."""
-_From0 = Annotated[float, msgspec.Meta(ge=0.0, lt=1e30)]
-
-
-class _Ships(msgspec.Struct):
-    nodes: _From0
-    file_bytes: _From0
-    memory_bytes: _From0
-    bounds: Bounds
-
-
-class _Round(msgspec.Struct):
-    parameters: _Above0
-    macs_per_s: _Above0
-    time_s: _Above0
-    validation_loss: _Above0
-    test_loss: _Above0
-    ships: _Ships
-    training_s: _From0 = 0.0
-    scoring_s: _From0 = 0.0
-
-
-class _Told(msgspec.Struct):
-    """What a result must have for table and figure."""
-
-    family: str
-    criterion: str
-    seed: int
-    plan: dict[str, Any]
-    source: str
-    rounds: Annotated[list[_Round], msgspec.Meta(min_length=1)]
-    fits: list[Fit]
-
-
-def _read(path: Path) -> Result:
-    mend = "move it away, and give the sweep's command again where you want it anew"
-    try:
-        if not path.is_file():
-            raise BadInput("not a file", str(path), mend)
-        text = path.read_bytes()
-        told = msgspec.json.decode(text, type=_Told)
-    except OSError as error:
-        raise BadInput(f"a result that cannot be read, {error.strerror}", str(path), mend) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"not a whole result, or of another version: {error}", str(path), mend) from error
-    if told.family not in FAMILIES or told.criterion not in (*CRITERIA, *RIVALS):
-        what = f"a result of {told.family[:40]!r} by {told.criterion[:40]!r}, of which one is not known here"
-        raise BadInput(what, str(path), mend)
-    if any(not 0 <= fit.round < len(told.rounds) for fit in told.fits):
-        raise BadInput("a result that tells of a round it has not", str(path), mend)
-    found: Result = msgspec.to_builtins(told)
-    return found
-
-
-def _rank(told: Result) -> tuple[Any, ...]:
-    return FAMILIES.index(told["family"]), told["criterion"] in RIVALS, told["criterion"], told["seed"]

@@ -13,15 +13,15 @@ takes of a microcontroller, with float32 and int8 weights.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from neurorack.learn.evaluate import pictures
-from neurorack.learn.trim.rounds import fall_share
+from neurorack.learn.trim.results import RIVALS, Round, Told, gather
+from neurorack.learn.trim.rounds import fall_share, scoring_share, smallest, speedup_share
 from neurorack.learn.trim.ships import SOUGHT
-from neurorack.learn.trim.sweep import RIVALS, gather
 
 COLUMNS = (
     *(
@@ -37,8 +37,6 @@ COLUMNS = (
     *("scores and cuts", "decoder kept", "nodes", "file, kB", "memory, MB", "bound, KB", "in int8"),
 )
 
-Result = dict[str, Any]
-
 
 def write(out: Path) -> str:
     """Write `table.md` and `figure.png` of all results in a folder; the table as text."""
@@ -50,11 +48,11 @@ def write(out: Path) -> str:
     return text
 
 
-def table(results: Sequence[Result]) -> str:
+def table(results: Sequence[Told]) -> str:
     """Markdown."""
     lines = ["# Trimming", "", *(__doc__ or "").splitlines()[2:], ""]
-    for family in dict.fromkeys(each["family"] for each in results):
-        own = [each for each in results if each["family"] == family]
+    for family in dict.fromkeys(each.family for each in results):
+        own = [each for each in results if each.family == family]
         lines += [
             f"## {family}",
             "",
@@ -62,123 +60,99 @@ def table(results: Sequence[Result]) -> str:
             "|---" * (2 + len(COLUMNS)) + "|",
         ]
         dense = _dense(own)
-        for criterion in dict.fromkeys(each["criterion"] for each in own):
-            runs = [each for each in own if each["criterion"] == criterion and each["seed"] in dense]
+        for criterion in dict.fromkeys(each.criterion for each in own):
+            runs = [each for each in own if each.criterion == criterion and each.seed in dense]
             if runs and criterion not in RIVALS:
-                lines.append(_row(criterion, "smallest as good", runs, dense, smallest_as_good))
-            for number in range(len(runs[0]["rounds"]) if runs else 0):
+                lines.append(_row(criterion, "smallest as good", runs, dense, lambda run: smallest(run.rounds)))
+            for number in range(len(runs[0].rounds) if runs else 0):
                 name = "trained so" if criterion in RIVALS else str(number)
-                lines.append(_row(criterion, name, runs, dense, _nth(number)))
+                lines.append(_row(criterion, name, runs, dense, partial(_nth, number)))
         lines += ["", *_fits(own)]
     return "\n".join(lines)
 
 
-def smallest_as_good(run: Result) -> Result:
-    """The round that multiplies least of those whose validation loss is at most the dense one's."""
-    rounds: list[Result] = run["rounds"]
-    good = [each for each in rounds if each["validation_loss"] <= rounds[0]["validation_loss"]]
-    return min(good, key=lambda each: each["macs_per_s"])
+def _nth(number: int, run: Told) -> Round:
+    return run.rounds[number]
 
 
-def _nth(number: int) -> Callable[[Result], Result]:
-    def pick(run: Result) -> Result:
-        found: Result = run["rounds"][number]
-        return found
-
-    return pick
-
-
-def _dense(own: Sequence[Result]) -> dict[int, Result]:
+def _dense(own: Sequence[Told]) -> dict[int, Round]:
     """The dense network of every seed, for its rivals. All criteria's are the same one, trained again: the first is as
     good as any."""
-    found: dict[int, Result] = {}
+    found: dict[int, Round] = {}
     for each in own:
-        if each["criterion"] not in RIVALS:
-            found.setdefault(each["seed"], each["rounds"][0])
+        if each.criterion not in RIVALS:
+            found.setdefault(each.seed, each.rounds[0])
     return found
 
 
 def _row(
-    criterion: str, name: str, runs: Sequence[Result], dense: dict[int, Result], pick: Callable[[Result], Result]
+    criterion: str, name: str, runs: Sequence[Told], dense: dict[int, Round], pick: Callable[[Told], Round]
 ) -> str:
-    pairs = [(pick(run), dense[run["seed"]] if criterion in RIVALS else run["rounds"][0]) for run in runs]
+    pairs = [(pick(run), dense[run.seed] if criterion in RIVALS else run.rounds[0]) for run in runs]
 
-    def over_seeds(value: Callable[[Result, Result], float], digits: str) -> str:
+    def over_seeds(value: Callable[[Round, Round], float], digits: str) -> str:
         values = [value(one, whole) for one, whole in pairs]
         middle, low, high = (format(of(values), digits) for of in (np.median, min, max))
         return middle if low == high else f"{middle} ({low} to {high})"
 
     cells = [
         str(len(pairs)),
-        over_seeds(lambda one, whole: one["parameters"] / whole["parameters"], ".1%"),
-        over_seeds(lambda one, whole: one["macs_per_s"] / whole["macs_per_s"], ".1%"),
-        over_seeds(lambda one, whole: whole["time_s"] / one["time_s"], ".2f"),
-        over_seeds(lambda one, whole: whole["macs_per_s"] / one["macs_per_s"], ".1f"),
-        over_seeds(lambda one, whole: whole["time_s"] / one["time_s"] * one["macs_per_s"] / whole["macs_per_s"], ".2f"),
+        over_seeds(lambda one, whole: one.parameters / whole.parameters, ".1%"),
+        over_seeds(lambda one, whole: one.macs_per_s / whole.macs_per_s, ".1%"),
+        over_seeds(lambda one, whole: whole.time_s / one.time_s, ".2f"),
+        over_seeds(lambda one, whole: whole.macs_per_s / one.macs_per_s, ".1f"),
+        over_seeds(lambda one, whole: speedup_share(whole, one), ".2f"),
         over_seeds(
-            lambda one, whole: fall_share(one["time_s"] / whole["time_s"], one["macs_per_s"] / whole["macs_per_s"]),
+            lambda one, whole: fall_share(one.time_s / whole.time_s, one.macs_per_s / whole.macs_per_s),
             ".2f",
         ),
-        over_seeds(lambda one, whole: one["test_loss"] / whole["test_loss"], ".3f"),
-        over_seeds(lambda one, _: _scoring(one), ".1%") if criterion not in RIVALS else "",
+        over_seeds(lambda one, whole: one.test_loss / whole.test_loss, ".3f"),
+        over_seeds(lambda one, _: scoring_share(one), ".1%") if criterion not in RIVALS else "",
         over_seeds(lambda one, whole: _weights(one) / _weights(whole), ".1%"),
-        over_seeds(lambda one, _: one["ships"]["nodes"], ".0f"),
-        over_seeds(lambda one, _: one["ships"]["file_bytes"] / 1e3, ".0f"),
-        over_seeds(lambda one, _: one["ships"]["memory_bytes"] / 1e6, ".1f"),
-        over_seeds(lambda one, _: _memory(one, "float32") / 1024, ".0f"),
-        over_seeds(lambda one, _: _memory(one, "int8") / 1024, ".0f"),
+        over_seeds(lambda one, _: one.ships.nodes, ".0f"),
+        over_seeds(lambda one, _: one.ships.file_bytes / 1e3, ".0f"),
+        over_seeds(lambda one, _: one.ships.memory_bytes / 1e6, ".1f"),
+        over_seeds(lambda one, _: one.ships.bounds.total() / 1024, ".0f"),
+        over_seeds(lambda one, _: one.ships.bounds.total(int8=True) / 1024, ".0f"),
     ]
     return f"| {criterion} | {name} | {' | '.join(cells)} |"
 
 
-def _scoring(one: Result) -> float:
-    share: float = one["scoring_s"] / (one["training_s"] + one["scoring_s"] or 1.0)
-    return share
-
-
-def _weights(one: Result) -> int:
+def _weights(one: Round) -> int:
     """Of the decoder."""
-    count: int = one["ships"]["bounds"]["float32"] // 4
-    return count
+    return one.ships.bounds.float32 // 4
 
 
-def _memory(one: Result, weights: str) -> float:
-    """Bytes."""
-    found = one["ships"]["bounds"]
-    total: float = found[weights] + found["activations"] + found["states"]
-    return total
-
-
-def _fits(own: Sequence[Result]) -> list[str]:
+def _fits(own: Sequence[Told]) -> list[str]:
     """A table of the largest round of every trimming that fits a memory in float32."""
-    rows = [(run, fit) for run in own if run["criterion"] not in RIVALS for fit in run["fits"]]
+    rows = [(run, fit) for run in own if run.criterion not in RIVALS for fit in run.fits]
     lines = ["Largest round that fits, in float32, and how far ONNX Runtime plays it from torch:", ""]
     lines += [
         "| memory | criterion | seed | round | decoder's weights | free | apart | test loss ÷ dense |",
         "|---" * 8 + "|",
     ]
-    for run, fit in sorted(rows, key=lambda pair: pair[1]["memory"] != SOUGHT[0]):
-        one, whole = run["rounds"][fit["round"]], run["rounds"][0]
-        cells = (fit["memory"], run["criterion"], run["seed"], fit["round"], f"{_weights(one):,}")
-        more = f"{fit['free']:.0%}", f"{fit['apart']:.1e}", f"{one['test_loss'] / whole['test_loss']:.3f}"
+    for run, fit in sorted(rows, key=lambda pair: pair[1].memory != SOUGHT[0]):
+        one, whole = run.rounds[fit.round], run.rounds[0]
+        cells = (fit.memory, run.criterion, run.seed, fit.round, f"{_weights(one):,}")
+        more = f"{fit.free:.0%}", f"{fit.apart:.1e}", f"{one.test_loss / whole.test_loss:.3f}"
         lines.append("| " + " | ".join(map(str, (*cells, *more))) + " |")
     return [*lines, ""] if rows else [f"No round fits {' or '.join(SOUGHT)} in float32.", ""]
 
 
-def draw(results: Sequence[Result]) -> bytes:
+def draw(results: Sequence[Told]) -> bytes:
     """Loss against the share of multiplications that is left, a panel a family, as PNG."""
-    families = list(dict.fromkeys(each["family"] for each in results))
+    families = list(dict.fromkeys(each.family for each in results))
     figure, axes = pictures.subplots(1, len(families), 4.2 * len(families), 3.6)
-    criteria = list(dict.fromkeys(each["criterion"] for each in results))
+    criteria = list(dict.fromkeys(each.criterion for each in results))
     for axis, family in zip(axes[0], families, strict=True):
-        own = [each for each in results if each["family"] == family]
+        own = [each for each in results if each.family == family]
         dense = _dense(own)
         for criterion, colour in zip(criteria, pictures.COLOURS * len(criteria), strict=False):
-            runs = [each for each in own if each["criterion"] == criterion and each["seed"] in dense]
+            runs = [each for each in own if each.criterion == criterion and each.seed in dense]
             if not runs:
                 continue
             kept, loss = (
-                np.array([[one[key] / dense[run["seed"]][key] for one in run["rounds"]] for run in runs])
+                np.array([[getattr(one, key) / getattr(dense[run.seed], key) for one in run.rounds] for run in runs])
                 for key in ("macs_per_s", "test_loss")
             )
             middle = np.median(loss, 0)

@@ -18,7 +18,7 @@ from neurorack.engine.player import Player  # noqa: E402
 from neurorack.learn import checkpoint, loop  # noqa: E402
 from neurorack.learn.commands import trim as command  # noqa: E402
 from neurorack.learn.commands.finish import make_bundle  # noqa: E402
-from neurorack.learn.commands.work import Work, keep_sounds  # noqa: E402
+from neurorack.learn.commands.work import TRAIN, Work, keep_sounds  # noqa: E402
 from neurorack.learn.families import instrument as instrument_task  # noqa: E402
 from neurorack.learn.families import tasks as family_tasks  # noqa: E402
 from neurorack.learn.train import Recipe, Training  # noqa: E402
@@ -259,6 +259,23 @@ def test_a_bundle_is_not_trimmed_into_itself(instrument, capsys):
     assert (instrument / "card.json").read_bytes() == before and Work(instrument).run().name == run_of(instrument).name
 
 
+def test_nor_is_the_checkpoint_it_was_made_of(instrument, capsys):
+    before = (instrument / "card.json").read_bytes()
+    assert trim(run_of(instrument) / checkpoint.NEWEST, instrument) == 2
+    assert "cannot be trimmed into itself" in complaint(capsys)
+    assert (instrument / "card.json").read_bytes() == before
+
+
+def test_sounds_that_it_learned_from_are_not_kept_as_held_out(instrument, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in (checkpoint.NEWEST, TRAIN):
+        shutil.copy(run_of(instrument) / name, run)
+    assert trim(run / checkpoint.NEWEST, tmp_path / "small") == 0
+    found = Work(tmp_path / "small").held_out()
+    assert found is not None and not found[1]
+
+
 def test_a_bundle_alone_cannot_be_trimmed(tiny_bundle, tmp_path, capsys):
     assert trim(tiny_bundle, tmp_path / "no") == 2
     assert "give the checkpoint of its run" in complaint(capsys)
@@ -286,7 +303,7 @@ def test_a_damaged_checkpoint_is_refused(instrument, tmp_path, capsys):
     assert "not a whole checkpoint" in complaint(capsys)
 
 
-def test_a_score_that_is_no_number_is_refused_and_the_round_is_kept(instrument, tmp_path, capsys, monkeypatch):
+def test_a_score_that_is_no_number_is_refused(instrument, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(
         criteria.CRITERIA,
         "magnitude",

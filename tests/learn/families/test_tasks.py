@@ -120,6 +120,7 @@ def test_every_criterion_finds_the_units_of_every_task(task, criterion, monkeypa
     model = task.run(task.widths, 9, 0).average
     scores = criteria.score(criterion, model, task, task.batches(2, 0))
     assert {group: len(values) for group, values in scores.items()} == task.widths
+    assert all(np.isfinite(values).all() for values in scores.values()) and max(map(np.max, scores.values())) > 0
 
 
 def test_test_and_validation_are_of_other_sounds_than_training(task, sounds):
@@ -192,6 +193,7 @@ def test_every_criterion_finds_the_units_of_the_instrument(instrument, criterion
     model = instrument.run(instrument.widths, 8, 0).average
     scores = criteria.score(criterion, model, instrument, instrument.batches(1, 0))
     assert {group: len(values) for group, values in scores.items()} == instrument.widths
+    assert all(np.isfinite(values).all() for values in scores.values()) and max(map(np.max, scores.values())) > 0
 
 
 def test_a_loss_that_is_no_number_is_named(sounds, hearing_bundle, monkeypatch):

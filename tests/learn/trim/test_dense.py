@@ -15,6 +15,7 @@ from neurorack.learn.families.played import apart  # noqa: E402
 from neurorack.learn.networks.decoder import Decoder  # noqa: E402
 from neurorack.learn.networks.encoder import Encoder  # noqa: E402
 from neurorack.learn.trim import cost, criteria, select  # noqa: E402
+from neurorack.learn.trim.course import COURSES, INSTRUMENT  # noqa: E402
 from neurorack.learn.trim.groups import Groups, masked, trimmed  # noqa: E402
 from neurorack.learn.trim.joined import Joined  # noqa: E402
 
@@ -31,10 +32,10 @@ def size(model: torch.nn.Module) -> int:
 
 
 def cut_to(share: float) -> dict[str, np.ndarray]:
-    """What a cut by magnitude keeps of decoder and encoder together, by multiplications."""
+    """What a cut by magnitude keeps of decoder and encoder together, by parameters, the same share of every layer."""
     pair = Joined({"decoder": dense(), "encoder": Encoder(8, DENSE_ENCODER)})
     scores = criteria.score("magnitude", pair, None, [])  # type: ignore[arg-type]
-    return select.globally(scores, cost.share("macs", pair, pair.widths, cost.in_torch), share)
+    return select.locally(scores, cost.share("parameters", pair, pair.widths, cost.in_torch), share)
 
 
 def test_it_has_a_million_parameters_and_all_of_them_are_in_groups():
@@ -62,8 +63,8 @@ def test_any_units_masked_or_cut_it_says_the_same(seed, share):
 
 
 def test_the_sweeps_last_round_removes_what_is_asked_for_and_plays(tmp_path: Path):
-    """At the sweep's own share, 0.03 of the multiplications, by structure alone."""
-    keep = {group.removeprefix("decoder."): units for group, units in cut_to(0.03).items() if "decoder" in group}
+    cut = cut_to(COURSES[INSTRUMENT].keep)
+    keep = {group.removeprefix("decoder."): units for group, units in cut.items() if "decoder" in group}
     model = dense()
     little = trimmed(model, keep).eval()
     assert size(little) <= LEFT and size(little) <= (1 - REMOVED) * size(model)

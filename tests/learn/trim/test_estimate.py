@@ -1,4 +1,4 @@
-"""A sweep says how long it is going to take: steps that are left, at the pace that was measured."""
+"""A sweep says how long it is going to take: steps of the cells that are not done, at the pace that was measured."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,9 +9,11 @@ torch = pytest.importorskip("torch")
 
 from toy import Task, steady  # noqa: E402
 
+from neurorack.errors import BadInput  # noqa: E402
 from neurorack.learn.trim import estimate  # noqa: E402
 from neurorack.learn.trim.estimate import Pace, seconds, told  # noqa: E402
-from neurorack.learn.trim.sweep import SCRATCH, cells  # noqa: E402
+from neurorack.learn.trim.results import SCRATCH  # noqa: E402
+from neurorack.learn.trim.sweep import cells  # noqa: E402
 
 STEPS, ROUNDS, KEEP = 40, 3, 0.125
 
@@ -46,6 +48,19 @@ def test_every_family_is_timed_once_and_told_with_the_sum(wanted, monkeypatch):
     steps = 4 * wanted[0].plan.steps
     assert families[0] == f"ddsp: 4 cells, {steps:,} steps of 90.000 s dense to 90.000 s: {steps / 40:.1f} h"
     assert total == f"in all {2 * steps / 40:.1f} h of one core, steps alone"
+
+
+def test_a_family_that_cannot_be_is_told_and_the_others_are_timed(wanted, monkeypatch):
+    monkeypatch.setattr(estimate, "measured", lambda kit, plan: Pace(90.0, 90.0))
+
+    def kit(cell):
+        if cell.plan.task == "ddsp":
+            raise BadInput("ddsp plays no struck sounds", "skins", "give a pitched one")
+        return Kit()
+
+    first, second, total = told(wanted, kit)
+    assert first.startswith("ddsp: ddsp plays no struck sounds") and second.startswith("sing: 4 cells")
+    assert total == f"in all {wanted[0].plan.steps / 10:.1f} h of one core, steps alone"
 
 
 def test_the_pace_is_that_of_steps_after_a_slow_first_one(wanted, monkeypatch):

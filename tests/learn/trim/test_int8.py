@@ -123,7 +123,8 @@ def test_what_is_kept_is_put_together_and_ships_and_plays(monkeypatch, made, fed
     found = outcome(monkeypatch, made, fed, {"hidden_1": 0.9, "hidden_2": 0.8})
     assert found.together is not None and found.together.operator == "hidden_1, hidden_2"
     assert found.together.kept and found.together.weights == 2 * WIDTH**2
-    assert int8.described(found)[-1][0] == "hidden_1, hidden_2"
+    assert found.ships == "hidden_1, hidden_2"
+    assert (int8.described(found)[-1][0], int8.described(found)[-1][-1]) == ("hidden_1, hidden_2", "ships")
     revoice(made, lambda path: path.write_bytes(found.graph) and None, tmp_path / "int8", {})
     again = bundle.load(tmp_path / "int8")
     prove(again)
@@ -139,6 +140,19 @@ def test_a_worse_loss_keeps_the_faster_one_out(monkeypatch, made, fed):
     assert [trial.operator for trial in found.trials if trial.kept] == ["hidden_2"]
     names = {each.name for each in onnx.load_from_string(found.graph or b"").graph.initializer}
     assert "hidden_2_weight_quantized" in names and "hidden_1_weight" in names
+
+
+def test_where_they_do_not_go_together_the_best_one_ships_alone(monkeypatch, made, fed):
+    def judge(graph: bytes) -> float:
+        names = {each.name for each in onnx.load_from_string(graph).graph.initializer}
+        return 1.02 if {"hidden_1_weight_quantized", "hidden_2_weight_quantized"} <= names else 1.0
+
+    found = outcome(monkeypatch, made, fed, {"hidden_1": 0.9, "hidden_2": 0.8}, judge)
+    assert found.together is not None and not found.together.kept and found.ships == "hidden_2"
+    names = {each.name for each in onnx.load_from_string(found.graph or b"").graph.initializer}
+    assert "hidden_2_weight_quantized" in names and "hidden_1_weight" in names
+    told = {row[0]: row[-1] for row in int8.described(found)}
+    assert told["hidden_1"] == "yes" and told["hidden_2"] == "ships" and told["hidden_1, hidden_2"] == "no"
 
 
 def test_operators_without_a_kernel_are_named(tmp_path: Path, monkeypatch):

@@ -118,12 +118,12 @@ def test_a_verdict_says_which_memory_and_how_much_is_left():
 
 
 def test_the_largest_that_fits_is_found_wherever_it_stands(tmp_path):
-    graphs = [exported(Decoder(width), tmp_path) for width in (400, 40, 120, 130, 300)]
-    sizes = [bounds(graph).total() for graph in graphs]
-    number = largest(graphs, SIZES["256 KB"])
+    found = [bounds(exported(Decoder(width), tmp_path)) for width in (400, 40, 120, 130, 300)]
+    sizes = [each.total() for each in found]
+    number = largest(found, SIZES["256 KB"])
     assert number == 3 and sizes[3] <= SIZES["256 KB"] < sizes[4]
-    assert largest(graphs, SIZES["1 MB"]) == 4
-    assert largest(graphs, 10 * KB) is None
+    assert largest(found, SIZES["1 MB"]) == 4
+    assert largest(found, 10 * KB) is None
 
 
 def test_a_size_that_is_not_known_is_said_in_a_line(tmp_path):
