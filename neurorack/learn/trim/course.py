@@ -1,4 +1,5 @@
-"""How a family is trimmed where nothing else is asked for: a sweep, `neurorack trim` and the instruments that ship."""
+"""How a family is trimmed where nothing else is asked for: a sweep, the instruments that ship, and, but for the share
+that is kept and what it is of, `neurorack trim`."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,7 +25,7 @@ class Course:
 
 
 COURSES = {
-    INSTRUMENT: Course(1500, keep=0.065, rounds=2, rewind=0.0, local=True, last=2.0),
+    INSTRUMENT: Course(1500, keep=0.05, rounds=2, rewind=0.0, local=True, last=2.0),
     "ddsp": Course(3000, keep=0.01, rounds=6, rewind=0.6),
     "sing": Course(6000, keep=0.01, rounds=6, rewind=0.6),
     "wavenet": Course(3000, keep=0.1, rounds=3, rewind=0.3, local=True),

@@ -11,7 +11,7 @@ from neurorack.learn.trim.course import COURSES, REWIND, plan
 def test_every_family_is_trimmed_as_far_as_is_worth_knowing():
     plans = [plan(family) for family in COURSES]
     assert [(each.task, each.round_steps, each.keep, each.rounds) for each in plans] == [
-        ("instrument", 1500, 0.065, 2),
+        ("instrument", 1500, 0.05, 2),
         ("ddsp", 3000, 0.01, 6),
         ("sing", 6000, 0.01, 6),
         ("wavenet", 3000, 0.1, 3),
