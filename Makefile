@@ -61,8 +61,8 @@ service:
 	@mkdir -p $(DESTDIR)$(LIB)
 	@cp -r --no-preserve=mode,ownership systemd/lib/. $(DESTDIR)$(LIB)
 	@if [ -z "$(DESTDIR)" ]; then systemd-sysusers neurorack.conf; \
-		if [ -d /run/systemd/system ]; then systemctl daemon-reload; udevadm control --reload; \
-			udevadm trigger --settle --subsystem-match=i2c-dev --subsystem-match=gpio --subsystem-match=sound; fi; fi
+		if [ -d /run/systemd/system ]; then systemctl daemon-reload; udevadm control --reload && \
+			udevadm trigger --settle --subsystem-match=i2c-dev --subsystem-match=gpio --subsystem-match=sound || true; fi; fi
 
 setup-train: debian-train $(VENV)/.train
 
