@@ -106,6 +106,10 @@ class Capture:
             return None
         return float(np.median(since))
 
+    def steady(self, begin_ns: int, end_ns: int) -> bool:
+        """Whether that clock jumped nowhere from `begin_ns` to `end_ns`."""
+        return all(self.sample_at(t_ns) is not None for t_ns in (*range(begin_ns, end_ns, 100_000_000), end_ns))
+
     def stop(self) -> None:
         self.client.deactivate()
         self.client.close()
