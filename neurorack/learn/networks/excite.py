@@ -25,6 +25,8 @@ class Elements:
         self._pool = torch.from_numpy(pool).to(device)
         self._numbers = torch.arange(1.0, HARMONICS + 1, device=device)
         self._theta = torch.from_numpy(schroeder_phases(HARMONICS).astype(np.float32)).to(device)[None] * (2 * np.pi)
+        self._edges_hz = torch.tensor(BAND_EDGES_HZ, dtype=torch.float32, device=device)[:, None]
+        self._amplitudes = torch.from_numpy(np.sqrt(2.0 / WIDTHS_HZ).astype(np.float32)).to(device)
 
     def harmonic(self, f0_hz: np.ndarray, random: np.random.Generator) -> torch.Tensor:
         """`f0_hz` [batch, hops]: pitch at each hop's end; phases and noise are drawn from `random`."""
@@ -32,14 +34,17 @@ class Elements:
         cycles = random.random((len(f0_hz), 1)) + np.cumsum(f_hz / SAMPLE_RATE_HZ, axis=1)
         phase = cycles - np.rint(cycles)
         out = torch.empty(len(f0_hz), self.samples, HARMONICS + 2 * BANDS, device=self._device)
-        for row, pitch_hz, at in zip(out, self._device_array(f_hz), self._device_array(phase), strict=True):
-            # a clip at a time stays inside a core's cache
+        ranges_hz = zip(f_hz.min(1), f_hz.max(1), strict=True)  # known here: asked of a GPU, each would wait for it
+        clips = zip(out, self._device_array(f_hz), self._device_array(phase), ranges_hz, strict=True)
+        for row, pitch_hz, at, (low_hz, high_hz) in clips:  # a clip at a time stays inside a core's cache
             harmonics = torch.addr(self._theta, at, self._numbers, alpha=2 * np.pi).cos_()
-            if F_TOP_HZ / pitch_hz.max() < HARMONICS:
+            if F_TOP_HZ / high_hz < HARMONICS:
                 reach = (F_TOP_HZ / pitch_hz)[:, None] - (self._numbers - 1.0)
                 harmonics *= reach.clamp_(0.0, 1.0)
             row[:, :HARMONICS] = harmonics
-            _pulse(at, pitch_hz, row[:, HARMONICS : HARMONICS + BANDS])
+            # most pitches stand: then a number for each edge will do
+            still = pitch_hz[:1] if low_hz == high_hz else pitch_hz
+            self._pulse(at, still, low_hz, row[:, HARMONICS : HARMONICS + BANDS])
         return self._with_noise(out, random)
 
     def modal(
@@ -53,12 +58,13 @@ class Elements:
         cycles -= cycles[:, :1]
         struck = np.take_along_axis(cycles, np.clip(start, 0, self.samples - 1)[:, None], axis=1)
         since = cycles - struck + (np.maximum(-start, 0) * f_hz[:, 0] / SAMPLE_RATE_HZ)[:, None]
-        ratio = np.exp2(octaves)[:, None, :]
+        ratio = np.exp2(octaves)[:, None, :].astype(np.float64)
+        fade = self._device_array(np.clip((1.0 - f_hz[:, ::HOP, None] * ratio / F_TOP_HZ) / FADE, 0.0, 1.0))
+        sounding = self._device_array(np.arange(self.samples) >= start[:, None])
+        turns = torch.from_numpy(since).to(self._device)[:, :, None] * torch.from_numpy(ratio).to(self._device)
         out = torch.empty(len(f0_hz), self.samples, MODES + BANDS, device=self._device)
-        turns = self._device_array(np.mod(since[:, :, None] * ratio, 1.0))
-        fade = np.clip((1.0 - f_hz[:, ::HOP, None] * ratio / F_TOP_HZ) / FADE, 0.0, 1.0)
-        weights = np.repeat(fade, HOP, axis=1) * (np.arange(self.samples) >= start[:, None])[:, :, None]
-        out[..., :MODES] = torch.sin(turns * (2 * np.pi)) * self._device_array(weights)
+        modes = torch.sin(turns.remainder_(1.0).float().mul_(2 * np.pi))
+        out[..., :MODES] = modes * fade.repeat_interleave(HOP, 1) * sounding[..., None]
         return self._with_noise(out, random)
 
     def _glide(self, f0_hz: np.ndarray) -> np.ndarray:
@@ -77,25 +83,21 @@ class Elements:
             row[:, -BANDS:] = self._pool[begin : begin + self.samples]
         return out.view(len(out), self.hops, HOP, -1)
 
+    def _pulse(self, phase: torch.Tensor, f_hz: torch.Tensor, low_hz: float, out: torch.Tensor) -> None:
+        """The pulse's bands into `out` [samples, BANDS], at phases −½…½ in cycles and pitches [samples], or [1] that
+        stands, of which the lowest is `low_hz`."""
+        silent = min(max(bisect_right(BAND_EDGES_HZ, HARMONICS * low_hz) - 1, 0), BANDS)
+        out[:, :silent] = 0.0
+        if silent == BANDS:
+            return
+        even = phase.abs().clamp(min=1e-9)
+        r = (self._edges_hz[silent:] / f_hz).clamp_(min=HARMONICS)
+        whole = r.floor()
+        turns = torch.stack([(whole + 0.5) * even, (whole + 1.5) * even])
+        lower, upper = torch.sin(turns.sub_(turns.round()).mul_(2 * np.pi))
+        kernels = torch.lerp(lower, upper, r - whole)
+        slope = 0.5 * f_hz.sqrt() / torch.sin(np.pi * even)
+        out[:, silent:] = ((kernels[1:] - kernels[:-1]) * slope).T * self._amplitudes[silent:]
+
     def _device_array(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values.astype(np.float32)).to(self._device)
-
-
-def _pulse(phase: torch.Tensor, f_hz: torch.Tensor, out: torch.Tensor) -> None:
-    """The pulse's bands into `out` [samples, BANDS], at phases −½…½ in cycles and pitches [samples]."""
-    silent = bisect_right(BAND_EDGES_HZ, HARMONICS * float(f_hz.min())) - 1
-    silent = min(max(silent, 0), BANDS)
-    out[:, :silent] = 0.0
-    if silent == BANDS:
-        return
-    edges = torch.tensor(BAND_EDGES_HZ[silent:], dtype=f_hz.dtype, device=f_hz.device)[:, None]
-    even = phase.abs().clamp(min=1e-9)
-    still = f_hz[:1] if f_hz.min() == f_hz.max() else f_hz  # most pitches stand: then a number for each edge will do
-    r = (edges / still).clamp_(min=HARMONICS)
-    whole = r.floor()
-    turns = torch.stack([(whole + 0.5) * even, (whole + 1.5) * even])
-    lower, upper = torch.sin(turns.sub_(turns.round()).mul_(2 * np.pi))
-    kernels = torch.lerp(lower, upper, r - whole)
-    slope = 0.5 * f_hz.sqrt() / torch.sin(np.pi * even)
-    amplitudes = torch.from_numpy(np.sqrt(2.0 / WIDTHS_HZ[silent:])).to(f_hz)
-    out[:, silent:] = ((kernels[1:] - kernels[:-1]) * slope).T * amplitudes
