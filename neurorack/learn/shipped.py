@@ -17,11 +17,12 @@ from neurorack.command import Parser, answered
 from neurorack.learn import checkpoint, loop
 from neurorack.learn.commands.ending import resumable
 from neurorack.learn.commands.finish import write_figures, write_preview
-from neurorack.learn.commands.options import count, whole
+from neurorack.learn.commands.options import add_device, count, whole
 from neurorack.learn.evaluate import evaluate
 from neurorack.learn.evaluate.report import write_report
 from neurorack.learn.families.kits import About, InstrumentKit, dense_recipe
 from neurorack.learn.log import read_table
+from neurorack.learn.scale import choose_device
 from neurorack.learn.trim import course, sounds
 from neurorack.learn.trim.course import COURSES, INSTRUMENT
 from neurorack.learn.trim.rounds import Lottery
@@ -61,18 +62,20 @@ INSTRUMENTS = {
 }
 
 
-def make(name: str, out: Path, cache: Path, seed: int = 0, steps: int = COURSES[INSTRUMENT].steps) -> None:
+def make(
+    name: str, out: Path, cache: Path, seed: int = 0, steps: int = COURSES[INSTRUMENT].steps, device: str = "cpu"
+) -> None:
     """Train an instrument of a million parameters, trim it and write its bundle; checkpoints, preview and report go
     into `cache`. `steps` are those of the dense one. BadInput where another process is at it."""
     folder = cache / f"{name}-{steps}-{seed}"
     with checkpoint.held(folder):
-        _make(name, out, cache, folder, seed, steps)
+        _make(name, out, cache, folder, seed, steps, device)
 
 
-def _make(name: str, out: Path, cache: Path, folder: Path, seed: int, steps: int) -> None:
+def _make(name: str, out: Path, cache: Path, folder: Path, seed: int, steps: int, device: str) -> None:
     instrument = INSTRUMENTS[name]
     corpora = sounds.shipped(instrument.kind, cache)
-    kit = InstrumentKit(dense_recipe(instrument.kind, steps), corpora, progress=True)
+    kit = InstrumentKit(dense_recipe(instrument.kind, steps), corpora, device, progress=True)
     plan = course.plan(INSTRUMENT, steps=steps, seed=seed, by="parameters")
     lottery = Lottery(kit.task, plan, timer=kit.timer, say=print)
     seconds = loop.run(lottery, folder)
@@ -109,12 +112,14 @@ def _main() -> int:
     parser.add_argument("--seed", type=whole, default=0)
     steps = COURSES[INSTRUMENT].steps
     parser.add_argument("--steps", type=count, default=steps, metavar="N", help=f"dense; fewer for a try ({steps})")
+    add_device(parser, "cpu")
     parser.add_argument("--threads", type=count, default=2, metavar="N")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
 
     def work() -> int:
-        make(options.instrument, options.out, options.cache, options.seed, options.steps)
+        device = choose_device(options.device)
+        make(options.instrument, options.out, options.cache, options.seed, options.steps, device)
         return 0
 
     return resumable(work, options.cache)

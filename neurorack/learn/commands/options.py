@@ -33,8 +33,14 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         "--workers", type=count, default=cores, metavar="N", help="processes that prepare sounds (default: one a core)"
     )
     parser.add_argument("--ray", action="store_true", help="prepare sounds on a Ray cluster")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="what to train on")
+    add_device(parser, "auto")
     parser.add_argument("--force", action="store_true", help="replace a bundle that was not made here")
+
+
+def add_device(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default=default, help=f"what to train on ({default})"
+    )
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +147,7 @@ def add_trim(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--int8", action="store_true", help="try int8 operator by operator; ship what is faster here and as good"
     )
+    add_device(parser, "auto")
     parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of all that is random (default 0)")
     parser.add_argument("--title", type=_text, help="what the card calls the instrument (default: its name)")
     parser.add_argument("--licence", type=_text, help="of the weights, for the card (default: the source's)")

@@ -30,6 +30,7 @@ from neurorack.learn.commands.train import THREADS
 from neurorack.learn.commands.work import TRAIN, VALIDATION, Work
 from neurorack.learn.families.kits import About, FamilyKit, InstrumentKit, Kit, dense_recipe
 from neurorack.learn.pack import revoice
+from neurorack.learn.scale import choose_device
 from neurorack.learn.train import Recipe
 from neurorack.learn.trim import course, int8, sounds
 from neurorack.learn.trim.course import INSTRUMENT
@@ -67,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
 def _trim(options: argparse.Namespace, work: Work) -> int:
     say = complain if options.json else _say
     work.check(options.force)
+    device = choose_device(options.device)
     source = find(options.source, options.cache)
     if _is_inside(options.source, work.folder) or (source.made and work.out.resolve() == source.made.folder.resolve()):
         raise BadInput("a bundle cannot be trimmed into itself", str(work.out), "give another --out")
@@ -80,7 +82,7 @@ def _trim(options: argparse.Namespace, work: Work) -> int:
     told = _read(result) if work.is_finished(asked) else None
     if told is None:
         with checkpoint.held(work.folder):
-            told = _make(options, work, source, plan, folder, say)
+            told = _make(options, work, _kit(options.family, source, device), source, plan, folder, say)
             work.note(folder, asked)
     _conclude(options, work, told, say)
     return 0
@@ -147,13 +149,13 @@ def _plan(options: argparse.Namespace, recipe: Recipe) -> Plan:
     )
 
 
-def _kit(family: str, source: Source) -> Kit:
+def _kit(family: str, source: Source, device: str) -> Kit:
     if family == INSTRUMENT:
-        return InstrumentKit(source.recipe, source.sounds, progress=True)
+        return InstrumentKit(source.recipe, source.sounds, device, progress=True)
     if source.made is None:
         mend = "give the bundle that was made of it"
         raise BadInput(f"{family} plays an instrument's gestures, and a checkpoint has none", "--family", mend)
-    return FamilyKit(family, source.made, source.sounds, progress=True)
+    return FamilyKit(family, source.made, source.sounds, device=device, progress=True)
 
 
 def _read(result: Path) -> dict[str, Any] | None:
@@ -166,10 +168,9 @@ def _read(result: Path) -> dict[str, Any] | None:
 
 
 def _make(
-    options: argparse.Namespace, work: Work, source: Source, plan: Plan, folder: Path, say: Say
+    options: argparse.Namespace, work: Work, kit: Kit, source: Source, plan: Plan, folder: Path, say: Say
 ) -> dict[str, Any]:
     """All rounds, the test, the bundle and the report; what is told of them."""
-    kit = _kit(options.family, source)
     remarks = [source.sounds.remark] if source.sounds.remark else []
     say(f"{plan.rounds + 1} rounds, {plan.steps} steps in all; report and checkpoints in {work.folder}")
     lottery = Lottery(kit.task, plan, timer=kit.timer, say=say)

@@ -39,12 +39,13 @@ _EXAM = 1 << 40
 
 
 class InstrumentTask:
-    """Training by `recipe`, whose widths are the dense network's."""
+    """Training by `recipe`, whose widths are the dense network's, on `device`. What is judged and scored is in the
+    host's memory."""
 
     name = "instrument"
 
-    def __init__(self, recipe: Recipe, sounds: Sounds, *, progress: bool = False) -> None:
-        self.recipe, self.sounds = recipe, sounds
+    def __init__(self, recipe: Recipe, sounds: Sounds, device: str = "cpu", *, progress: bool = False) -> None:
+        self.recipe, self.sounds, self._device = recipe, sounds, device
         self._progress = progress
         self._material = Material.of(sounds.train, recipe.seed, progress=progress)
         self.knobs = self._material.knobs
@@ -56,7 +57,7 @@ class InstrumentTask:
         hidden = tuple(width for group, width in widths.items() if group.startswith("decoder."))
         first, second = (widths[f"encoder.layer{i}"] for i in range(2))
         recipe = replace(self.recipe, width=hidden, encoder=(first, second), steps=steps, seed=seed)
-        return Training(recipe, self._material)
+        return Training(recipe, self._material, self._device)
 
     def batches(self, count: int, seed: int) -> Sequence[Lesson]:
         return self._lessons(self._teacher, count, seed)

@@ -90,8 +90,8 @@ class Kit(Protocol):
 class InstrumentKit:
     """Our own instrument: decoder and encoder."""
 
-    def __init__(self, recipe: Recipe, sounds: Sounds, *, progress: bool = False) -> None:
-        self.task, self._train = InstrumentTask(recipe, sounds, progress=progress), sounds.train
+    def __init__(self, recipe: Recipe, sounds: Sounds, device: str = "cpu", *, progress: bool = False) -> None:
+        self.task, self._train = InstrumentTask(recipe, sounds, device, progress=progress), sounds.train
 
     @property
     def timer(self) -> Timer:
@@ -138,7 +138,14 @@ class FamilyKit:
     """The decoder of a published family, which plays the gestures of `source` and hears with its encoder."""
 
     def __init__(
-        self, family: str, source: Bundle, sounds: Sounds, dense: Widths | None = None, *, progress: bool = False
+        self,
+        family: str,
+        source: Bundle,
+        sounds: Sounds,
+        dense: Widths | None = None,
+        device: str = "cpu",
+        *,
+        progress: bool = False,
     ) -> None:
         card = source.card
         if card.encoder is None:
@@ -147,7 +154,7 @@ class FamilyKit:
             mend = "give a pitched or a speaking one"
             raise BadInput(f"{family} plays no struck sounds", str(source.folder), mend)
         encode = Encode(source.folder / card.encoder.file)
-        self.task = TASKS[family](sounds, encode, card.latent, dense, progress=progress)
+        self.task = TASKS[family](sounds, encode, card.latent, dense, device, progress=progress)
         self._family, self._source = family, source
 
     @property

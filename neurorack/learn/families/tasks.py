@@ -12,8 +12,8 @@ gestures.
 import abc
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -55,9 +55,24 @@ class Lesson:
     wanted: torch.Tensor  # [n, samples], or steps of µ-law
     bandwidth_hz: torch.Tensor  # [n]
 
+    def on(self, device: str) -> "Lesson":
+        parts = (getattr(self, field.name) for field in fields(self))
+        return Lesson(*(part if part is None else part.to(device) for part in parts))
+
+
+@cache
+def _elements(device: str) -> Elements:
+    return Elements(CLIP_HOPS, device=device)
+
+
+@cache
+def _spectrum(device: str) -> MultiScaleSpectrum:
+    return MultiScaleSpectrum().to(device)
+
 
 class FamilyTask(abc.ABC):
-    """A family's decoder. `dense` widths, where they are not the family's own."""
+    """A family's decoder. `dense` widths, where they are not the family's own. It learns on `device`; what is judged
+    and scored is in the host's memory."""
 
     name: str
     batch: int
@@ -69,21 +84,27 @@ class FamilyTask(abc.ABC):
     after a fifth to a half of a dense training's steps."""
 
     def __init__(
-        self, sounds: Sounds, encode: Encode, latent: int, dense: Widths | None = None, *, progress: bool = False
+        self,
+        sounds: Sounds,
+        encode: Encode,
+        latent: int,
+        dense: Widths | None = None,
+        device: str = "cpu",
+        *,
+        progress: bool = False,
     ) -> None:
-        self.latent, self._encode, self._progress = latent, encode, progress
+        self.latent, self._encode, self._device, self._progress = latent, encode, device, progress
         self._sounds = sounds.thinned(TRAINED, HELD_OUT)
         self.widths: Widths = dict(dense or self.make(None).widths)
         self.clips = Clips(self._sounds.train, progress=progress)
         self._frames = scales.sample(self._sounds.train)
-        self._elements = Elements(CLIP_HOPS)
 
     @abc.abstractmethod
     def make(self, widths: Widths | None) -> Any:
         """The family's network, of its dense widths by default."""
 
-    @abc.abstractmethod
-    def given(self, clips: Batch, random: np.random.Generator) -> torch.Tensor | None: ...
+    def given(self, clips: Batch, random: np.random.Generator, device: str) -> torch.Tensor | None:
+        return None
 
     def wanted(self, clips: Batch) -> torch.Tensor:
         return torch.from_numpy(clips.audio[:, WINDOW // 2 : -WINDOW // 2].copy())
@@ -108,7 +129,8 @@ class FamilyTask(abc.ABC):
         torch.manual_seed(seed)
         network = self.make(widths)
         network.standard.take(*self._frames)
-        return FamilyRun(network, self.loss, self.lesson, steps, seed, self.rate)
+        network.to(self._device)
+        return FamilyRun(network, self.loss, partial(self.lesson, device=self._device), steps, seed, self.rate)
 
     def batches(self, count: int, seed: int) -> Sequence[Lesson]:
         return [self.lesson(np.random.default_rng((_EXAM, seed, number))) for number in range(count)]
@@ -119,15 +141,14 @@ class FamilyTask(abc.ABC):
     def test_loss(self, model: Any) -> float:
         return self._mean_loss(model, self._test, _TESTED)
 
-    def lesson(self, random: np.random.Generator, clips: Clips | None = None) -> Lesson:
+    def lesson(self, random: np.random.Generator, clips: Clips | None = None, device: str = "cpu") -> Lesson:
         drawn = (clips or self.clips).draw(self.batch, random)
         latent = np.stack([self._encode(shown)[BEHIND:-AHEAD] for shown in drawn.features])
         pitch_oct = np.log2(drawn.f0_hz[..., None] / C4_HZ)
         known = np.concatenate([pitch_oct, drawn.said, to_hops(torch.from_numpy(latent)).numpy()], 2)
         controls = torch.from_numpy(known[:, :: self.frame_hops].astype(np.float32))
-        return Lesson(
-            controls, self.given(drawn, random), self.wanted(drawn), torch.from_numpy(drawn.bandwidth_hz.copy())
-        )
+        given, bandwidth_hz = self.given(drawn, random, device), torch.from_numpy(drawn.bandwidth_hz.copy())
+        return Lesson(controls, given, self.wanted(drawn), bandwidth_hz).on(device)
 
     @cached_property
     def _validation(self) -> Clips:
@@ -149,12 +170,9 @@ class FamilyTask(abc.ABC):
 class _SpectralTask(FamilyTask):
     """Of a network that gives 48 kHz of sound."""
 
-    def __init__(self, *of: Any, **options: Any) -> None:
-        super().__init__(*of, **options)
-        self._spectrum = MultiScaleSpectrum()
-
     def loss(self, model: Any, batch: Lesson) -> torch.Tensor:
-        loss: torch.Tensor = self._spectrum(self.show(model, batch), batch.wanted, batch.bandwidth_hz).mean()
+        judge = _spectrum(str(batch.wanted.device))
+        loss: torch.Tensor = judge(self.show(model, batch), batch.wanted, batch.bandwidth_hz).mean()
         return loss
 
 
@@ -166,8 +184,8 @@ class DdspTask(_SpectralTask):
     def make(self, widths: Widths | None) -> ddsp.Ddsp:
         return ddsp.Ddsp(widths, self.latent)
 
-    def given(self, clips: Batch, random: np.random.Generator) -> torch.Tensor:
-        return ddsp.heard(self._elements.harmonic(clips.f0_hz, random))
+    def given(self, clips: Batch, random: np.random.Generator, device: str) -> torch.Tensor:
+        return ddsp.heard(_elements(device).harmonic(clips.f0_hz, random))
 
     def show(self, model: Any, batch: Lesson) -> torch.Tensor:
         audio: torch.Tensor = model(batch.controls, batch.given)[0]
@@ -180,9 +198,6 @@ class SingTask(_SpectralTask):
 
     def make(self, widths: Widths | None) -> sing.Sing:
         return sing.Sing(widths, self.latent)
-
-    def given(self, clips: Batch, random: np.random.Generator) -> None:
-        return None
 
     def show(self, model: Any, batch: Lesson) -> torch.Tensor:
         audio: torch.Tensor = model(batch.controls)[0]
@@ -198,7 +213,7 @@ class WaveNetTask(FamilyTask):
     def make(self, widths: Widths | None) -> wavenet.WaveNet:
         return wavenet.WaveNet(widths, self.latent)
 
-    def given(self, clips: Batch, random: np.random.Generator) -> torch.Tensor:
+    def given(self, clips: Batch, random: np.random.Generator, device: str) -> torch.Tensor:
         return wavenet.before(self.wanted(clips))
 
     def wanted(self, clips: Batch) -> torch.Tensor:

@@ -127,11 +127,9 @@ class Decoder(torch.nn.Module):
     def forward(self, controls: torch.Tensor, octaves: torch.Tensor | None = None) -> torch.Tensor:
         """`octaves` [..., MODES] of the modes above the pitch, for a modal decoder alone."""
         x = (controls - self.centre) @ self.whiten
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=x.is_cuda):
-            for layer, probe in zip(self.hidden, self.probes, strict=True):
-                x = probe(torch.nn.functional.elu(layer(x)))
-            logits = self.out(x)
-        logits = logits.float()
+        for layer, probe in zip(self.hidden, self.probes, strict=True):
+            x = probe(torch.nn.functional.elu(layer(x)))
+        logits = self.out(x)
         pitch = controls[..., :1]
         place = pitch + (self.octaves if octaves is None else octaves)
         envelope = _read_envelope(logits[..., :ENVELOPE], (place - ENVELOPE_LOW) / ENVELOPE_STEP)

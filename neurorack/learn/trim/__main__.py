@@ -8,7 +8,8 @@ from neurorack.arguments import folder
 from neurorack.command import Parser, answered
 from neurorack.errors import BadInput
 from neurorack.learn.commands.ending import resumable
-from neurorack.learn.commands.options import count, part, positive, whole
+from neurorack.learn.commands.options import add_device, count, part, positive, whole
+from neurorack.learn.scale import choose_device
 from neurorack.learn.trim import estimate, results, sweep, table
 from neurorack.learn.trim.cost import BY
 from neurorack.learn.trim.course import COURSES
@@ -70,6 +71,7 @@ def _main() -> int:
     parser.add_argument("--steps", type=count, metavar="N", help="of one training (default: the family's)")
     parser.add_argument("--source", default="fluid", metavar="BUNDLE", help="whose encoder families use (fluid)")
     parser.add_argument("--cache", type=folder, default=Path("out/learn"), metavar="DIR", help="where sounds are kept")
+    add_device(parser, "cpu")
     parser.add_argument("--table", action="store_true", help="train nothing: only what DIR holds, as table and figure")
     parser.add_argument("--ray", action="store_true", help="a cell a core; a cluster must see --out and --cache")
     cores = os.cpu_count() or 1
@@ -107,13 +109,18 @@ def _run(options: argparse.Namespace) -> int:
         by=options.by,
         beginning=options.begin,
     )
+    if options.ray and options.device == "cuda":
+        raise BadInput("on Ray a cell takes one core, and no GPU", "--device cuda", "leave --ray or --device away")
+    device = "cpu" if options.ray else choose_device(options.device)
     status = 0
     options.out.mkdir(parents=True, exist_ok=True)
     results.gather(options.out)  # what is none is better told now than after a training
     if not options.ray:  # there it depends on the cluster
-        for line in estimate.told(sweep.left(wanted, options.out), lambda cell: sweep.kit_of(cell, options.cache)):
+        left = sweep.left(wanted, options.out)
+        for line in estimate.told(left, lambda cell: sweep.kit_of(cell, options.cache, device)):
             tell(line)
-    for cell, fault in sweep.run(wanted, options.out, options.cache, ray=options.ray, workers=options.workers):
+    made = sweep.run(wanted, options.out, options.cache, ray=options.ray, workers=options.workers, device=device)
+    for cell, fault in made:
         table.write(options.out)
         if fault:
             complain(f"neurorack: {cell.name}: {fault}")

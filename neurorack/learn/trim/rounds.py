@@ -12,6 +12,7 @@ The lottery is one long training to `learn.loop`, which shows how far it is, kee
 round. Rounds are compared by validation; the test set is opened once, at the end.
 """
 
+import copy
 import dataclasses
 import math
 import time
@@ -294,8 +295,7 @@ class Lottery:
             self._snapshot = _copy(self._run.state())
 
     def _finish_round(self) -> None:
-        model = self._run.average
-        model.eval()
+        model = judged(self._run)
         widths = dict(model.widths)
         took_s = self._timer([model])[0]
         weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
@@ -366,6 +366,12 @@ class Measured(Protocol):
     def training_s(self) -> float: ...
     @property
     def scoring_s(self) -> float: ...
+
+
+def judged(run: Run) -> Trimmable:
+    """What a run keeps, in the host's memory wherever it trains: losses, times and scores of rounds are the host's."""
+    kept: Trimmable = copy.deepcopy(run.average).cpu().eval()
+    return kept
 
 
 _Measured = TypeVar("_Measured", bound=Measured)

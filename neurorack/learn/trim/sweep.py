@@ -66,7 +66,9 @@ def cells(
     return made
 
 
-def run(wanted: Sequence[Cell], out: Path, cache: Path, *, ray: bool, workers: int) -> Iterator[tuple[Cell, str]]:
+def run(
+    wanted: Sequence[Cell], out: Path, cache: Path, *, ray: bool, workers: int, device: str = "cpu"
+) -> Iterator[tuple[Cell, str]]:
     """Do what is not done yet; (cell, '' or why it could not be done), as they are. On Ray every cell is a task of
     one core, on machines that all see `out` and `cache`."""
     if ray:
@@ -74,9 +76,9 @@ def run(wanted: Sequence[Cell], out: Path, cache: Path, *, ray: bool, workers: i
     due = left(wanted, out)
     out, cache = out.resolve(), cache.resolve()
     if ray:
-        done = on_ray([(attempt, (cell, out, cache)) for cell in due], workers)
+        done = on_ray([(attempt, (cell, out, cache, device)) for cell in due], workers)
     else:
-        done = ((number, attempt(cell, out, cache)) for number, cell in enumerate(due))
+        done = ((number, attempt(cell, out, cache, device)) for number, cell in enumerate(due))
     for number, told in done:
         cell = due[number]
         if isinstance(told, str):
@@ -111,28 +113,28 @@ def _asked(cell: Cell) -> Result:
     return {**own, "plan": msgspec.to_builtins(cell.plan), "source": cell.source}
 
 
-def attempt(cell: Cell, out: Path, cache: Path) -> Result | str:
+def attempt(cell: Cell, out: Path, cache: Path, device: str = "cpu") -> Result | str:
     """What a cell comes to, or why it comes to nothing: one that fails stops no other."""
     try:
         with checkpoint.held(out / cell.name):
-            return work(cell, kit_of(cell, cache), out / cell.name)
+            return work(cell, kit_of(cell, cache, device), out / cell.name)
     except BadInput as error:
         return str(error)
 
 
-def kit_of(cell: Cell, cache: Path) -> Kit:
-    return kit(cell.plan.task, cell.source, cache.resolve())
+def kit_of(cell: Cell, cache: Path, device: str) -> Kit:
+    return kit(cell.plan.task, cell.source, cache.resolve(), device)
 
 
 @lru_cache(maxsize=1)
-def kit(family: str, source: str, cache: Path) -> Kit:
+def kit(family: str, source: str, cache: Path, device: str = "cpu") -> Kit:
     """Of the sounds of a shipped instrument's kind. Kept, since cells of a family follow each other."""
     made = bundle.load(source)
     kind = made.card.kind
     sounds = shipped(kind, cache)
     if family != INSTRUMENT:
-        return FamilyKit(family, made, sounds)
-    return InstrumentKit(dense_recipe(kind), sounds)
+        return FamilyKit(family, made, sounds, device=device)
+    return InstrumentKit(dense_recipe(kind), sounds, device)
 
 
 def work(cell: Cell, kit: Kit, folder: Path) -> Result:
@@ -185,7 +187,7 @@ class Rival:
         return self._run.advance()
 
     def state(self) -> dict[str, Any]:
-        return {"widths": dict(self.model.widths), "run": self._run.state()}
+        return {"widths": dict(self._run.average.widths), "run": self._run.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Of a rival by the same plan, as wide as it was: by time, narrowed again it would be another network."""
@@ -195,7 +197,7 @@ class Rival:
     @property
     def model(self) -> Any:
         """The network, as it is judged and kept."""
-        return self._run.average.eval()
+        return rounds.judged(self._run)
 
     def told(self) -> Result:
         """As a round of a trimming tells it."""

@@ -48,6 +48,12 @@ def sounds() -> Sounds:
     return Sounds(train, validation, test)
 
 
+@pytest.fixture(scope="module")
+def struck() -> Sounds:
+    hits = [hit(0.05 * 3**i, 100 * 2**i, noise=0.2 * i, name=f"drum-{i}", source=f"kit-{i}") for i in range(3)]
+    return Sounds(*[corpus("percussive", hits)] * 3)
+
+
 @pytest.fixture(scope="module", params=list(TASKS))
 def task(request, sounds, hearing_bundle: Path) -> FamilyTask:
     return TASKS[request.param](sounds, Encode(hearing_bundle / "encoder.onnx"), 8, DENSE[request.param])
@@ -81,6 +87,25 @@ def test_a_run_learns(task):
         run.advance()
     assert loss() < 0.99 * before
     assert run.step == 40
+
+
+def test_a_device_holds_all_that_a_step_needs(sounds, struck, hearing_bundle):
+    """On torch's device that computes nothing, but refuses what lies elsewhere."""
+    for name, family in TASKS.items():
+        task = family(sounds, Encode(hearing_bundle / "encoder.onnx"), 8, DENSE[name], "meta")
+        network, lesson = task.run(task.widths, 9, 0).network, task.lesson(np.random.default_rng(0), device="meta")
+        loss = task.loss(network, lesson)
+        loss.backward()
+        assert loss.is_meta and all(parameter.is_meta for parameter in network.parameters())
+        assert all(not batch.wanted.is_meta for batch in task.batches(1, 0))
+    for kind, heard in (("pitched", sounds), ("percussive", struck)):
+        task = InstrumentTask(replace(RECIPE, kind=kind), heard, "meta")
+        run = task.run(task.widths, 9, 0)
+        losses = run.network(run.lesson(np.random.default_rng(0)), 1.0)
+        torch.stack(list(losses.values())).sum().backward()
+        assert {"spectrum", "swap", "still", "told", "keep"} <= losses.keys()
+        assert all(loss.is_meta for loss in losses.values())
+        assert not task.batches(1, 0)[0].audio.is_meta
 
 
 def test_a_step_depends_on_seed_and_step_alone(task):
@@ -173,10 +198,8 @@ def test_the_instrument_goes_through_a_lottery(instrument):
     assert all(np.isfinite(result.validation_loss) for result in lottery.results)
 
 
-def test_a_struck_instrument_is_trimmed_too():
-    hits = [hit(0.05 * 3**i, 100 * 2**i, noise=0.2 * i, name=f"drum-{i}", source=f"kit-{i}") for i in range(3)]
-    struck = corpus("percussive", hits)
-    task = InstrumentTask(replace(RECIPE, kind="percussive"), Sounds(struck, struck, struck))
+def test_a_struck_instrument_is_trimmed_too(struck):
+    task = InstrumentTask(replace(RECIPE, kind="percussive"), struck)
     model = task.run(task.widths, 8, 0).average
     assert np.isfinite(task.validation_loss(model))
     scores = criteria.score("activation", model, task, task.batches(1, 0))

@@ -259,6 +259,16 @@ def test_time_is_held_against_multiplications_and_scoring_against_its_round():
     assert rounds.fall_share(0.4, 0.1) == pytest.approx(0.6 / 0.9) and rounds.fall_share(1.0, 1.0) == 1.0
 
 
+def test_what_is_judged_is_a_copy_that_learns_no_more():
+    run = Task().run(WIDTHS, 5, 0)
+    run.average.train()
+    judged = rounds.judged(run)
+    assert not judged.training and run.average.training
+    before = [value.clone() for value in judged.state_dict().values()]
+    run.advance()
+    assert all(map(torch.equal, before, judged.state_dict().values()))
+
+
 def test_every_round_says_what_it_came_to():
     said = []
     through(lottery(dataclasses.replace(PLAN, rounds=1), say=said.append))

@@ -45,7 +45,7 @@ class Kit:
 @pytest.fixture(autouse=True)
 def toys(monkeypatch):
     before = torch.get_num_threads()
-    monkeypatch.setattr(sweep, "kit", lambda family, source, cache: Kit(family))
+    monkeypatch.setattr(sweep, "kit", lambda family, source, cache, device: Kit(family))
     yield
     torch.set_num_threads(before)
 
@@ -279,7 +279,7 @@ def test_ray_does_every_cell(tmp_path, monkeypatch):
     made = cells(["sing"], ["magnitude"], [0, 1], "any", steps=STEPS, keep=0.3, rounds=1)
     spread = []
 
-    def told_name(cell, out, cache):
+    def told_name(cell, out, cache, device):
         return {"name": cell.name}
 
     monkeypatch.setattr(sweep, "attempt", told_name)  # a worker knows of no toys
@@ -290,6 +290,18 @@ def test_ray_does_every_cell(tmp_path, monkeypatch):
     assert sorted(cell.name for cell, fault in spread if not fault) == ["sing-magnitude-0", "sing-magnitude-1"]
     for cell in made:
         assert json.loads((tmp_path / cell.name / RESULT).read_text()) == {"name": cell.name}
+
+
+def test_every_cell_trains_where_it_is_told_to(tmp_path, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(sweep, "kit", lambda family, source, cache, device: asked.append(device) or Kit(family))
+    monkeypatch.setattr(command, "choose_device", lambda wanted: {"cpu": "cpu", "auto": "cuda:0"}[wanted])
+    only = ("--criteria", "magnitude", "--seeds")
+    assert run(monkeypatch, tmp_path, *only, "0") == 0 and {*asked} == {"cpu"}
+    asked.clear()
+    assert run(monkeypatch, tmp_path, *only, "1", "--device", "auto") == 0 and {*asked} == {"cuda:0"}
+    assert run(monkeypatch, tmp_path, *only, "2", "--device", "cuda", "--ray") == 2
+    assert "leave --ray or --device away" in capsys.readouterr().err
 
 
 def test_without_ray_one_line_says_so(tmp_path, monkeypatch, capsys):
