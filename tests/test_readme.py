@@ -1,5 +1,7 @@
 """What the README says of the instruments that ship is what their cards say."""
 
+import json
+import statistics
 from pathlib import Path
 
 import pytest
@@ -42,8 +44,28 @@ def test_it_tells_how_well_each_sounds(row, cell):
     assert f"| {row} | {cells} |" in README
 
 
-def test_what_trimming_cost_is_the_loss_on_their_cards():
+def losses(name: str, criterion: str) -> dict[int, list[float]]:
+    """Test losses of a sweep's cells, by seed."""
+    found = {}
+    for path in sorted((ROOT / "models" / name / "trims").glob(f"instrument-{criterion}-*/result.json")):
+        told = json.loads(path.read_bytes())
+        found[told["seed"]] = [each["test_loss"] for each in told["rounds"]]
+    return found
+
+
+def spread(shares: list[float]) -> str:
+    return f"{statistics.median(shares):.3f} ({min(shares):.3f}–{max(shares):.3f})"
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_what_trimming_cost_is_in_the_results_beside_it_and_on_the_card(name):
+    trims, scratch = losses(name, "gradient"), losses(name, "scratch")
+    assert sorted(trims) == [0, 1, 2]
+    once, twice = ([rounds[number] / rounds[0] for rounds in trims.values()] for number in (1, 2))
+    small = spread([loss / trims[seed][0] for seed, (loss,) in scratch.items()]) if scratch else ""
     page = (ROOT / "models" / "fluid" / "trims" / "README.md").read_text(encoding="utf-8")
-    for name, quality in QUALITY.items():
-        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}`, "))
-        assert f"{quality['trimmed_loss'] / quality['dense_loss']:.3f}" in row
+    assert f"| `{name}` | {spread(once)} | **{spread(twice).replace(' ', '** ', 1)} | {small} |" in page
+    cells = f"78 %: {spread(once)}; 95 %: **{spread(twice).replace(' ', '** ', 1)}"
+    assert f"| `{name}`, three seeds | 1.16 M | {cells} | {'at 95 %: ' * bool(small)}{small} |" in README
+    shipped = QUALITY[name]["trimmed_loss"] / QUALITY[name]["dense_loss"]
+    assert shipped == pytest.approx(twice[0], abs=1e-4)
