@@ -114,6 +114,15 @@ def numpy_on_one_thread() -> contextlib.AbstractContextManager[Any]:
     return limited
 
 
+def device_fault(error: RuntimeError) -> BadInput | None:
+    """What to say of an error for which an accelerator or another process is to blame; None of any other."""
+    if not any(word in str(error) for word in _DEVICES):
+        return None
+    said = str(error).partition("\n")[0][:200]
+    mend = "free its memory or see to it, or give --device cpu; what has been done is kept"
+    return BadInput(f"the device failed ({said})", "training", mend)
+
+
 def describe(training: Trains, seconds: float) -> dict[str, Any]:
     """The training, which took so long, as a checkpoint, in the memory of the host."""
     return {
@@ -256,7 +265,7 @@ class _Keeper:
         except RuntimeError as error:
             if "non-finite" in str(error):  # as torch says of gradients
                 raise self._no_number("the gradient", self._training.step + 1) from error
-            if any(word in str(error) for word in _DEVICES):
+            if device_fault(error):
                 raise self._device_lost(error) from error
             raise
 
@@ -290,8 +299,7 @@ class _Keeper:
         self._write()  # the last copy
         said = str(error).partition("\n")[0][:200]
         room = isinstance(error, torch.OutOfMemoryError)
-        other = ", or give --device cpu" if self._training.recipe.kind in KINDS else ""
-        mend = "free its memory" if room else f"see to the device{other}"
+        mend = "free its memory" if room else "see to the device, or give --device cpu"
         what = f"the device failed at step {self._training.step + 1} ({said}), step {self._copy['step']} is saved"
         return BadInput(what, str(self._folder), f"{mend}, and give the same command again")
 

@@ -3,7 +3,7 @@
     python -m neurorack.learn.shipped fluid --out out/models/fluid
 
 Stopped and started again it goes on where it was. The same seed gives the same weights on the same machine, with as
-many threads.
+many threads; not on a GPU, which adds up in another order each time.
 """
 
 from pathlib import Path

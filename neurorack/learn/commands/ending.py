@@ -15,7 +15,7 @@ from neurorack.terminal import complain
 
 def resumable(work: Callable[[], int], folder: Path) -> int:
     """Exit status of `work`, which keeps what it has done in `folder`: 130 or 143 where it was interrupted; BadInput
-    where a file or folder cannot be used."""
+    where a file, a folder or a device cannot be used."""
     try:
         with _ending():
             return work()
@@ -25,6 +25,10 @@ def resumable(work: Callable[[], int], folder: Path) -> int:
     except KeyboardInterrupt as asked:
         complain("neurorack: stopped; give the same command again and it goes on where it was")
         return 143 if isinstance(asked, _Terminated) else 130
+    except RuntimeError as error:
+        if fault := loop.device_fault(error):
+            raise fault from error
+        raise
     except BrokenPipeError:
         raise  # whoever reads has gone: no fault of the folder's
     except OSError as error:

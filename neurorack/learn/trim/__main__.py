@@ -117,7 +117,7 @@ def _run(options: argparse.Namespace) -> int:
     results.gather(options.out)  # what is none is better told now than after a training
     if not options.ray:  # there it depends on the cluster
         left = sweep.left(wanted, options.out)
-        for line in estimate.told(left, lambda cell: sweep.kit_of(cell, options.cache, device)):
+        for line in estimate.told(left, lambda cell: sweep.kit_of(cell, options.cache, device), device):
             tell(line)
     made = sweep.run(wanted, options.out, options.cache, ray=options.ray, workers=options.workers, device=device)
     for cell, fault in made:

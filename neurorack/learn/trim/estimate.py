@@ -31,8 +31,8 @@ class Pace:
     smallest_s: float
 
 
-def told(left: Sequence[Cell], kit: Callable[[Cell], Kit]) -> Iterator[str]:
-    """A line for each family of these cells, and one for all; `kit` makes what a cell needs."""
+def told(left: Sequence[Cell], kit: Callable[[Cell], Kit], device: str = "cpu") -> Iterator[str]:
+    """A line for each family of these cells, and one for all; `kit` makes what a cell needs on `device`."""
     total_s = 0.0
     for family, own in itertools.groupby(sorted(left, key=lambda cell: cell.plan.task), lambda cell: cell.plan.task):
         cells = list(own)
@@ -48,7 +48,7 @@ def told(left: Sequence[Cell], kit: Callable[[Cell], Kit]) -> Iterator[str]:
             f"{family_s / 3600:.1f} h"
         )
         total_s += family_s
-    yield f"in all {total_s / 3600:.1f} h of one core, steps alone"
+    yield f"in all {total_s / 3600:.1f} h{' of one core' if device == 'cpu' else ''}, steps alone"
 
 
 def measured(kit: Kit, plan: Plan) -> Pace:

@@ -120,6 +120,10 @@ def attempt(cell: Cell, out: Path, cache: Path, device: str = "cpu") -> Result |
             return work(cell, kit_of(cell, cache, device), out / cell.name)
     except BadInput as error:
         return str(error)
+    except RuntimeError as error:  # ahead of the first step: a GPU that is full, or that the cell before has lost
+        if fault := loop.device_fault(error):
+            return str(fault)
+        raise
 
 
 def kit_of(cell: Cell, cache: Path, device: str) -> Kit:
@@ -162,7 +166,7 @@ def work(cell: Cell, kit: Kit, folder: Path) -> Result:
 
 def narrowed(kit: Kit, plan: Plan) -> Widths:
     """All layers alike, until no more is left than of the last round."""
-    dense = kit.task.run(kit.task.widths, 1, plan.seed).average
+    dense = rounds.judged(kit.task.run(kit.task.widths, 1, plan.seed))
     alike = {group: np.ones(width) for group, width in dense.widths.items()}
     left = rounds.chosen(replace(plan, local=True), alike, dense, dense.widths, plan.keep, kit.timer)
     return {group: len(units) for group, units in left.items()}

@@ -25,6 +25,13 @@ def test_a_folder_that_is_full_is_named(tmp_path):
     assert found.value.where == str(tmp_path) and "what has been done is kept" in found.value.mend
 
 
+def test_a_device_that_fails_is_told_in_a_line_and_other_errors_are_not(tmp_path):
+    with pytest.raises(BadInput, match=r"the device failed \(CUDA out of memory\).* or give --device cpu"):
+        resumable(raising(RuntimeError("CUDA out of memory\nmore")), tmp_path)
+    with pytest.raises(RuntimeError, match="shapes"):
+        resumable(raising(RuntimeError("shapes do not match")), tmp_path)
+
+
 def test_where_nobody_reads_any_more_no_folder_is_blamed(tmp_path):
     with pytest.raises(BrokenPipeError):
         resumable(raising(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))), tmp_path)

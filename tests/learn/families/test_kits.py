@@ -14,10 +14,12 @@ from notes import make_notes  # noqa: E402
 
 from neurorack import bundle, cli  # noqa: E402
 from neurorack.learn import descent  # noqa: E402
+from neurorack.learn.commands.trim import Source, _kit  # noqa: E402
 from neurorack.learn.families import kits, tasks, wavenet  # noqa: E402
 from neurorack.learn.families.export_wavenet import DELAY  # noqa: E402
-from neurorack.learn.families.kits import About, FamilyKit  # noqa: E402
+from neurorack.learn.families.kits import About, FamilyKit, InstrumentKit  # noqa: E402
 from neurorack.learn.families.tasks import WaveNetTask  # noqa: E402
+from neurorack.learn.train import Recipe  # noqa: E402
 from neurorack.learn.trim import streaming  # noqa: E402
 from neurorack.learn.trim.groups import trimmed  # noqa: E402
 from neurorack.learn.trim.sounds import Sounds, parted  # noqa: E402
@@ -25,6 +27,7 @@ from neurorack.learn.trim.sounds import Sounds, parted  # noqa: E402
 DILATIONS = (1, 2, 4, 32)
 WIDTHS = wavenet.dense_widths(len(DILATIONS), residual=8, gate=8, skip=16, head=16)
 STEPS = 30
+RECIPE = Recipe("pitched", 8, width=(8, 6, 7), encoder=(6, 5), batch=4)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,6 +50,18 @@ def kit(hearing_bundle: Path) -> FamilyKit:
     train, rest = parted(make_notes(), 3)
     validation, test = parted(rest, 2)
     return FamilyKit("wavenet", bundle.load(hearing_bundle), Sounds(train, validation, test), WIDTHS)
+
+
+def test_what_a_kit_trains_lies_where_it_is_told_to(kit, hearing_bundle):
+    sounds, made = kit.task._sounds, bundle.load(hearing_bundle)
+    of = Source(RECIPE, sounds, made)
+    for made_kits in (
+        (FamilyKit("wavenet", made, sounds, WIDTHS, "meta"), InstrumentKit(RECIPE, sounds, "meta")),
+        (_kit("wavenet", of, "meta"), _kit("instrument", of, "meta")),
+    ):
+        for each in made_kits:
+            network = each.task.run(each.task.widths, 9, 0).network
+            assert all(parameter.is_meta for parameter in network.parameters())
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import os
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -259,11 +260,22 @@ def test_time_is_held_against_multiplications_and_scoring_against_its_round():
     assert rounds.fall_share(0.4, 0.1) == pytest.approx(0.6 / 0.9) and rounds.fall_share(1.0, 1.0) == 1.0
 
 
-def test_what_is_judged_is_a_copy_that_learns_no_more():
+class Elsewhere(torch.nn.Module):
+    """A network on some device."""
+
+    here = False
+
+    def cpu(self):
+        self.here = True
+        return self
+
+
+def test_what_is_judged_is_a_copy_in_the_hosts_memory_that_learns_no_more():
     run = Task().run(WIDTHS, 5, 0)
     run.average.train()
     judged = rounds.judged(run)
     assert not judged.training and run.average.training
+    assert rounds.judged(SimpleNamespace(average=Elsewhere())).here
     before = [value.clone() for value in judged.state_dict().values()]
     run.advance()
     assert all(map(torch.equal, before, judged.state_dict().values()))

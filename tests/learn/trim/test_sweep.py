@@ -304,6 +304,28 @@ def test_every_cell_trains_where_it_is_told_to(tmp_path, monkeypatch, capsys):
     assert "leave --ray or --device away" in capsys.readouterr().err
 
 
+def test_a_device_that_is_full_stops_no_other_cell(tmp_path, monkeypatch, capsys):
+    def full(family, source, cache, device):
+        if family == "sing":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB.\nSee the documentation")
+        return Kit(family)
+
+    monkeypatch.setattr(sweep, "kit", full)
+    monkeypatch.setattr(command.estimate, "told", lambda *_: ())
+    assert run(monkeypatch, tmp_path, "--criteria", "magnitude", "--seeds", "0") == 2
+    said = capsys.readouterr().err
+    assert "CUDA out of memory" in said and "--device cpu" in said and "documentation" not in said
+    assert [path.parent.name for path in tmp_path.glob(f"*/{RESULT}")] == ["ddsp-magnitude-0"]
+
+
+def test_the_rival_is_narrowed_by_what_is_in_the_hosts_memory(monkeypatch):
+    seen = []
+    (cell,) = cells(["sing"], [SCRATCH], [0], "any", steps=STEPS, keep=0.3, rounds=1, by="time")
+    monkeypatch.setattr(sweep.rounds, "judged", lambda run: seen.append(run) or run.average)
+    narrowed(Kit("sing"), cell.plan)
+    assert len(seen) == 1
+
+
 def test_without_ray_one_line_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     assert run(monkeypatch, tmp_path, "--criteria", "magnitude", "--seeds", "0", "--ray") == 2
